@@ -1,0 +1,1 @@
+"""From a recipe, a template and a library to one standalone Kaggle notebook."""
