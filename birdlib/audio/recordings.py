@@ -1,0 +1,113 @@
+"""Recordings: lengths, decoding and 5-second windows."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from birdlib.errors import BirdlibError
+
+
+@dataclass(frozen=True)
+class RecordingInfo:
+    """What a recording's header says."""
+
+    frames: int
+    sample_rate: int
+    channels: int
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / self.sample_rate
+
+
+def probe(path: Path) -> RecordingInfo:
+    """Read a recording's header (milliseconds, whatever its length).
+
+    Raises:
+        BirdlibError: the file cannot be opened as audio; the text names it and says why.
+    """
+    if path.exists() and path.stat().st_size == 0:
+        raise BirdlibError(f"{path.name}: the file is empty (0 bytes)")
+    try:
+        info = soundfile.info(str(path))
+    except (soundfile.SoundFileError, OSError) as error:
+        raise BirdlibError(f"{path.name}: cannot be read as audio ({_reason(error)})") from error
+    if info.frames == 0:
+        raise BirdlibError(f"{path.name}: the file holds no audio")
+    return RecordingInfo(info.frames, info.samplerate, info.channels)
+
+
+def read_windows(path: Path, ends: list[float], *, window_seconds: float, sample_rate: int) -> tuple[np.ndarray, str]:
+    """Decode a recording once and cut the windows that end at the given seconds.
+
+    Channels are averaged, other sample rates are resampled (soxr, high quality). A window that reaches over the
+    end of the recording is padded with zeros; a window without any audio is filled with NaN.
+
+    Args:
+        ends: the windows' ends, in seconds from the start of the recording.
+
+    Returns:
+        The windows, float32 [len(ends), samples] in [-1, 1], and one line about damage ("" where there is none).
+
+    Raises:
+        BirdlibError: nothing of the file can be decoded.
+    """
+    info = probe(path)
+    try:
+        wave, _ = soundfile.read(str(path), dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        wave, damage = None, f"{path.name}: decoding fails ({_reason(error)})"
+    else:
+        damage = ""
+        if len(wave) < info.frames:
+            # Damaged pages are skipped by the decoder, so all that follows would come too early.
+            damage = f"{path.name}: only {len(wave) / info.sample_rate:.1f} of {info.seconds:.1f} s can be decoded"
+    if damage:
+        return _read_by_position(path, info, ends, window_seconds, sample_rate), damage
+    mono = _to_mono(wave, info.sample_rate, sample_rate)
+    size = round(window_seconds * sample_rate)
+    windows = np.full((len(ends), size), np.nan, np.float32)
+    for row, end in enumerate(ends):
+        start = round((end - window_seconds) * sample_rate)
+        _fill(windows[row], mono[max(start, 0) : start + size])
+    return windows, ""
+
+
+def _read_by_position(
+    path: Path, info: RecordingInfo, ends: list[float], window_seconds: float, sample_rate: int
+) -> np.ndarray:
+    """Windows of a damaged recording, each found by seeking, so that those behind the damage keep their place."""
+    windows = np.full((len(ends), round(window_seconds * sample_rate)), np.nan, np.float32)
+    for row, end in enumerate(ends):
+        start = max(round((end - window_seconds) * info.sample_rate), 0)
+        try:
+            with soundfile.SoundFile(str(path)) as file:
+                file.seek(start)
+                wave = file.read(round(window_seconds * info.sample_rate), dtype="float32", always_2d=True)
+        except (soundfile.SoundFileError, OSError):
+            continue
+        _fill(windows[row], _to_mono(wave, info.sample_rate, sample_rate))
+    return windows
+
+
+def _fill(window: np.ndarray, wave: np.ndarray) -> None:
+    if len(wave):
+        window[:] = 0.0
+        window[: len(wave)] = wave[: len(window)]
+
+
+def _to_mono(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    mono = wave[:, 0] if wave.shape[1] == 1 else wave.mean(axis=1)
+    # A file of floats may hold NaN or infinity; one such sample would spoil its whole window.
+    mono = np.nan_to_num(mono, nan=0.0, posinf=0.0, neginf=0.0)
+    if from_rate != to_rate and len(mono):
+        mono = soxr.resample(mono, from_rate, to_rate)
+    return mono
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    return text.rsplit(": ", 1)[-1].rstrip(".") if text else type(error).__name__

@@ -1,0 +1,45 @@
+"""Ogg Vorbis files that are the same bytes each time they are written."""
+
+import io
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+_REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+def write_ogg(path: Path, wave: np.ndarray, sample_rate: int) -> None:
+    """Writes float [samples] as mono Ogg Vorbis, whole or not at all; bytes vary with libsndfile alone."""
+    buffer = io.BytesIO()
+    with soundfile.SoundFile(buffer, "w", sample_rate, 1, format="OGG", subtype="VORBIS") as file:
+        for start in range(0, len(wave), sample_rate):  # in pieces: libsndfile may crash on very long ones
+            file.write(wave[start : start + sample_rate])
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(with_serial(buffer.getvalue(), serial=1))
+    os.replace(temporary, path)
+
+
+def with_serial(ogg: bytes, serial: int) -> bytes:
+    """An Ogg file with another stream serial number (libsndfile draws one at random), checksums renewed."""
+    pages, start = bytearray(ogg), 0
+    while start < len(pages):
+        segments = pages[start + 26]
+        end = start + 27 + segments + sum(pages[start + 27 : start + 27 + segments])
+        pages[start + 14 : start + 18] = serial.to_bytes(4, "little")
+        pages[start + 22 : start + 26] = bytes(4)
+        pages[start + 22 : start + 26] = page_checksum(bytes(pages[start:end])).to_bytes(4, "little")
+        start = end
+    return bytes(pages)
+
+
+def page_checksum(page: bytes) -> int:
+    """The checksum of an Ogg page whose checksum field is zero (RFC 3533).
+
+    Ogg's CRC takes bits from the high end, zlib's from the low end and inverts before and after:
+    so bits are reversed on the way in and out, and the inversions undone.
+    """
+    crc = zlib.crc32(page.translate(_REVERSED_BITS), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{crc:032b}"[::-1], 2)

@@ -1,0 +1,144 @@
+"""The ensemble: its members, their classes by name, and their compiled models."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+import pandas as pd
+from scipy.special import expit
+
+from birdlib.errors import BirdlibError
+from birdlib.weights.manifest import ModelEntry, read_manifest
+
+Blocks = Iterable[tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One model of the ensemble and where its outputs belong.
+
+    Attributes:
+        outputs, columns: int [known classes]; output ``outputs[i]`` is the submission's class ``columns[i]``.
+    """
+
+    entry: ModelEntry
+    xml: Path
+    outputs: np.ndarray
+    columns: np.ndarray
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+
+def load_members(folder: Path, classes: Sequence[str], on_fault: Callable[[Exception], None]) -> list[Member]:
+    """The models of a weight dataset, strongest first, their classes mapped by name onto the submission's.
+
+    Faulty models go to ``on_fault``, which may raise; the others are returned.
+    """
+    position = {label: column for column, label in enumerate(classes)}
+    members = []
+    for entry in read_manifest(folder, on_fault):
+        known = [(output, position[label]) for output, label in enumerate(entry.classes) if label in position]
+        if known:
+            outputs, columns = (np.array(axis) for axis in zip(*known, strict=True))
+            members.append(Member(entry, folder / entry.xml, outputs, columns))
+        else:
+            on_fault(
+                BirdlibError(
+                    f"{entry.name}: none of its {len(entry.classes)} classes (such as {entry.classes[0]!r}) is among "
+                    f"the {len(classes)} of sample_submission.csv (such as {classes[0]!r}); "
+                    "attach weights of this competition"
+                )
+            )
+    return members
+
+
+class CompiledMember:
+    """A member, read and compiled for this machine's CPU."""
+
+    def __init__(self, member: Member, *, precision: str, batch_size: int) -> None:
+        self.member = member
+        self.batch_size = batch_size
+        core = ov.Core()
+        graph = core.read_model(member.xml)
+        shape = (batch_size, *member.entry.front_end.shape)
+        try:
+            # A static batch is planned once; the last, short one is filled up with zeros.
+            graph.reshape(list(shape))
+        except RuntimeError as error:
+            raise BirdlibError(f"{member.name}: does not take windows of shape {shape[1:]} ({error})") from error
+        # One stream per core: on a shared machine a request spread over two threads waits for the slower one.
+        settings = {
+            "NUM_STREAMS": str(os.cpu_count() or 1),
+            "INFERENCE_NUM_THREADS": str(os.cpu_count() or 1),
+            "ENABLE_CPU_PINNING": False,
+            "CPU_DENORMALS_OPTIMIZATION": True,
+            "INFERENCE_PRECISION_HINT": precision,
+        }
+        self._model = core.compile_model(graph, "CPU", settings)
+        width = self._model.output(0).partial_shape[1].get_length()
+        if width != len(member.entry.classes):
+            raise BirdlibError(
+                f"{member.name}: gives {width} outputs, its manifest lists {len(member.entry.classes)} classes"
+            )
+        self._queue = ov.AsyncInferQueue(self._model, 2 * (os.cpu_count() or 1))
+
+    def predict(self, blocks: Blocks, scores: np.ndarray) -> Iterator[int]:
+        """Score windows, as they come, into the rows of ``scores``.
+
+        Args:
+            blocks: pairs of window indices, int [n], and mel spectrograms, float32 [n, 1, n_mels, frames].
+            scores: float32 [windows, known classes]; gets probabilities.
+
+        Yields:
+            The number of windows handed over, block by block, so that the caller can show and stop.
+
+        Raises:
+            BirdlibError: at the end, if an output was not finite.
+        """
+        self._queue.set_callback(lambda request, rows: self._keep(request, rows, scores))
+        self._finite = True
+        try:
+            for indices, mels in blocks:
+                for start in range(0, len(indices), self.batch_size):
+                    batch = mels[start : start + self.batch_size]
+                    if len(batch) < self.batch_size:
+                        filler = np.zeros((self.batch_size - len(batch), *batch.shape[1:]), np.float32)
+                        batch = np.concatenate([batch, filler])
+                    self._queue.start_async({0: batch}, indices[start : start + self.batch_size])
+                yield len(indices)
+        finally:
+            self._queue.wait_all()
+        if not self._finite:
+            raise BirdlibError(f"{self.member.name}: gives NaN or infinity for real windows; export it anew")
+
+    def _keep(self, request: ov.InferRequest, rows: np.ndarray, scores: np.ndarray) -> None:
+        logits = request.get_output_tensor(0).data[: len(rows), self.member.outputs]
+        self._finite &= bool(np.isfinite(logits).all())
+        scores[rows] = expit(logits)
+
+
+def members_table(members: list[Member]) -> pd.DataFrame:
+    """A row per member, strongest first, for people."""
+    rows = [
+        {
+            "model": member.name,
+            "architecture": member.entry.architecture,
+            "score": member.entry.score,
+            "score of": member.entry.score_name,
+            "classes": f"{len(member.columns)} of its {len(member.entry.classes)}",
+            "mel": " x ".join(map(str, member.entry.front_end.shape[1:])),
+        }
+        for member in members
+    ]
+    return pd.DataFrame(rows)
+
+
+def unknown_classes(members: list[Member], classes: Sequence[str]) -> list[str]:
+    """The submission's classes that no member knows."""
+    known = {int(column) for member in members for column in member.columns}
+    return [label for column, label in enumerate(classes) if column not in known]

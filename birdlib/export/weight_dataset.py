@@ -1,0 +1,102 @@
+"""The weight dataset: models exported one by one, with their manifest."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from birdlib.audio.recordings import read_windows
+from birdlib.errors import BirdlibError
+from birdlib.export.openvino_ir import export_ir, seconds_per_window
+from birdlib.frontend.mel import FrontEnd, MelSpectrogram
+from birdlib.models.architectures import BirdModel
+from birdlib.weights.manifest import ModelEntry, write_manifest
+
+
+def real_mels(recordings: tuple[Path, ...], front_end: FrontEnd, windows_each: int = 2) -> torch.Tensor:
+    """Mel spectrograms of the first windows of some recordings, float32 [windows, 1, n_mels, frames].
+
+    Raises:
+        BirdlibError: fewer than two windows have audio.
+    """
+    ends = [front_end.window_seconds * (number + 1) for number in range(windows_each)]
+    waves = []
+    for path in recordings:
+        decoded, _ = read_windows(
+            path, ends, window_seconds=front_end.window_seconds, sample_rate=front_end.sample_rate
+        )
+        waves.append(decoded[~np.isnan(decoded[:, 0])])
+    waves = np.concatenate(waves) if waves else np.empty((0, front_end.samples), np.float32)
+    if len(waves) < 2:
+        raise BirdlibError(f"{len(recordings)} recordings gave {len(waves)} windows of audio; at least 2 are needed")
+    with torch.no_grad():
+        return MelSpectrogram(front_end)(torch.from_numpy(waves))
+
+
+@dataclass
+class WeightDataset:
+    """A folder of IRs that grows model by model; its manifest always lists what is whole."""
+
+    folder: Path
+    front_end: FrontEnd
+    classes: tuple[str, ...]
+    mels: torch.Tensor
+    commit: str
+    recipe: dict
+    entries: list[ModelEntry] = field(default_factory=list)
+
+    def add(
+        self,
+        model: BirdModel,
+        *,
+        name: str,
+        architecture: str,
+        precision: str,
+        seed: int,
+        fold: int | str | None,
+        score: float | None,
+        score_name: str,
+    ) -> ModelEntry:
+        """Export a model, measure it, and list it in the manifest.
+
+        Raises:
+            BirdlibError: its probabilities differ from torch's by more than the precision's bound.
+        """
+        files, parity = export_ir(model, self.mels, self.folder, name, precision)
+        seconds = seconds_per_window(self.folder / f"{name}.xml", self.mels.numpy())
+        entry = ModelEntry(
+            name=name,
+            architecture=architecture,
+            front_end=self.front_end,
+            classes=self.classes,
+            precision=precision,
+            files=files,
+            seed=seed,
+            fold=fold,
+            score=score,
+            score_name=score_name,
+            seconds_per_window=seconds,
+            parity=parity,
+            recipe=self.recipe,
+            commit=self.commit,
+        )
+        self.entries.append(entry)
+        write_manifest(self.folder, self.entries)
+        return entry
+
+    def table(self) -> pd.DataFrame:
+        """A row per model, for people."""
+        rows = [
+            {
+                "model": entry.name,
+                "weights": entry.precision,
+                "MB": sum((self.folder / file).stat().st_size for file in entry.files) / 1e6,
+                "windows per second": 1 / entry.seconds_per_window,
+                "largest difference from torch": entry.parity,
+                "score": entry.score,
+            }
+            for entry in self.entries
+        ]
+        return pd.DataFrame(rows)

@@ -1,0 +1,95 @@
+"""What is to be scored: the rows asked for, the recordings at hand, and the first valid file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from birdlib.audio.recordings import probe
+from birdlib.competition.layout import CompetitionFiles
+from birdlib.competition.rows import RowPlan, plan_rows, read_sample
+from birdlib.competition.table import submission_table, write_table
+from birdlib.errors import BirdlibError
+from birdlib.submission.windows import Soundscape
+
+
+@dataclass(frozen=True)
+class Task:
+    """The rows of a table and the soundscapes whose windows fill them."""
+
+    plan: RowPlan
+    soundscapes: list[Soundscape]
+    target: Path
+
+    @property
+    def windows(self) -> int:
+        return sum(len(soundscape.ends) for soundscape in self.soundscapes)
+
+    def save(self, scores: np.ndarray) -> None:
+        """Write the table, whole or not at all; scores float [rows, classes]."""
+        write_table(submission_table(self.plan, scores), self.target)
+
+    def save_default(self, score: float) -> None:
+        """A valid table before anything can go wrong: every cell the same."""
+        self.save(np.full((len(self.plan.row_ids), len(self.plan.classes)), score, np.float32))
+
+
+def prepare(
+    files: CompetitionFiles, target: Path, window_seconds: int, on_fault: Callable[[Exception], None]
+) -> Task:
+    """The submission's rows, and the recordings of ``test_soundscapes/`` for them.
+
+    Recordings that cannot be read, or end before the rows asked of them, go to ``on_fault``, all in one line.
+    """
+    lengths, problems = _lengths(files.test_soundscapes)
+    plan = plan_rows(read_sample(files.sample_submission), lengths, window_seconds)
+    paths = {path.stem: path for path in files.test_soundscapes}
+    soundscapes = []
+    for stem, ends in plan.ends.items():
+        seconds = lengths[stem]
+        if seconds is None:
+            continue
+        if max(ends, default=0) - window_seconds >= seconds:
+            problems.append(f"{paths[stem].name}: {seconds:.1f} s long, but rows up to {max(ends)} s are asked for")
+        soundscapes.append(Soundscape(paths[stem], [float(end) for end in ends], plan.rows[stem]))
+    if plan.without_recording and files.test_soundscapes:
+        problems.append(f"{len(plan.without_recording)} rows have no recording, such as {plan.without_recording[0]}")
+    if problems:
+        on_fault(BirdlibError("; ".join(problems)))
+    return Task(plan, soundscapes, target)
+
+
+def prepare_dry_run(
+    files: CompetitionFiles, classes: tuple[str, ...], count: int, target: Path, window_seconds: int
+) -> Task:
+    """A rehearsal on other audio, for a run without test files: all full windows of a few recordings.
+
+    Raises:
+        BirdlibError: there is no other audio, or it cannot be read.
+    """
+    recordings = files.dry_run_audio(count)
+    lengths, problems = _lengths(recordings)
+    if problems:
+        raise BirdlibError("; ".join(problems))
+    row_ids, soundscapes = [], []
+    for path in recordings:
+        ends = [float(end) for end in np.arange(window_seconds, lengths[path.stem] + 1e-3, window_seconds)]
+        ends = ends or [float(window_seconds)]
+        soundscapes.append(Soundscape(path, ends, len(row_ids) + np.arange(len(ends))))
+        row_ids += [f"{path.stem}_{end:.0f}" for end in ends]
+    plan = RowPlan(tuple(row_ids), ("row_id", *classes), {}, {}, (), (), ())
+    return Task(plan, soundscapes, target)
+
+
+def _lengths(recordings: tuple[Path, ...]) -> tuple[dict[str, float | None], list[str]]:
+    """Seconds by stem, None where a recording cannot be read, and a line about each of those."""
+    lengths: dict[str, float | None] = {}
+    problems = []
+    for path in recordings:
+        try:
+            lengths[path.stem] = probe(path).seconds
+        except BirdlibError as error:
+            lengths[path.stem] = None
+            problems.append(str(error))
+    return lengths, problems

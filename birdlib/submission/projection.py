@@ -1,0 +1,42 @@
+"""The projection: what this run's speed means for the hidden test set."""
+
+import pandas as pd
+
+from birdlib.competition.editions import Edition
+from birdlib.submission.run import Run
+from birdlib.submission.scoring import MemberReport
+
+
+def project(run: Run, reports: list[MemberReport], edition: Edition) -> pd.DataFrame:
+    """Minutes that the hidden test set would take, model after model, at the speed measured in this run.
+
+    The speed is that of this machine and of these recordings; everything but the scoring counts once.
+
+    Returns:
+        A row per scored model: its name, windows per second, and the minutes passed when it is done.
+    """
+    scored = [report for report in reports if report.windows]
+    scoring = sum(report.seconds for report in scored)
+    seconds = max(run.elapsed() - scoring, 0.0)
+    rows = []
+    for report in scored:
+        seconds += report.seconds / report.windows * edition.hidden_windows
+        rows.append(
+            {
+                "model": report.name,
+                "windows per second": report.windows / report.seconds,
+                "done after (minutes)": seconds / 60,
+            }
+        )
+    return pd.DataFrame(rows, columns=["model", "windows per second", "done after (minutes)"])
+
+
+def verdict(projected: pd.DataFrame, edition: Edition, limit_minutes: float) -> str:
+    """One line: how much of the hidden test set's time the scored models would take."""
+    if projected.empty:
+        return "No model was scored: nothing to project from."
+    minutes = projected["done after (minutes)"].iloc[-1]
+    return (
+        f"BirdCLEF {edition.year}'s hidden test set ({edition.hidden_windows:,} windows) would take these "
+        f"{len(projected)} models {minutes:.0f} of {limit_minutes:.0f} minutes on this machine."
+    )

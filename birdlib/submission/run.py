@@ -1,0 +1,97 @@
+"""A submission's run: its stages, its clock, and its two moods."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pandas as pd
+import psutil
+
+from birdlib.errors import BirdlibError
+
+
+def is_rerun() -> bool:
+    """Whether this is the hidden rerun of a submission, whose log nobody sees."""
+    return os.environ.get("KAGGLE_IS_COMPETITION_RERUN", "").strip().lower() not in ("", "0", "false")
+
+
+class Run:
+    """The stages of a run, timed, and what happens when one fails.
+
+    In the commit run and at home a fault stops the notebook. In the hidden rerun a cell that raises would score
+    nothing, whatever had been written: there a fault is logged, the rest of its stage is dropped, and the run
+    goes on with the best table that it has.
+    """
+
+    def __init__(self) -> None:
+        self.rerun = is_rerun()
+        # Counted from the start of the process: imports and library cells have spent time already.
+        self.started = psutil.Process().create_time()
+        self.stages: list[tuple[str, float]] = []
+        self.faults: list[str] = []
+        self._inner_seconds = [0.0]
+        self._limit_seconds = float("inf")
+        self._margin_seconds = 0.0
+
+    def set_limit(self, limit_minutes: float, margin: float) -> None:
+        """The competition's time limit, of which the share ``margin`` is kept free.
+
+        Raises:
+            BirdlibError: a value is out of range.
+        """
+        if not 0 < limit_minutes <= 24 * 60:
+            raise BirdlibError(f"TIME_LIMIT_MINUTES = {limit_minutes}: expected more than 0 and at most 1440")
+        if not 0 <= margin < 1:
+            raise BirdlibError(f"TIME_MARGIN = {margin}: expected a share from 0 to below 1")
+        self._limit_seconds = limit_minutes * 60
+        self._margin_seconds = margin * limit_minutes * 60
+
+    @property
+    def limit_seconds(self) -> float:
+        return self._limit_seconds
+
+    def elapsed(self) -> float:
+        """Seconds since the notebook's process started."""
+        return time.time() - self.started
+
+    def left(self) -> float:
+        """Seconds that may still be spent, the margin left out."""
+        return self._limit_seconds - self._margin_seconds - self.elapsed()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what is inside under this name; in the rerun, swallow and log what it raises."""
+        started = time.perf_counter()
+        self._inner_seconds.append(0.0)
+        try:
+            yield
+        except (Exception, SystemExit) as error:
+            self.fault(error, name)
+        finally:
+            inner = self._inner_seconds.pop()
+            self.add_stage(name, time.perf_counter() - started - inner)
+            self._inner_seconds[-1] += inner
+
+    def fault(self, error: BaseException, where: str = "") -> None:
+        """Stop loudly (raise it), or, in the rerun, log it and go on."""
+        if not self.rerun:
+            raise error
+        text = str(error) if isinstance(error, BirdlibError) else f"{type(error).__name__}: {error}"
+        line = f"{where}: {text}" if where else text
+        self.faults.append(line)
+        print(f"DROPPED {line}", file=sys.stderr, flush=True)
+
+    def add_stage(self, name: str, seconds: float) -> None:
+        """Record a stage; inside another stage its seconds are taken out of that one."""
+        self.stages.append((name, seconds))
+        self._inner_seconds[-1] += seconds
+
+    def table(self) -> pd.DataFrame:
+        """Stage, seconds and share of all that has passed since the process started."""
+        total = self.elapsed()
+        rows = [("Start and library cells", max(total - sum(seconds for _, seconds in self.stages), 0.0))]
+        table = pd.DataFrame(rows + self.stages, columns=["stage", "seconds"])
+        table["share"] = [f"{seconds / total:.1%}" for seconds in table["seconds"]]
+        return table.round({"seconds": 1})

@@ -1,0 +1,20 @@
+"""The ranges of a submission's settings."""
+
+from birdlib.errors import BirdlibError
+
+PRECISIONS = ("f32", "bf16", "f16")
+
+
+def check_settings(precision: str, batch_size: int, missing_score: float, dry_run_recordings: int) -> None:
+    """Raises BirdlibError, a line naming every setting that is out of range."""
+    problems = []
+    if precision not in PRECISIONS:
+        problems.append(f"PRECISION = {precision!r}: expected one of {', '.join(PRECISIONS)}")
+    if not 1 <= batch_size <= 256:
+        problems.append(f"BATCH_SIZE = {batch_size}: expected 1 to 256")
+    if not 0 <= missing_score <= 1:
+        problems.append(f"MISSING_SCORE = {missing_score}: expected a probability, 0 to 1")
+    if not 1 <= dry_run_recordings <= 10_000:
+        problems.append(f"DRY_RUN_RECORDINGS = {dry_run_recordings}: expected 1 to 10000")
+    if problems:
+        raise BirdlibError("; ".join(problems))

@@ -1,0 +1,177 @@
+"""The windows to score: decoded once, their mel spectrograms kept on disk."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from birdlib.audio.recordings import read_windows
+from birdlib.errors import BirdlibError
+from birdlib.frontend.mel import FrontEnd, MelSpectrogram
+
+# Windows handed over at a time: the front end is fastest in batches of about a dozen.
+BLOCK = 12
+
+
+@dataclass(frozen=True)
+class Soundscape:
+    """A recording and the windows of it that are wanted.
+
+    Attributes:
+        ends: the windows' ends, in seconds.
+        rows: int [len(ends)]; the submission's row of each window.
+    """
+
+    path: Path
+    ends: list[float]
+    rows: np.ndarray
+
+
+class Windows:
+    """All wanted windows of all soundscapes, as mel spectrograms, as often as one asks.
+
+    The first time they are decoded and transformed on a thread of their own, beside the model that takes them,
+    and written to a scratch file per distinct front end: all mels of 200 x 10 minutes would not fit into memory
+    (6.2 GB at 501 frames). After that they are read back. What is read or written is never mapped, so it does
+    not count as this process's memory.
+    """
+
+    def __init__(
+        self,
+        soundscapes: list[Soundscape],
+        front_ends: list[FrontEnd],
+        scratch: Path,
+        on_fault: Callable[[Exception], None],
+    ) -> None:
+        self.soundscapes = soundscapes
+        self.front_ends = list(dict.fromkeys(front_ends))
+        if len({(front_end.sample_rate, front_end.window_seconds) for front_end in self.front_ends}) > 1:
+            raise BirdlibError("the models' front ends differ in sample rate or window length; submit them apart")
+        self.on_fault = on_fault
+        self.seconds_decoding = 0.0
+        self.seconds_front_end = 0.0
+        self.scratch = scratch
+        self._files = [scratch / f"mels-{number}.f32" for number in range(len(self.front_ends))]
+        self._rows: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return sum(len(soundscape.ends) for soundscape in self.soundscapes)
+
+    def every(self, stride: int) -> list[Soundscape]:
+        """The same soundscapes with every ``stride``-th window."""
+        return [Soundscape(item.path, item.ends[::stride], item.rows[::stride]) for item in self.soundscapes]
+
+    def blocks(self, front_end: FrontEnd) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Rows, int [n], and mels, float32 [n, 1, n_mels, frames], of the windows that have audio."""
+        which = self.front_ends.index(front_end)
+        if self._rows is None:
+            for rows, mels in self._decoded():
+                yield rows, mels[which]
+        else:
+            yield from self._stored(which)
+
+    def close(self) -> None:
+        """Remove the scratch files."""
+        for file in self._files:
+            file.unlink(missing_ok=True)
+        self._rows = None
+
+    def _stored(self, which: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        shape = self.front_ends[which].shape
+        with self._files[which].open("rb") as file:
+            for start in range(0, len(self._rows), BLOCK):
+                rows = self._rows[start : start + BLOCK]
+                mels = np.fromfile(file, np.float32, len(rows) * int(np.prod(shape)))
+                yield rows, mels.reshape(len(rows), *shape)
+
+    def _decoded(self) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+        """Blocks of a producer thread, stored on their way; the store counts only once it is whole."""
+        handed_over: queue.Queue = queue.Queue(maxsize=8)
+        stop = threading.Event()
+        producer = threading.Thread(target=self._produce, args=(handed_over, stop), daemon=True)
+        producer.start()
+        all_rows = []
+        store = True
+        files = [file.open("wb", buffering=0) for file in self._files]
+        try:
+            while (item := handed_over.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                rows, mels = item
+                all_rows.append(rows)
+                try:
+                    for file, values in zip(files, mels, strict=True):
+                        if store:
+                            file.write(values.data)
+                except OSError as error:
+                    store = False  # a full disk: the next model decodes again
+                    self.on_fault(BirdlibError(f"{file.name}: cannot keep the mels for the next model ({error})"))
+                yield rows, mels
+            if store:
+                self._rows = np.concatenate(all_rows) if all_rows else np.empty(0, int)
+        finally:
+            stop.set()
+            while producer.is_alive():
+                while not handed_over.empty():
+                    handed_over.get_nowait()
+                producer.join(0.05)
+            for file in files:
+                file.close()
+
+    def _produce(self, handed_over: queue.Queue, stop: threading.Event) -> None:
+        try:
+            torch.set_flush_denormal(True)
+            front_ends = [MelSpectrogram(front_end) for front_end in self.front_ends]
+            for rows, waves in self._waves():
+                if stop.is_set():
+                    return
+                started = time.perf_counter()
+                with torch.inference_mode():
+                    mels = [front_end(torch.from_numpy(waves)).numpy() for front_end in front_ends]
+                self.seconds_front_end += time.perf_counter() - started
+                handed_over.put((rows, mels))
+            handed_over.put(None)
+        except BaseException as error:  # it belongs to the thread that waits for the blocks
+            handed_over.put(error)
+
+    def _waves(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Full blocks of rows and audio, float32 [n, samples], across soundscapes; only the last may be short."""
+        rows = np.empty(0, int)
+        waves = np.empty((0, self.front_ends[0].samples), np.float32)
+        for soundscape in self.soundscapes:
+            started = time.perf_counter()
+            try:
+                decoded = self._decode(soundscape)
+            finally:
+                self.seconds_decoding += time.perf_counter() - started
+            audible = ~np.isnan(decoded[:, 0])
+            rows = np.concatenate([rows, soundscape.rows[audible]])
+            waves = np.concatenate([waves, decoded[audible]])
+            while len(rows) >= BLOCK:
+                yield rows[:BLOCK], waves[:BLOCK]
+                rows, waves = rows[BLOCK:], waves[BLOCK:]
+        if len(rows):
+            yield rows, waves
+
+    def _decode(self, soundscape: Soundscape) -> np.ndarray:
+        front_end = self.front_ends[0]
+        try:
+            windows, damage = read_windows(
+                soundscape.path,
+                soundscape.ends,
+                window_seconds=front_end.window_seconds,
+                sample_rate=front_end.sample_rate,
+            )
+        except BirdlibError as error:
+            windows, damage = np.full((len(soundscape.ends), front_end.samples), np.nan, np.float32), str(error)
+        silent = int(np.isnan(windows[:, 0]).sum())
+        if silent and not damage:
+            damage = f"{soundscape.path.name}: ends before {silent} of its {len(windows)} windows"
+        if damage:
+            self.on_fault(BirdlibError(f"{damage}; {silent} of its {len(windows)} rows get no score"))
+        return windows

@@ -1,0 +1,154 @@
+"""The manifest of a weight dataset: what export writes and submission trusts."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from birdlib.errors import BirdlibError
+from birdlib.frontend.mel import FrontEnd
+
+MANIFEST = "manifest.json"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One model of a weight dataset.
+
+    Attributes:
+        name: unique in the dataset, and the stem of its files.
+        architecture: as ``birdlib.models`` names it.
+        front_end: the parameters of its mel spectrogram.
+        classes: its outputs' labels, in order.
+        precision: of the stored weights, "f32" or "f16".
+        files: SHA-256 by file name; the .xml and the .bin of the IR.
+        seed, fold: of its training; fold "full" means all data, None untrained.
+        score: its out-of-fold score, None where there is none.
+        score_name: which score that is, and whose.
+        seconds_per_window: wall time of one window on the exporting machine, all cores busy with it.
+        parity: the largest difference from torch's probabilities on real audio.
+        recipe: the settings of the kernel that trained it.
+        commit: of the source that built the kernel which wrote it.
+    """
+
+    name: str
+    architecture: str
+    front_end: FrontEnd
+    classes: tuple[str, ...]
+    precision: str
+    files: dict[str, str]
+    seed: int
+    fold: int | str | None
+    score: float | None
+    score_name: str
+    seconds_per_window: float
+    parity: float
+    recipe: dict
+    commit: str
+
+    @property
+    def xml(self) -> str:
+        return f"{self.name}.xml"
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_manifest(folder: Path, entries: list[ModelEntry]) -> Path:
+    """Write ``folder/manifest.json``, whole or not at all."""
+    models = [{**asdict(entry), "classes": list(entry.classes)} for entry in entries]
+    target = folder / MANIFEST
+    temporary = target.with_suffix(".json.part")
+    temporary.write_text(json.dumps({"schema": SCHEMA, "models": models}, indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, target)
+    return target
+
+
+def read_manifest(folder: Path, on_fault: Callable[[Exception], None]) -> list[ModelEntry]:
+    """The models of a weight dataset, best score first; those without a score keep the manifest's order behind.
+
+    Every entry is checked by itself, files and hashes too, and a bad one is handed to ``on_fault`` and left out:
+    the caller decides whether that stops the run.
+
+    Raises:
+        BirdlibError: there is no manifest, or it cannot be read as one.
+    """
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        found = ", ".join(sorted(item.name for item in folder.iterdir())[:10]) or "nothing"
+        raise BirdlibError(f"{folder}: no {MANIFEST}; attach the output of an export kernel (found: {found})") from None
+    except (OSError, ValueError) as error:
+        raise BirdlibError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA or not isinstance(content.get("models"), list):
+        raise BirdlibError(f"{path}: not a manifest of schema {SCHEMA}; export the models anew")
+    entries: dict[str, ModelEntry] = {}
+    for number, values in enumerate(content["models"], 1):
+        try:
+            entry = _entry(values, f"{path}: model {number}")
+            if entry.name in entries:
+                raise BirdlibError(f"{path}: model {number}: the name {entry.name!r} stands twice")
+            _check_files(folder, entry)
+        except BirdlibError as fault:
+            on_fault(fault)
+        else:
+            entries[entry.name] = entry
+    return sorted(entries.values(), key=lambda entry: -entry.score if entry.score is not None else float("inf"))
+
+
+_TYPES = {
+    "name": str,
+    "architecture": str,
+    "front_end": dict,
+    "classes": list,
+    "precision": str,
+    "files": dict,
+    "seed": int,
+    "fold": (int, str, type(None)),
+    "score": (int, float, type(None)),
+    "score_name": str,
+    "seconds_per_window": (int, float),
+    "parity": (int, float),
+    "recipe": dict,
+    "commit": str,
+}
+
+
+def _entry(values: object, where: str) -> ModelEntry:
+    if not isinstance(values, dict):
+        raise BirdlibError(f"{where}: not a table")
+    if isinstance(values.get("name"), str):
+        where = f"{where} ({values['name']})"
+    names = [field.name for field in fields(ModelEntry)]
+    missing = [name for name in names if name not in values]
+    if missing:
+        raise BirdlibError(f"{where}: {', '.join(missing)} missing; export the model anew")
+    for name in names:
+        if not isinstance(values[name], _TYPES[name]) or (isinstance(values[name], bool)):
+            raise BirdlibError(f"{where}: {name} is a {type(values[name]).__name__}; export the model anew")
+    classes = values["classes"]
+    if not classes or len(set(map(str, classes))) != len(classes) or not all(isinstance(c, str) for c in classes):
+        raise BirdlibError(f"{where}: classes must be distinct labels, at least one")
+    try:
+        front_end = FrontEnd.from_dict(values["front_end"])
+    except BirdlibError as error:
+        raise BirdlibError(f"{where}: {error}") from None
+    return ModelEntry(**{name: values[name] for name in names} | {"classes": tuple(classes), "front_end": front_end})
+
+
+def _check_files(folder: Path, entry: ModelEntry) -> None:
+    if entry.xml not in entry.files:
+        raise BirdlibError(f"{folder / MANIFEST}: {entry.name}: its files lack {entry.xml}")
+    for file, expected in sorted(entry.files.items()):
+        path = folder / file
+        if Path(file).name != file or not path.is_file():
+            raise BirdlibError(f"{path}: missing, though the manifest names it; upload the weight dataset whole")
+        if sha256(path) != expected:
+            raise BirdlibError(f"{path}: damaged (its SHA-256 is not the manifest's); upload the weight dataset again")
