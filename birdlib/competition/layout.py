@@ -82,7 +82,7 @@ class CompetitionFiles:
             return
         folder = self.root / names[0]
         classes = sorted(path for path in folder.iterdir() if path.is_dir())
-        step = max(1, len(classes) // count)
+        step = max(1, len(classes) // max(1, count))
         # A class folder is listed only when its turn comes: there are hundreds, on a slow disk.
         order = [c for first in range(step) for c in classes[first::step]] + [folder]
         listed: dict[Path, list[Path]] = {}

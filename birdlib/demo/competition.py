@@ -86,11 +86,7 @@ def make_competition(
 
 def soundscape_row_ids(plans: Sequence[Soundscape]) -> list[str]:
     """The row ids of all full windows, soundscape by soundscape."""
-    return [
-        f"{plan.stem}_{end}"
-        for plan in plans
-        for end in range(WINDOW_SECONDS, plan.seconds + 1, WINDOW_SECONDS)
-    ]
+    return [f"{plan.stem}_{end}" for plan in plans for end in range(WINDOW_SECONDS, plan.seconds + 1, WINDOW_SECONDS)]
 
 
 @dataclass(frozen=True)

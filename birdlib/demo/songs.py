@@ -86,7 +86,7 @@ def _species(number: int) -> Species:
         ("Triller", 2500 * 2.4**height, -0.1, 0.035, 13 + 9 * pace, 1, 0, (1.0,)),
         ("Chirper", 2000 * 2.8**height, 0.5 * bend, 0.08, 4 + 3 * pace, 2, 0, (1.0, 1.0, 1.12)),
         ("Rasper", 900 * 2.2**height, -0.2, 0.3, 2 + pace, 4, 35 + 40 * pace, (1.0,)),
-        ("Slider", 1800 * 1.8**height, 1.2 * bend, 0.6, 1.2 + 0.3 * pace, 2, 0, (1.0,)),
+        ("Slider", 1300 * 3.2**height, 0.6 * bend, 0.6, 1.2 + 0.3 * pace, 2, 0, (1.0,)),
     )
     adjective, (noun, *traits) = _ADJECTIVES[number], forms[form]
     label = f"{adjective[:3]}{noun[:3]}1".lower()

@@ -31,9 +31,7 @@ class Soundscape:
     seed: tuple[int, ...]
 
 
-def plan_soundscapes(
-    seed: int, species: Sequence[Species], count: int, seconds: int
-) -> tuple[Soundscape, ...]:
+def plan_soundscapes(seed: int, species: Sequence[Species], count: int, seconds: int) -> tuple[Soundscape, ...]:
     """Plans soundscapes; the same arguments give the same plans.
 
     Each species sings in at least one soundscape, in two if there are two and room enough.
@@ -72,9 +70,7 @@ def at_level(wave: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return wave * np.float32(random.uniform(0.2, 0.9) / np.abs(wave).max())
 
 
-def _plan(
-    seed: tuple[int, ...], number: int, species: Sequence[Species], count: int, seconds: int
-) -> Soundscape:
+def _plan(seed: tuple[int, ...], number: int, species: Sequence[Species], count: int, seconds: int) -> Soundscape:
     random = np.random.default_rng(seed)
     calls: list[Call] = []
     for position, one in enumerate(species):

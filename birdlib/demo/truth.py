@@ -45,9 +45,7 @@ def make_truth(
                     labels.loc[row_of[plan.stem, end], call.species.label] = 1
     labels.insert(0, ROW_ID, row_ids)
     events = [
-        (plan.stem, call.start, call.end, call.species.label, call.snr_db)
-        for plan in plans
-        for call in plan.calls
+        (plan.stem, call.start, call.end, call.species.label, call.snr_db) for plan in plans for call in plan.calls
     ]
     columns = ["soundscape", "start", "end", "primary_label", "snr_db"]
     write_table(pd.DataFrame(events, columns=columns), folder / "soundscape_events.csv")

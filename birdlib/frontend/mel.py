@@ -115,9 +115,7 @@ def mel_bands(front_end: FrontEnd) -> np.ndarray:
     Returns:
         float32 [n_mels, n_fft // 2 + 1]
     """
-    edges = _mel_to_hz(
-        np.linspace(_hz_to_mel(front_end.f_min), _hz_to_mel(front_end.f_max), front_end.n_mels + 2)
-    )
+    edges = _mel_to_hz(np.linspace(_hz_to_mel(front_end.f_min), _hz_to_mel(front_end.f_max), front_end.n_mels + 2))
     bins = np.linspace(0.0, front_end.sample_rate / 2, front_end.n_fft // 2 + 1)
     ramps = edges[:, None] - bins[None, :]
     widths = np.diff(edges)[:, None]

@@ -140,9 +140,7 @@ def _cumulated(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.n
 def _checked(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     truth, scores = np.asarray(truth), np.asarray(scores)
     if truth.shape != scores.shape or truth.ndim != 2 or 0 in truth.shape:
-        raise BirdlibError(
-            f"truth {truth.shape} and scores {scores.shape} are not tables of one shape [rows, classes]"
-        )
+        raise BirdlibError(f"truth {truth.shape} and scores {scores.shape} are not tables of one shape [rows, classes]")
     if not ((truth == 0) | (truth == 1)).all():
         raise BirdlibError("truth holds values other than 0 and 1")
     scores = scores.astype(np.float64)

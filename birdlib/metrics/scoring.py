@@ -35,9 +35,7 @@ class ScoreReport:
         return pd.DataFrame(rows, columns=["metric", "value", "low", "high"])
 
 
-def score_submission(
-    submission: Path | str, truth: Path | str, *, repeats: int = 200, seed: int = 0
-) -> ScoreReport:
+def score_submission(submission: Path | str, truth: Path | str, *, repeats: int = 200, seed: int = 0) -> ScoreReport:
     """Scores a submission with every metric known here, aligned with the truth by row id and class name.
 
     The intervals are over soundscapes; they are NaN where there is one soundscape only.

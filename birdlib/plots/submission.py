@@ -36,7 +36,9 @@ def plot_windows(task: Task, scores: np.ndarray, front_end: FrontEnd, count: int
             mel = MelSpectrogram(front_end)(torch.from_numpy(np.nan_to_num(wave)))[0, 0].numpy()
         row = scores[soundscape.rows[position]]
         heard = ", ".join(f"{task.plan.classes[i]} {row[i]:.2f}" for i in np.argsort(-row, kind="stable")[:top])
-        axis.imshow(mel, origin="lower", aspect="auto", cmap="magma", extent=(end - front_end.window_seconds, end, 0, 1))
+        axis.imshow(
+            mel, origin="lower", aspect="auto", cmap="magma", extent=(end - front_end.window_seconds, end, 0, 1)
+        )
         axis.set(title=f"{soundscape.path.stem}: {heard}", yticks=[], ylabel="mel")
         axis.title.set_fontsize(9)
     axes[-1, 0].set_xlabel("seconds")

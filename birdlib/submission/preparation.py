@@ -35,9 +35,7 @@ class Task:
         self.save(np.full((len(self.plan.row_ids), len(self.plan.classes)), score, np.float32))
 
 
-def prepare(
-    files: CompetitionFiles, target: Path, window_seconds: int, on_fault: Callable[[Exception], None]
-) -> Task:
+def prepare(files: CompetitionFiles, target: Path, window_seconds: int, on_fault: Callable[[Exception], None]) -> Task:
     """The submission's rows, and the recordings of ``test_soundscapes/`` for them.
 
     Recordings that cannot be read, or end before the rows asked of them, go to ``on_fault``, all in one line.

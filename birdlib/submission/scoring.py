@@ -166,13 +166,13 @@ def _pass(
         How many windows were scored, and whether the pass came to its end.
     """
     done, total = 0, len(windows)
-    started = time.perf_counter()
+    started = run.elapsed()
     progress = tqdm(total=total, desc=label, unit="window", mininterval=2.0, ncols=110)
     with closing(compiled.predict(windows.blocks(compiled.member.entry.front_end), scores)) as counts, progress:
         for count in counts:
             done += count
             progress.update(count)
-            spent = time.perf_counter() - started
+            spent = run.elapsed() - started
             late = drop_if_late and spent > 2 and spent / done * (total - done) > run.left()
             if run.left() <= 0 or late:
                 return done, False

@@ -1,0 +1,96 @@
+"""What is said about a run that did not end well: the cell, the last lines of its traceback, the notebook."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_HEADING = re.compile(r"#{1,6} +(.+?) *#*$")
+_TRACEBACK_LINES = 12
+_MARKER = "papermill-error-cell-tag"
+
+
+def failing_cell(notebook: Path, cell_index: int | None) -> str:
+    """The report on the cell that raised: where it is, the last lines of its traceback."""
+    cells = _cells(notebook)
+    for index, cell in enumerate(cells):
+        for output in cell.get("outputs", []):
+            if output.get("output_type") == "error" and not _is_plain_exit(output):
+                lines = _ANSI.sub("", "\n".join(output.get("traceback", []))).rstrip().splitlines()
+                said = f"{output.get('ename')}: {output.get('evalue')}"
+                shown = [line.rstrip() for line in lines][-_TRACEBACK_LINES:] or [said]
+                return "\n".join(
+                    [f"{place_of_cell(cells, index)} failed", *(f"    {line}" for line in shown)]
+                )
+    if cell_index is not None and cell_index < len(cells):
+        return f"{place_of_cell(cells, cell_index)} failed without a traceback"
+    return "the notebook failed before its first cell"
+
+
+def dead_kernel(notebook: Path, cell_index: int | None, status: int | None) -> str:
+    """The report on a kernel process that is gone."""
+    where = "before its first cell"
+    if cell_index is not None:
+        where = f"in {place_of_cell(_cells(notebook), cell_index)}"
+    return f"the kernel died {where}{_way_to_die(status)}"
+
+
+def running_cell(notebook: Path, cell_index: int | None) -> str:
+    """The cell that was being run, in words; empty if none was."""
+    return "" if cell_index is None else place_of_cell(_cells(notebook), cell_index)
+
+
+def place_of_cell(cells: list[dict[str, Any]], index: int) -> str:
+    """Words that lead a reader to a cell: number, execution count, heading and first line of code."""
+    if index >= len(cells):
+        return f"cell {index + 1}"
+    count = cells[index].get("execution_count")
+    first = next((line.strip() for line in _source(cells[index]).splitlines() if line.strip()), "(empty)")
+    heading = _heading_above(cells, index)
+    words = f"cell {index + 1} of {len(cells)}" + (f" (In [{count}])" if count else "")
+    return words + (f', under "{heading}",' if heading else ",") + f" `{first[:80]}`"
+
+
+def _heading_above(cells: list[dict[str, Any]], index: int) -> str:
+    for cell in reversed(cells[:index]):
+        if cell.get("cell_type") == "markdown":
+            for line in reversed(_source(cell).splitlines()):
+                found = _HEADING.match(line)
+                if found:
+                    return found[1]
+    return ""
+
+
+def _way_to_die(status: int | None) -> str:
+    if status is None:
+        return " (its process is gone; often it ran out of memory)"
+    if status == -signal.SIGKILL:
+        return " (killed, as happens when memory runs out)"
+    if status < 0:
+        try:
+            return f" (signal {-status}, {signal.strsignal(-status)})"
+        except ValueError:
+            return f" (signal {-status})"
+    return f" (it ended itself with exit status {status})"
+
+
+def _is_plain_exit(output: dict[str, Any]) -> bool:
+    return output.get("ename") == "SystemExit" and output.get("evalue") in ("", "0")
+
+
+def _source(cell: dict[str, Any]) -> str:
+    source = cell.get("source", "")
+    return source if isinstance(source, str) else "".join(source)
+
+
+def _cells(notebook: Path) -> list[dict[str, Any]]:
+    """The notebook's own cells, without those that papermill adds to point at a failure."""
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError, KeyError):
+        return []
+    return [cell for cell in cells if _MARKER not in cell.get("metadata", {}).get("tags", [])]

@@ -1,0 +1,95 @@
+"""Recordings: what is read, at which place in time, and what is said of broken ones."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from birdlib.audio.recordings import probe, read_windows
+from birdlib.errors import BirdlibError
+
+RATE = 32000
+
+
+def write(path, wave, rate=RATE):
+    with soundfile.SoundFile(path, "w", rate, 1 if wave.ndim == 1 else wave.shape[1]) as file:
+        for start in range(0, len(wave), rate):
+            file.write(wave[start : start + rate])
+    return path
+
+
+def read(path, ends):
+    return read_windows(path, ends, window_seconds=5, sample_rate=RATE)
+
+
+@pytest.fixture
+def minute(tmp_path):
+    """A minute whose loudness grows step by step, so that each window can be told from the others."""
+    noise = np.random.default_rng(0).uniform(-1, 1, 60 * RATE)
+    return write(tmp_path / "minute.ogg", noise * np.repeat(np.linspace(0.05, 0.9, 12), 5 * RATE))
+
+
+def test_windows_are_the_slices_that_end_at_the_given_seconds(minute):
+    whole, _ = soundfile.read(minute, dtype="float32")
+    windows, damage = read(minute, [5.0, 35.0, 60.0])
+    assert damage == "" and windows.shape == (3, 5 * RATE) and windows.dtype == np.float32
+    for window, end in zip(windows, (5, 35, 60), strict=True):
+        np.testing.assert_array_equal(window, whole[(end - 5) * RATE : end * RATE])
+
+
+def test_a_short_last_window_is_padded_and_one_beyond_the_end_has_no_audio(tmp_path):
+    path = write(tmp_path / "short.wav", np.full(7 * RATE, 0.5))
+    windows, damage = read(path, [5.0, 10.0, 15.0])
+    assert damage == ""
+    assert windows[1, : 2 * RATE].min() > 0.4 and not windows[1, 2 * RATE :].any()
+    assert np.isnan(windows[2]).all()
+
+
+def test_stereo_at_another_rate_is_averaged_and_resampled(tmp_path):
+    time = np.arange(44100 * 10) / 44100
+    tone = np.sin(2 * np.pi * 1000 * time)
+    path = write(tmp_path / "stereo.ogg", np.stack([0.8 * tone, 0.2 * tone], axis=1), 44100)
+    windows, damage = read(path, [5.0, 10.0])
+    expected = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(5 * RATE) / RATE)
+    assert damage == ""
+    assert np.abs(windows[0] - expected)[2000:-2000].max() < 0.05
+
+
+def test_windows_behind_damage_keep_their_place_in_time(minute):
+    whole, _ = soundfile.read(minute, dtype="float32")
+    data = bytearray(minute.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 20_000] = bytes(20_000)
+    minute.write_bytes(bytes(data))
+    windows, damage = read(minute, [5.0 * n for n in range(1, 13)])
+    assert "of 60.0 s can be decoded" in damage and "minute.ogg" in damage
+    right = [np.abs(windows[n] - whole[n * 5 * RATE : (n + 1) * 5 * RATE]).max() < 1e-3 for n in range(12)]
+    assert right[:4] == [True] * 4 and right[-3:] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "the file is empty (0 bytes)"), (b"not audio at all\n" * 99, "cannot be read as audio")],
+)
+def test_a_file_that_is_no_audio_is_named_with_the_reason(tmp_path, content, reason):
+    path = tmp_path / "soundscape_1.ogg"
+    path.write_bytes(content)
+    with pytest.raises(BirdlibError, match=r"^soundscape_1\.ogg: ") as caught:
+        probe(path)
+    assert reason in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_recording_cut_in_the_middle_still_gives_what_it_holds(minute):
+    whole, _ = soundfile.read(minute, dtype="float32")
+    minute.write_bytes(minute.read_bytes()[: minute.stat().st_size // 2])
+    assert 10 < probe(minute).seconds < 50
+    windows, _ = read(minute, [5.0, 60.0])
+    np.testing.assert_allclose(windows[0], whole[: 5 * RATE], atol=1e-3)
+    assert np.isnan(windows[1]).all()
+
+
+def test_samples_that_are_not_numbers_do_not_spoil_their_window(tmp_path):
+    wave = np.full(5 * RATE, 0.25, np.float32)
+    wave[100], wave[200] = np.nan, np.inf
+    soundfile.write(tmp_path / "floats.wav", wave, RATE, subtype="FLOAT")
+    windows, _ = read(tmp_path / "floats.wav", [5.0])
+    assert np.isfinite(windows).all()

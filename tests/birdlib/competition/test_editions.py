@@ -1,0 +1,33 @@
+"""The facts of each year's competition."""
+
+import pytest
+
+from birdlib.competition.editions import edition
+from birdlib.errors import BirdlibError
+
+
+@pytest.mark.parametrize(
+    ("year", "classes", "windows", "budget"),
+    [
+        (2023, 264, 24_000, 0.30),
+        (2024, 182, 52_800, 0.136),
+        (2025, 206, 8_400, 0.64),
+        (2026, 234, 7_200, 0.75),
+    ],
+)
+def test_classes_windows_and_the_time_for_one_window(year: int, classes: int, windows: int, budget: float):
+    one = edition(year)
+    assert one.slug == f"birdclef-{year}"
+    assert (one.classes, one.hidden_windows) == (classes, windows)
+    assert one.seconds_per_window == pytest.approx(budget, abs=0.005)
+
+
+def test_an_unknown_limit_gives_no_budget():
+    assert edition(2022).time_limit_minutes is None
+    assert edition(2022).seconds_per_window is None
+
+
+@pytest.mark.parametrize("year", [2020, 2027, "2023"])
+def test_a_year_without_a_competition_is_refused_with_the_known_ones(year):
+    with pytest.raises(BirdlibError, match="2021, 2022, 2023, 2024, 2025, 2026"):
+        edition(year)

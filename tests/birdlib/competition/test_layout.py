@@ -1,0 +1,106 @@
+"""Finding a competition's files, whichever year's names they have."""
+
+from pathlib import Path
+
+import pytest
+
+from birdlib.competition.layout import CompetitionFiles
+from birdlib.errors import BirdlibError
+
+BIRDMINI = Path(__file__).resolve().parents[4] / "shared" / "audio" / "birdmini"
+
+
+def put(root: Path, *names: str, content: str = "x") -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content)
+
+
+def names(paths) -> list[str]:
+    return [path.name for path in paths]
+
+
+def test_test_recordings_are_sorted_whatever_the_case_of_their_suffix(tmp_path: Path):
+    put(
+        tmp_path,
+        *(f"test_soundscapes/{n}" for n in ("b.OGG", "a.ogg", "c.Flac", "d.wav", "readme.txt", "._a.ogg")),
+    )
+    assert names(CompetitionFiles(tmp_path).test_soundscapes) == ["a.ogg", "b.OGG", "c.Flac", "d.wav"]
+
+
+@pytest.mark.parametrize("made", [True, False], ids=["empty", "absent"])
+def test_a_commit_run_has_no_test_recordings(tmp_path: Path, made: bool):
+    if made:
+        (tmp_path / "test_soundscapes").mkdir()
+    assert CompetitionFiles(tmp_path).test_soundscapes == ()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "audio"),
+    [
+        ("train_metadata.csv", "train_audio"),
+        ("train.csv", "train_audio"),
+        ("train_metadata.csv", "train_short_audio"),
+    ],
+    ids=["2022 to 2024", "2025 and 2026", "2021"],
+)
+def test_each_years_training_data_is_found(tmp_path: Path, metadata: str, audio: str):
+    put(tmp_path, metadata, f"{audio}/amecro/XC1.ogg", "sample_submission.csv")
+    files = CompetitionFiles(tmp_path)
+    assert files.metadata == tmp_path / metadata
+    assert files.train_audio == tmp_path / audio
+    assert files.sample_submission == tmp_path / "sample_submission.csv"
+
+
+@pytest.mark.parametrize("folder", ["train_soundscapes", "unlabeled_soundscapes"])
+def test_unlabelled_soundscapes_are_rehearsed_on_first(tmp_path: Path, folder: str):
+    put(tmp_path, f"{folder}/2.ogg", f"{folder}/1.ogg", f"{folder}/3.ogg", "train_audio/a/XC1.ogg")
+    files = CompetitionFiles(tmp_path)
+    assert names(files.other_soundscapes) == ["1.ogg", "2.ogg", "3.ogg"]
+    assert names(files.dry_run_audio(2)) == ["1.ogg", "2.ogg"]
+    assert names(files.dry_run_audio(9)) == ["1.ogg", "2.ogg", "3.ogg", "XC1.ogg"]
+
+
+def test_training_audio_is_rehearsed_on_spread_over_the_classes(tmp_path: Path):
+    put(tmp_path, *(f"train_audio/class{c}/XC{c}{n}.ogg" for c in range(6) for n in range(3)))
+    files = CompetitionFiles(tmp_path)
+    few = {path.parent.name for path in files.dry_run_audio(3)}
+    assert len(few) == 3
+    eight = files.dry_run_audio(8)
+    assert {path.parent.name for path in eight} == {f"class{c}" for c in range(6)}
+    assert len(set(eight)) == 8
+    assert len(files.dry_run_audio(100)) == 18
+    assert files.dry_run_audio(8) == CompetitionFiles(tmp_path).dry_run_audio(8)
+
+
+def test_empty_recordings_are_not_rehearsed_on(tmp_path: Path):
+    put(tmp_path, "train_audio/a/XC1.ogg", "train_audio/b/XC1.ogg", content="")
+    put(tmp_path, "train_audio/a/XC2.ogg", "train_audio/flat.ogg")
+    assert names(CompetitionFiles(tmp_path).dry_run_audio(5)) == ["XC2.ogg", "flat.ogg"]
+
+
+def test_a_missing_part_is_an_error_only_when_asked_for(tmp_path: Path):
+    put(tmp_path, "readme.txt")
+    files = CompetitionFiles(tmp_path)
+    with pytest.raises(BirdlibError, match="sample_submission.csv is missing; the folder holds readme.txt"):
+        _ = files.sample_submission
+    with pytest.raises(BirdlibError, match="train_metadata.csv or train.csv is missing"):
+        _ = files.metadata
+    with pytest.raises(BirdlibError, match="train_audio or train_short_audio is missing"):
+        _ = files.train_audio
+    with pytest.raises(BirdlibError, match="no recording for a dry run"):
+        files.dry_run_audio(2)
+
+
+def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path):
+    with pytest.raises(BirdlibError, match="absent: no such folder"):
+        CompetitionFiles(tmp_path / "absent")
+
+
+@pytest.mark.skipif(not BIRDMINI.is_dir(), reason="the shared recordings of real birds are not here")
+def test_the_real_mini_competition_is_found_whole():
+    files = CompetitionFiles(BIRDMINI)
+    assert names(files.test_soundscapes) == [f"soundscape_{n}.ogg" for n in (21031, 21068, 21105, 21142)]
+    assert files.metadata.name == "train_metadata.csv"
+    rehearsal = files.dry_run_audio(41)
+    assert len({path.parent for path in rehearsal}) == 41

@@ -1,0 +1,214 @@
+"""Which rows a submission has, and which windows fill them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from birdlib.competition.rows import RowPlan, SampleSubmission, plan_rows, read_sample, split_row_id
+from birdlib.errors import BirdlibError
+
+BIRDMINI = Path(__file__).resolve().parents[4] / "shared" / "audio" / "birdmini"
+CLASSES = ("row_id", "amecro", "1139490")
+
+
+def sample(*row_ids: str) -> SampleSubmission:
+    return SampleSubmission(row_ids, CLASSES)
+
+
+def windows(plan: RowPlan) -> dict[str, list[int]]:
+    return {stem: ends.tolist() for stem, ends in plan.ends.items()}
+
+
+def rows_agree(plan: RowPlan) -> bool:
+    """Whether each window of the plan stands at the row that bears its name."""
+    return all(
+        split_row_id(plan.row_ids[row])[1] == end
+        for stem in plan.ends
+        for end, row in zip(plan.ends[stem], plan.rows[stem], strict=True)
+    )
+
+
+# ---- row ids
+
+
+@pytest.mark.parametrize(
+    ("row_id", "stem", "end"),
+    [
+        ("soundscape_29201_5", "soundscape_29201", 5),
+        ("soundscape_12345_20", "soundscape_12345", 20),
+        ("BC2026_Test_0001_S05_20250227_010002_20", "BC2026_Test_0001_S05_20250227_010002", 20),
+        ("2782_SSW_600", "2782_SSW", 600),
+        ("a b_5", "a b", 5),
+    ],
+)
+def test_a_row_id_is_split_from_the_right(row_id: str, stem: str, end: int):
+    assert split_row_id(row_id) == (stem, end)
+
+
+@pytest.mark.parametrize(
+    "row_id", ["", "soundscape", "soundscape_", "_5", "a_5.0", "a_-5", "a_0", "a_٥", "a_5 "]
+)
+def test_a_row_id_without_an_end_is_refused_by_name(row_id: str):
+    with pytest.raises(BirdlibError, match="does not end in"):
+        split_row_id(row_id)
+
+
+# ---- the sample submission
+
+
+def test_labels_and_row_ids_that_look_like_numbers_stay_strings(tmp_path: Path):
+    path = tmp_path / "sample_submission.csv"
+    path.write_text("\ufeffrow_id,1139490,01,1e5,NA\nx_5,0.25,0.25,0.25,0.25\n", encoding="utf-8")
+    read = read_sample(path)
+    assert read.classes == ("1139490", "01", "1e5", "NA")
+    assert read.row_ids == ("x_5",)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,a\nx_5,0\n", "no column row_id"),
+        ("", "no column row_id"),
+        ("row_id\nx_5\n", "no class column"),
+        ("row_id,a,b,a\nx_5,0,0,0\n", r"1 column \(a\) more than once"),
+        ("row_id,a\nx_5,0\nx_10,0\nx_5,0\n", r"1 row id \(x_5\) more than once"),
+    ],
+)
+def test_a_sample_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, message: str):
+    path = tmp_path / "sample_submission.csv"
+    path.write_text(text)
+    with pytest.raises(BirdlibError, match=message):
+        read_sample(path)
+
+
+def test_a_sample_that_is_no_table_is_refused_in_one_line(tmp_path: Path):
+    path = tmp_path / "sample_submission.csv"
+    path.write_bytes(b"\xff\xfe\x00\x01row_id")
+    with pytest.raises(BirdlibError, match="not readable as a table") as caught:
+        read_sample(path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(BirdlibError, match="not readable as a table"):
+        read_sample(tmp_path / "absent.csv")
+
+
+# ---- the plan
+
+
+def test_the_samples_rows_are_kept_in_its_own_order():
+    plan = plan_rows(sample("b_10", "a_5", "b_5", "a_10"), {"a": 10.0, "b": 10.0})
+    assert plan.row_ids == ("b_10", "a_5", "b_5", "a_10")
+    assert windows(plan) == {"a": [5, 10], "b": [5, 10]}
+    assert plan.rows["b"].tolist() == [2, 0]
+    assert rows_agree(plan)
+    assert plan.notes == () and plan.classes == ("amecro", "1139490")
+
+
+def test_a_short_last_window_is_kept_where_the_sample_asks_for_it():
+    plan = plan_rows(sample("a_5", "a_10", "a_15"), {"a": 12.3})
+    assert windows(plan) == {"a": [5, 10, 15]}
+
+
+def test_windows_that_the_sample_does_not_ask_for_are_not_scored():
+    plan = plan_rows(sample("a_5", "a_15"), {"a": 600.0})
+    assert windows(plan) == {"a": [5, 15]}
+
+
+def test_rows_without_a_recording_and_recordings_without_a_row_are_reported():
+    plan = plan_rows(sample("a_5", "gone_5", "gone_10"), {"a": 5.0, "extra": 5.0})
+    assert plan.row_ids == ("a_5", "gone_5", "gone_10")
+    assert plan.without_recording == ("gone_5", "gone_10")
+    assert plan.unasked == ("extra",)
+    assert any("gone_5" in note for note in plan.notes) and any("extra" in note for note in plan.notes)
+
+
+def test_a_recording_of_unknown_length_keeps_the_samples_rows():
+    plan = plan_rows(sample("a_5", "broken_5", "broken_10"), {"a": 5.0, "broken": None})
+    assert windows(plan) == {"a": [5], "broken": [5, 10]}
+
+
+def test_where_the_sample_holds_placeholders_all_full_windows_become_rows():
+    plan = plan_rows(sample("placeholder_5"), {"soundscape_2": 14.9, "soundscape_10": 10.0, "tiny": 3.0})
+    assert plan.row_ids == ("soundscape_10_5", "soundscape_10_10", "soundscape_2_5", "soundscape_2_10")
+    assert rows_agree(plan)
+    assert plan.ends["tiny"].size == 0
+    assert "placeholders only" in plan.notes[0]
+
+
+def test_three_rows_for_hundreds_of_recordings_are_placeholders_even_if_one_of_them_exists():
+    recordings = {f"soundscape_{29201 + n}": 600.0 for n in range(200)}
+    plan = plan_rows(sample(*(f"soundscape_29201_{end}" for end in (5, 10, 15))), recordings)
+    assert len(plan.row_ids) == 24_000
+    assert rows_agree(plan)
+
+
+def test_a_sample_that_covers_what_it_names_is_authoritative_however_few_that_are():
+    recordings = {f"s_{n}": 10.0 for n in range(9)}
+    plan = plan_rows(sample("s_3_5", "s_3_10"), recordings)
+    assert plan.row_ids == ("s_3_5", "s_3_10")
+    assert len(plan.unasked) == 8
+
+
+def test_a_broken_recording_among_placeholders_gets_as_many_rows_as_most_others():
+    plan = plan_rows(sample("placeholder_5"), {"a": 60.0, "b": 60.0, "c": 15.0, "broken": None})
+    assert windows(plan)["broken"] == list(range(5, 61, 5))
+    assert any("broken" in note and "unknown length" in note for note in plan.notes)
+
+
+def test_a_hair_under_ten_minutes_still_has_all_its_windows():
+    plan = plan_rows(sample("placeholder_5"), {"a": 600 - 1 / 32_000})
+    assert len(plan.row_ids) == 120
+
+
+def test_without_any_recording_the_sample_stays_as_it_is():
+    plan = plan_rows(sample("a_5", "a_10"), {})
+    assert plan.row_ids == ("a_5", "a_10")
+    assert plan.without_recording == plan.row_ids
+    assert windows(plan) == {}
+
+
+def test_the_rows_of_2021_find_their_file_by_its_beginning():
+    recordings = {"2782_SSW_20170701": 600.0, "2782_COR_20170701": 600.0, "278_SSW_20170702": 600.0}
+    plan = plan_rows(sample("2782_SSW_5", "2782_SSW_10", "278_SSW_5"), recordings)
+    assert windows(plan) == {"2782_SSW_20170701": [5, 10], "278_SSW_20170702": [5]}
+    assert plan.row_ids == ("2782_SSW_5", "2782_SSW_10", "278_SSW_5")
+
+
+def test_a_beginning_that_two_files_share_matches_neither():
+    plan = plan_rows(sample("2782_SSW_5", "x_5"), {"2782_SSW_1": 5.0, "2782_SSW_2": 5.0, "x": 5.0})
+    assert plan.without_recording == ("2782_SSW_5",)
+
+
+def test_a_malformed_row_id_in_the_sample_is_refused():
+    with pytest.raises(BirdlibError, match="'soundscape'"):
+        plan_rows(sample("a_5", "soundscape"), {"a": 5.0})
+
+
+@given(
+    st.dictionaries(
+        st.text("ab_1", min_size=1, max_size=6),
+        st.lists(st.integers(1, 40), min_size=1, unique=True),
+        min_size=1,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_any_complete_sample_is_followed_row_by_row(asked: dict[str, list[int]], random):
+    row_ids = [f"{stem}_{end}" for stem, ends in asked.items() for end in ends]
+    random.shuffle(row_ids)
+    plan = plan_rows(sample(*row_ids), {stem: 0.0 for stem in asked})
+    assert plan.row_ids == tuple(row_ids)
+    assert rows_agree(plan)
+    assert sorted(np.concatenate(list(plan.rows.values()))) == list(range(len(row_ids)))
+
+
+@pytest.mark.skipif(not BIRDMINI.is_dir(), reason="the shared recordings of real birds are not here")
+def test_the_real_mini_competition_has_480_rows_of_41_classes():
+    read = read_sample(BIRDMINI / "sample_submission.csv")
+    assert (len(read.row_ids), len(read.classes)) == (480, 41)
+    recordings = {path.stem: 600.0 for path in (BIRDMINI / "test_soundscapes").glob("*.ogg")}
+    plan = plan_rows(read, recordings)
+    built = plan_rows(SampleSubmission(("placeholder_5",), read.columns), recordings)
+    assert plan.row_ids == built.row_ids == read.row_ids
+    assert plan.notes == ()

@@ -1,0 +1,107 @@
+"""Export: IRs that compute what torch computes, or nothing."""
+
+import numpy as np
+import openvino as ov
+import pytest
+import torch
+
+from birdlib.errors import BirdlibError
+from birdlib.export.openvino_ir import PARITY_BOUNDS, export_ir, flush_denormals, seconds_per_window
+from birdlib.export.weight_dataset import WeightDataset
+from birdlib.frontend.mel import FrontEnd
+from birdlib.models.architectures import BirdModel
+from birdlib.models.heads import AttentionHead, PoolHead
+from birdlib.weights.manifest import read_manifest
+
+FRONT_END = FrontEnd(16000, 5, 512, 512, 32, 50, 8000)
+
+
+def model(head=PoolHead, seed=0):
+    torch.manual_seed(seed)
+    backbone = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 5, 4), torch.nn.BatchNorm2d(8), torch.nn.SiLU())
+    return BirdModel(backbone, head(8, 6), channels=1).eval()
+
+
+@pytest.fixture(scope="module")
+def mels():
+    return torch.randn(10, *FRONT_END.shape, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("head", [PoolHead, AttentionHead])
+@pytest.mark.parametrize("precision", ["f32", "f16"])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_the_ir_gives_torchs_probabilities_at_any_batch(tmp_path, mels, head, precision, batch):
+    net = model(head)
+    files, difference = export_ir(net, mels, tmp_path, "net", precision)
+    assert set(files) == {"net.xml", "net.bin"} == {path.name for path in tmp_path.iterdir()}
+    compiled = ov.Core().compile_model(tmp_path / "net.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    with torch.no_grad():
+        expected = net(mels[:batch]).sigmoid().numpy()
+    found = torch.from_numpy(compiled({0: mels[:batch].numpy()})[0]).sigmoid().numpy()
+    assert np.abs(found - expected).max() <= PARITY_BOUNDS[precision]
+    assert difference <= PARITY_BOUNDS[precision]
+
+
+def test_float16_weights_take_half_the_space(tmp_path, mels):
+    for precision in ("f32", "f16"):
+        export_ir(model(AttentionHead), mels, tmp_path, precision, precision)
+    small, large = ((tmp_path / f"{p}.bin").stat().st_size for p in ("f16", "f32"))
+    assert small < 0.6 * large
+
+
+class Branching(torch.nn.Module):
+    """Decides in Python by its batch: the traced graph knows one branch only."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = model()
+
+    def forward(self, mel):
+        logits = self.inner(mel)
+        return logits + 0.01 if len(mel) == 2 else logits
+
+
+def test_a_model_that_the_ir_does_not_reproduce_is_not_written(tmp_path, mels):
+    with pytest.raises(BirdlibError, match=r"branching: the IR's probabilities differ .* nothing was written"):
+        export_ir(Branching(), mels, tmp_path, "branching", "f32")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_precision_is_named(tmp_path, mels):
+    with pytest.raises(BirdlibError, match="precision 'int4'"):
+        export_ir(model(), mels, tmp_path, "net", "int4")
+
+
+def test_denormal_weights_are_flushed_to_zero_and_others_stay():
+    net = model()
+    with torch.no_grad():
+        net.head.linear.weight[0, :3] = torch.tensor([1e-40, -1e-39, 1e-30])
+    assert flush_denormals(net) == 2
+    assert net.head.linear.weight[0, :3].tolist() == pytest.approx([0.0, 0.0, 1e-30])
+    assert flush_denormals(net) == 0
+
+
+def test_speed_is_measured_per_window(tmp_path, mels):
+    export_ir(model(), mels, tmp_path, "net", "f32")
+    assert 0 < seconds_per_window(tmp_path / "net.xml", mels.numpy(), seconds=0.1) < 1
+
+
+def test_a_weight_dataset_is_what_the_submission_reads(tmp_path, mels):
+    weights = WeightDataset(tmp_path, FRONT_END, tuple("abcdef"), mels, commit="c0ffee", recipe={"seed": 3})
+    for seed in (1, 2):
+        weights.add(
+            model(seed=seed),
+            name=f"net-seed{seed}",
+            architecture="net",
+            precision="f32",
+            seed=seed,
+            fold=None,
+            score=seed / 10,
+            score_name="test",
+        )
+        faults = []
+        found = read_manifest(tmp_path, faults.append)
+        assert not faults and len(found) == seed
+    assert [entry.name for entry in found] == ["net-seed2", "net-seed1"]
+    assert found[0].front_end == FRONT_END and found[0].classes == tuple("abcdef") and found[0].commit == "c0ffee"
+    assert len(weights.table()) == 2

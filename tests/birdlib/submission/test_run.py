@@ -1,0 +1,57 @@
+"""The two moods of a run, and its table of stages."""
+
+import time
+
+import pytest
+
+from birdlib.errors import BirdlibError
+from birdlib.submission.run import Run
+
+
+def test_in_the_commit_run_a_fault_stops_the_notebook(monkeypatch):
+    monkeypatch.delenv("KAGGLE_IS_COMPETITION_RERUN", raising=False)
+    run = Run()
+    with pytest.raises(BirdlibError, match="a bad weight file"), run.stage("Read the models"):
+        raise BirdlibError("a bad weight file")
+
+
+@pytest.mark.parametrize("error", [BirdlibError("a bad file"), NameError("members"), SystemExit(1), MemoryError()])
+def test_in_the_hidden_rerun_nothing_is_raised_and_the_fault_is_logged(monkeypatch, capsys, error):
+    monkeypatch.setenv("KAGGLE_IS_COMPETITION_RERUN", "1")
+    run = Run()
+    with run.stage("Read the models"):
+        raise error
+    assert len(run.faults) == 1 and run.faults[0].startswith("Read the models: ")
+    assert run.faults[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("value", "rerun"), [("1", True), ("True", True), ("", False), ("0", False), ("false", False)])
+def test_the_variable_is_tested_for_truth(monkeypatch, value, rerun):
+    monkeypatch.setenv("KAGGLE_IS_COMPETITION_RERUN", value)
+    assert Run().rerun is rerun
+
+
+def test_the_time_left_counts_from_the_start_of_the_process_and_keeps_a_margin():
+    run = Run()
+    run.set_limit(120, 0.05)
+    assert run.elapsed() > 0
+    assert run.left() == pytest.approx(120 * 60 * 0.95 - run.elapsed(), abs=0.5)
+
+
+@pytest.mark.parametrize(("minutes", "margin", "named"), [(0, 0.05, "TIME_LIMIT_MINUTES"), (120, 1.0, "TIME_MARGIN")])
+def test_a_limit_out_of_range_is_named(minutes, margin, named):
+    with pytest.raises(BirdlibError, match=named):
+        Run().set_limit(minutes, margin)
+
+
+def test_the_table_of_stages_counts_no_second_twice():
+    run = Run()
+    with run.stage("Score"):
+        time.sleep(0.1)
+        started = time.perf_counter()
+        time.sleep(0.2)
+        run.add_stage("Score a model", time.perf_counter() - started)
+    table = run.table().set_index("stage")["seconds"]
+    assert table["Score a model"] == pytest.approx(0.2, abs=0.1)
+    assert table["Score"] == pytest.approx(0.1, abs=0.1)
+    assert table.sum() == pytest.approx(run.elapsed(), abs=0.5)

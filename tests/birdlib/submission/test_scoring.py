@@ -1,0 +1,182 @@
+"""Scoring: the numbers torch gives, the strongest first, and never past the clock."""
+
+import json
+import time
+
+import numpy as np
+import openvino as ov
+import pandas as pd
+import pytest
+import torch
+
+from birdlib.audio.recordings import read_windows
+from birdlib.competition.layout import CompetitionFiles
+from birdlib.competition.table import check_submission
+from birdlib.ensemble.members import CompiledMember, load_members, unknown_classes
+from birdlib.errors import BirdlibError
+from birdlib.frontend.mel import MelSpectrogram
+from birdlib.submission.preparation import prepare
+from birdlib.submission.scoring import EnsembleTable, copy_neighbours, score_ensemble
+from birdlib.submission.windows import Soundscape, Windows
+from birdlib.weights.manifest import sha256
+
+from .conftest import CLASSES, COARSE, FRONT_END, small_model, write_weights
+
+
+def stop(error):
+    raise error
+
+
+def submit(run, competition, weights, tmp_path, on_fault=stop, save=None, missing_score=0.0):
+    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5, on_fault)
+    members = load_members(weights, task.plan.classes, on_fault)
+    windows = Windows(task.soundscapes, [member.entry.front_end for member in members], tmp_path, on_fault)
+    table = EnsembleTable(len(task.plan.row_ids), len(task.plan.classes), missing_score)
+    score_ensemble(run, members, windows, table, save or task.save, precision="f32", batch_size=4)
+    windows.close()
+    return task, table
+
+
+def expected_scores(task, models, front_end=FRONT_END):
+    """The mean probability of the models, in plain torch, window by window."""
+    scores = np.zeros((len(task.plan.row_ids), len(CLASSES)))
+    for soundscape in task.soundscapes:
+        waves, _ = read_windows(soundscape.path, soundscape.ends, window_seconds=5, sample_rate=32000)
+        for row, wave in zip(soundscape.rows, waves, strict=True):
+            mel = MelSpectrogram(front_end)(torch.from_numpy(wave[None]))
+            with torch.no_grad():
+                scores[row] = np.mean([model(mel).sigmoid()[0].numpy() for model in models], axis=0)
+    return scores
+
+
+def test_the_submission_is_the_mean_of_the_models_probabilities_in_torch(run, competition, tmp_path):
+    models = [small_model(seed) for seed in (1, 2, 3)]
+    weights = write_weights(tmp_path / "weights", {f"m{i}": (model, i / 10) for i, model in enumerate(models)})
+    task, table = submit(run, competition, weights, tmp_path)
+    written = pd.read_csv(tmp_path / "submission.csv")
+    assert written["row_id"].tolist() == pd.read_csv(competition / "sample_submission.csv")["row_id"].tolist()
+    np.testing.assert_allclose(written[list(CLASSES)], expected_scores(task, models), atol=1e-4)
+    assert check_submission(tmp_path / "submission.csv", task.plan) == []
+
+
+def test_models_with_different_front_ends_share_one_decoding(run, competition, tmp_path):
+    fine, coarse = small_model(1), small_model(2)
+    write_weights(tmp_path / "weights", {"fine": (fine, 0.9)})
+    manifest = (tmp_path / "weights" / "manifest.json").read_text()
+    write_weights(tmp_path / "weights", {"coarse": (coarse, 0.5)}, front_end=COARSE)
+    both = json.loads(manifest)
+    both["models"] += json.loads((tmp_path / "weights" / "manifest.json").read_text())["models"]
+    (tmp_path / "weights" / "manifest.json").write_text(json.dumps(both))
+    task, _ = submit(run, competition, tmp_path / "weights", tmp_path)
+    expected = (expected_scores(task, [fine]) + expected_scores(task, [coarse], COARSE)) / 2
+    np.testing.assert_allclose(pd.read_csv(tmp_path / "submission.csv")[list(CLASSES)], expected, atol=1e-4)
+
+
+def test_after_each_model_strongest_first_the_file_is_a_finished_ensemble(run, competition, tmp_path):
+    models = {"weak": (small_model(1), 0.1), "strong": (small_model(2), 0.9)}
+    weights = write_weights(tmp_path / "weights", models)
+    saved = []
+    task, _ = submit(run, competition, weights, tmp_path, save=lambda scores: saved.append(scores.copy()))
+    np.testing.assert_allclose(saved[0], expected_scores(task, [models["strong"][0]]), atol=1e-4)
+    np.testing.assert_allclose(saved[1], expected_scores(task, [m for m, _ in models.values()]), atol=1e-4)
+
+
+def test_classes_are_mapped_by_name_and_unknown_ones_get_the_stated_default(run, competition, tmp_path):
+    known = ("f", "b", "elsewhere", "a")
+    model = small_model(1, n_classes=4)
+    weights = write_weights(tmp_path / "weights", {"m": (model, 0.5)}, classes=known)
+    task, table = submit(run, competition, weights, tmp_path, missing_score=0.125)
+    written = pd.read_csv(tmp_path / "submission.csv")
+    members = load_members(weights, task.plan.classes, stop)
+    assert unknown_classes(members, task.plan.classes) == ["c", "d", "e"]
+    assert (written[["c", "d", "e"]] == 0.125).all().all()
+    soundscape = task.soundscapes[0]
+    wave, _ = read_windows(soundscape.path, soundscape.ends[:1], window_seconds=5, sample_rate=32000)
+    with torch.no_grad():
+        outputs = model(MelSpectrogram(FRONT_END)(torch.from_numpy(wave))).sigmoid()[0].numpy()
+    row = written.iloc[soundscape.rows[0]]
+    np.testing.assert_allclose([row["f"], row["b"], row["a"]], outputs[[0, 1, 3]], atol=1e-4)
+
+
+def test_a_model_of_another_competition_is_an_error(run, competition, tmp_path):
+    weights = write_weights(tmp_path / "weights", {"foreign": (small_model(1), 0.5)}, classes=tuple("uvwxyz"))
+    with pytest.raises(BirdlibError, match="foreign: none of its 6 classes"):
+        submit(run, competition, weights, tmp_path)
+
+
+def slow_down(monkeypatch, run, slow_name, seconds):
+    """Let every block of one model take a while, though it was measured as fast."""
+    predict = CompiledMember.predict
+
+    def slow(compiled, blocks, scores):
+        for count in predict(compiled, blocks, scores):
+            run.now += seconds if compiled.member.name == slow_name else 0.0
+            yield count
+
+    monkeypatch.setattr(CompiledMember, "predict", slow)
+    monkeypatch.setattr("birdlib.submission.scoring.probe_speed", lambda compiled: 0.01)
+
+
+def test_a_model_that_does_not_fit_the_time_is_left_out_whole(run, competition, tmp_path, monkeypatch):
+    models = {"first": (small_model(1), 0.9), "slow": (small_model(2), 0.8), "third": (small_model(3), 0.7)}
+    weights = write_weights(tmp_path / "weights", models)
+    speeds = {"first": 0.01, "slow": 5.0, "third": 0.01}
+    monkeypatch.setattr("birdlib.submission.scoring.probe_speed", lambda compiled: speeds[compiled.member.name])
+    run.set_limit(1.0, 0.0)
+    task, table = submit(run, competition, weights, tmp_path)
+    assert [report.outcome == "scored" for report in table.reports] == [True, False, True]
+    expected = expected_scores(task, [models["first"][0], models["third"][0]])
+    np.testing.assert_allclose(pd.read_csv(tmp_path / "submission.csv")[list(CLASSES)], expected, atol=1e-4)
+
+
+def test_a_model_that_turns_out_too_slow_is_dropped_and_the_rows_stay_comparable(
+    run, competition, tmp_path, monkeypatch
+):
+    models = {"first": (small_model(1), 0.9), "slow": (small_model(2), 0.8)}
+    weights = write_weights(tmp_path / "weights", models)
+    slow_down(monkeypatch, run, "slow", 8.0)
+    run.set_limit(10 / 60, 0.0)
+    task, table = submit(run, competition, weights, tmp_path)
+    assert [report.outcome for report in table.reports] == ["scored", "dropped: slower than measured"]
+    np.testing.assert_allclose(
+        pd.read_csv(tmp_path / "submission.csv")[list(CLASSES)], expected_scores(task, [models["first"][0]]), atol=1e-4
+    )
+
+
+def test_when_not_even_one_model_fits_it_scores_some_windows_and_copies_neighbours(
+    run, competition, tmp_path, monkeypatch
+):
+    weights = write_weights(tmp_path / "weights", {"only": (small_model(1), 0.9)})
+    monkeypatch.setattr("birdlib.submission.scoring.probe_speed", lambda compiled: 1.5)
+    run.set_limit(20 / 60, 0.0)
+    task, table = submit(run, competition, weights, tmp_path)
+    assert table.reports[-1].outcome.startswith("scored every 2.")
+    every_window = expected_scores(task, [small_model(1)])
+    written = pd.read_csv(tmp_path / "submission.csv")[list(CLASSES)].to_numpy()
+    for soundscape in task.soundscapes:
+        own = written[soundscape.rows]
+        np.testing.assert_allclose(own[::2], every_window[soundscape.rows][::2], atol=1e-4)
+        np.testing.assert_array_equal(own[1::2], own[::2])
+
+
+def test_neighbours_are_the_nearest_scored_windows_of_the_same_soundscape(tmp_path):
+    soundscape = Soundscape(tmp_path / "s.ogg", [5.0 * n for n in range(1, 8)], np.array([6, 5, 4, 3, 2, 1, 0]))
+    scores = np.full((9, 2), np.nan, np.float32)
+    scores[6], scores[1] = 0.1, 0.9  # the first and the sixth window
+    copy_neighbours(soundscape, scores)
+    np.testing.assert_allclose(scores[[6, 5, 4, 3, 2, 1, 0], 0], [0.1, 0.1, 0.1, 0.9, 0.9, 0.9, 0.9])
+    assert np.isnan(scores[7:]).all()
+
+
+def test_a_model_that_gives_nan_is_a_fault_and_not_a_hole_in_the_table(run, competition, tmp_path):
+    weights = write_weights(tmp_path / "weights", {"good": (small_model(2), 0.5)})
+    broken = small_model(1)
+    with torch.no_grad():
+        broken.head.linear.bias[2] = float("nan")
+    graph = ov.convert_model(broken, example_input=torch.randn(2, *FRONT_END.shape), input=[-1, *FRONT_END.shape])
+    ov.save_model(graph, weights / "good.xml", compress_to_fp16=False)
+    manifest = json.loads((weights / "manifest.json").read_text())
+    manifest["models"][0]["files"] = {name: sha256(weights / name) for name in ("good.xml", "good.bin")}
+    (weights / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(BirdlibError, match="good: gives NaN or infinity"):
+        submit(run, competition, weights, tmp_path)

@@ -1,0 +1,97 @@
+"""Windows: decoded once, kept on disk, broken recordings costing their own rows only."""
+
+import numpy as np
+import pytest
+
+from birdlib.competition.layout import CompetitionFiles
+from birdlib.errors import BirdlibError
+from birdlib.frontend.mel import FrontEnd
+from birdlib.submission import windows as windows_module
+from birdlib.submission.preparation import prepare
+from birdlib.submission.windows import Windows
+
+from .conftest import FRONT_END
+
+
+def stop(error):
+    raise error
+
+
+def collect(windows, front_end=FRONT_END):
+    blocks = list(windows.blocks(front_end))
+    rows = np.concatenate([rows for rows, _ in blocks])
+    return rows, np.concatenate([mels for _, mels in blocks])[np.argsort(rows)]
+
+
+def test_the_second_model_gets_the_same_mels_without_decoding_again(competition, tmp_path, monkeypatch):
+    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5, stop)
+    windows = Windows(task.soundscapes, [FRONT_END], tmp_path, stop)
+    rows, first = collect(windows)
+    assert sorted(rows) == list(range(18)) and len(windows) == 18
+    monkeypatch.setattr(windows_module, "read_windows", stop)
+    _, second = collect(windows)
+    np.testing.assert_array_equal(first, second)
+    windows.close()
+    assert not list(tmp_path.glob("mels-*"))
+
+
+def test_stopping_early_leaves_nothing_running_and_the_next_model_gets_everything(competition, tmp_path):
+    import threading
+
+    before = threading.active_count()
+    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5, stop)
+    windows = Windows(task.soundscapes, [FRONT_END], tmp_path, stop)
+    blocks = windows.blocks(FRONT_END)
+    next(blocks)
+    blocks.close()
+    assert threading.active_count() == before
+    rows, _ = collect(windows)
+    assert sorted(rows) == list(range(18))
+
+
+def test_a_full_scratch_disk_costs_time_but_no_rows(competition, tmp_path):
+    faults = []
+    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5, stop)
+    windows = Windows(task.soundscapes, [FRONT_END], tmp_path, faults.append)
+    (tmp_path / "mels-0.f32").symlink_to("/dev/full")
+    first, second = collect(windows), collect(windows)
+    assert "cannot keep the mels" in str(faults[0])
+    np.testing.assert_array_equal(first[1], second[1])
+    assert sorted(second[0]) == list(range(18))
+
+
+def break_recordings(competition):
+    soundscapes = competition / "test_soundscapes"
+    (soundscapes / "soundscape_0.ogg").write_bytes(b"")
+    cut = soundscapes / "soundscape_1.ogg"
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+
+
+def test_broken_recordings_cost_their_own_rows_only(competition, tmp_path):
+    whole = Windows(
+        prepare(CompetitionFiles(competition), tmp_path / "s.csv", 5, stop).soundscapes, [FRONT_END], tmp_path, stop
+    )
+    all_rows, all_mels = collect(whole)
+    break_recordings(competition)
+    faults = []
+    task = prepare(CompetitionFiles(competition), tmp_path / "s.csv", 5, faults.append)
+    assert "soundscape_0.ogg: the file is empty" in str(faults[0])
+    assert "soundscape_1.ogg: " in str(faults[0]) and "rows up to 30 s are asked for" in str(faults[0])
+    rows, mels = collect(Windows(task.soundscapes, [FRONT_END], tmp_path, faults.append))
+    third = set(range(6))  # soundscape_2 comes first in the sample, which is in reverse order
+    assert third < set(rows) and not set(rows) & set(range(12, 18))
+    np.testing.assert_array_equal(mels[:6], all_mels[:6])
+
+
+def test_in_the_commit_run_a_broken_recording_stops_with_every_name_in_one_line(competition, tmp_path):
+    break_recordings(competition)
+    with pytest.raises(BirdlibError) as caught:
+        prepare(CompetitionFiles(competition), tmp_path / "s.csv", 5, stop)
+    text = str(caught.value)
+    assert "soundscape_0.ogg" in text and "soundscape_1.ogg" in text and "\n" not in text
+
+
+def test_front_ends_of_different_windows_cannot_share_a_decoding(tmp_path):
+    other = FrontEnd(32000, 10, 1024, 1024, 32, 50, 14000)
+    with pytest.raises(BirdlibError, match="differ in sample rate or window length"):
+        Windows([], [FRONT_END, other], tmp_path, stop)

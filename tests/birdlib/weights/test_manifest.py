@@ -1,0 +1,111 @@
+"""The manifest: what is written is read back, and each kind of damage is named."""
+
+import json
+
+import pytest
+
+from birdlib.errors import BirdlibError
+from birdlib.frontend.mel import FrontEnd
+from birdlib.weights.manifest import ModelEntry, read_manifest, sha256, write_manifest
+
+FRONT_END = FrontEnd(32000, 5, 2048, 512, 128, 20, 16000)
+
+
+def entry(folder, name, score=None, **values):
+    for suffix in (".xml", ".bin"):
+        (folder / f"{name}{suffix}").write_bytes(name.encode() + suffix.encode())
+    files = {f"{name}{suffix}": sha256(folder / f"{name}{suffix}") for suffix in (".xml", ".bin")}
+    defaults = dict(
+        name=name,
+        architecture="rexnet150",
+        front_end=FRONT_END,
+        classes=("abc1", "12345"),
+        precision="f32",
+        files=files,
+        seed=1,
+        fold=0,
+        score=score,
+        score_name="out-of-fold padded cmAP",
+        seconds_per_window=0.02,
+        parity=1e-6,
+        recipe={"epochs": 200},
+        commit="0123456789ab",
+    )
+    return ModelEntry(**defaults | values)
+
+
+def stop(error):
+    raise error
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_manifest(
+        tmp_path, [entry(tmp_path, "weak", 0.7), entry(tmp_path, "unscored"), entry(tmp_path, "strong", 0.9)]
+    )
+    return tmp_path
+
+
+def test_models_come_back_as_written_strongest_first(folder):
+    models = read_manifest(folder, stop)
+    assert [model.name for model in models] == ["strong", "weak", "unscored"]
+    assert models[0] == entry(folder, "strong", 0.9)
+
+
+def change(folder, edit):
+    path = folder / "manifest.json"
+    content = json.loads(path.read_text())
+    edit(content)
+    path.write_text(json.dumps(content))
+
+
+DAMAGE = {
+    "a flipped byte": (lambda f: (f / "weak.bin").write_bytes(b"wEak.bin"), r"weak\.bin: damaged"),
+    "a missing file": (lambda f: (f / "weak.bin").unlink(), r"weak\.bin: missing"),
+    "a missing field": (lambda f: change(f, lambda c: c["models"][0].pop("front_end")), "front_end missing"),
+    "a number for a class": (
+        lambda f: change(f, lambda c: c["models"][0].update(classes=["abc1", 12345])),
+        "classes must be distinct labels",
+    ),
+    "a bad front end": (
+        lambda f: change(f, lambda c: c["models"][0]["front_end"].update(hop_length=-1)),
+        "hop_length = -1 is out of range",
+    ),
+    "a file elsewhere": (
+        lambda f: change(f, lambda c: c["models"][0]["files"].update({"../manifest.json": "0"})),
+        "missing",
+    ),
+    "a name twice": (
+        lambda f: change(f, lambda c: c["models"][0].update(c["models"][2])),
+        "stands twice",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_model_is_named_and_the_others_stay_usable(folder, damage):
+    spoil, reason = DAMAGE[damage]
+    spoil(folder)
+    with pytest.raises(BirdlibError, match=reason) as caught:
+        read_manifest(folder, stop)
+    assert "\n" not in str(caught.value)
+    faults = []
+    models = read_manifest(folder, faults.append)
+    assert len(faults) == 1 and len(models) == 2 and "unscored" in [model.name for model in models]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "no manifest.json"), ("{", "cannot be read as JSON"), ('{"schema": 99}', "not a manifest of schema 1")],
+)
+def test_without_a_readable_manifest_nothing_is_trusted(tmp_path, content, reason):
+    if content is not None:
+        (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(BirdlibError, match=reason):
+        read_manifest(tmp_path, stop)
+
+
+def test_a_manifest_is_replaced_whole(folder):
+    write_manifest(folder, [entry(folder, "new", 0.8)])
+    assert [model.name for model in read_manifest(folder, stop)] == ["new"]
+    assert not list(folder.glob("*.part"))

@@ -1,0 +1,128 @@
+import json
+import os
+import subprocess
+import textwrap
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from kernelgen.running.execution import RunResult, run_notebook
+from kernelgen.running.sandbox import NAMESPACES
+
+
+@pytest.fixture(scope="session")
+def namespaces() -> None:
+    """Skips a test that needs them where user namespaces are off."""
+    try:
+        off = subprocess.run(["unshare", *NAMESPACES, "true"], capture_output=True).returncode != 0
+    except OSError:
+        off = True
+    if off:
+        pytest.skip("user namespaces are off on this machine (`unshare --user` fails)")
+
+
+@dataclass
+class Run:
+    """A run that a test looks at, and what the notebook wrote about what it saw."""
+
+    result: RunResult
+    facts: dict[str, Any]
+    scratch: Path
+
+    def file(self, name: str) -> str:
+        return (self.result.folder / name).read_text(encoding="utf-8")
+
+    def printed(self) -> str:
+        notebook = json.loads(self.result.notebook.read_text(encoding="utf-8"))
+        outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+        return "".join("".join(output.get("text", [])) for output in outputs)
+
+
+def write_notebook(path: Path, *cells: str) -> Path:
+    """A notebook of these cells; one that starts with "md:" is markdown."""
+    notebook = nbformat.v4.new_notebook(
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    )
+    for number, cell in enumerate(cells):
+        new = nbformat.v4.new_markdown_cell if cell.startswith("md:") else nbformat.v4.new_code_cell
+        source = textwrap.dedent(cell.removeprefix("md:")).strip()
+        notebook.cells.append(new(source, id=f"cell-{number}"))
+    nbformat.write(notebook, path)
+    return path
+
+
+def run_cells(place: Path, *cells: str, time_limit_s: float = 300, **options: Any) -> Run:
+    """Runs these cells with `place` for everything; scratch goes to a folder that a test can look into."""
+    scratch = place / "scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(scratch)
+    try:
+        result = run_notebook(
+            write_notebook(place / "notebook.ipynb", *cells),
+            options.pop("mounts", []),
+            folder=place / "run",
+            time_limit_s=time_limit_s,
+            **options,
+        )
+    finally:
+        if before is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = before
+    facts = place / "run" / "facts.json"
+    return Run(result, json.loads(facts.read_text()) if facts.exists() else {}, scratch)
+
+
+def write_wheel(folder: Path, name: str, version: str = "1.0") -> Path:
+    """The smallest wheel there is: one module that knows its version."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    information = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(f"{name}.py", f"version = {version!r}\n")
+        wheel.writestr(
+            f"{information}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
+        tags = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        wheel.writestr(f"{information}/WHEEL", tags)
+        wheel.writestr(f"{information}/RECORD", f"{name}.py,,\n{information}/RECORD,,\n")
+    return path
+
+
+def processes_with(words: str) -> list[str]:
+    """The command lines of this machine's processes that hold these words."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if words in line:
+                found.append(line)
+    return found
+
+
+class Tools:
+    """What the tests of this room share."""
+
+    run_cells = staticmethod(run_cells)
+    write_notebook = staticmethod(write_notebook)
+    write_wheel = staticmethod(write_wheel)
+    processes_with = staticmethod(processes_with)
+
+
+@pytest.fixture(scope="session")
+def tools() -> type[Tools]:
+    return Tools
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Run]:
+    return lambda *cells, **options: run_cells(tmp_path, *cells, **options)

@@ -1,0 +1,56 @@
+"""Runs on a machine where user namespaces are off, or are not wanted."""
+
+from pathlib import Path
+
+from kernelgen.running import Mount
+
+LINGER = "75319.0"
+
+
+def test_it_is_said_loudly_and_the_kernel_runs_with_an_input_root(
+    run, tools, tmp_path, monkeypatch, capfd
+) -> None:
+    monkeypatch.setenv("KERNELGEN_NO_SANDBOX", "1")
+    wheel = tools.write_wheel(tmp_path / "wheels", "tinythree")
+    ended = run(
+        """
+        import json, os, subprocess, sys
+        from pathlib import Path
+        facts = {"here": os.getcwd(), "environment": dict(os.environ), "prefix": sys.prefix}
+        root = Path(os.environ["KAGGLE_INPUT_ROOT"])
+        facts["inputs"] = [str(path.relative_to(root)) for path in root.glob("*/*/*/*")]
+        """,
+        "%pip install -q --no-index --find-links $root/datasets/owner/wheels tinythree",
+        f"""
+        import tinythree
+        facts["installed"] = tinythree.__file__
+        subprocess.Popen(["sh", "-c", "setsid sleep {LINGER} &"])
+        json.dump(facts, open("facts.json", "w"))
+        """,
+        mounts=[Mount("dataset", "wheels", "owner", tmp_path / "wheels")],
+    )
+    assert ended.result.ok, ended.result.message
+    said = capfd.readouterr().err
+    assert "NOT ISOLATED" in said and "network" in said and "KERNELGEN_NO_SANDBOX" in said
+    assert ended.facts["inputs"] == [f"datasets/owner/wheels/{wheel.name}"]
+    assert ended.facts["here"] == str(ended.result.folder)
+    assert ended.facts["installed"].startswith(ended.facts["prefix"])
+    assert ended.facts["environment"]["KAGGLE_KERNEL_RUN_TYPE"] == "Batch"
+    assert ended.facts["environment"]["HOME"] != str(Path.home())
+    assert tools.processes_with(LINGER) == []
+    assert list(ended.scratch.iterdir()) == []
+
+
+def test_where_unshare_is_refused_its_reason_is_said(run, tmp_path: Path, monkeypatch, capfd) -> None:
+    refusing = tmp_path / "bin" / "unshare"
+    refusing.parent.mkdir()
+    refusing.write_text("#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n")
+    refusing.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{refusing.parent}:/usr/bin:/bin")
+    ended = run("print('all the same')", time_limit_s=60)
+    assert ended.result.ok, ended.result.message
+    assert ended.printed() == "all the same\n"
+    assert (
+        "NOT ISOLATED: the run gets no root of its own (unshare: unshare failed: Operation"
+        in capfd.readouterr().err
+    )
