@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Builds standalone Kaggle kernels from kernel_templates/kernels.toml, and runs them as Kaggle would."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kernelgen.errors import KernelgenError
+
+if TYPE_CHECKING:
+    from kernelgen.recipe import Kernel, Project
+
+HERE = Path(__file__).resolve().parent
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Does what the command line asks for; 0 only if all of it was done."""
+    options = parser().parse_args(arguments)
+    try:
+        if options.list:
+            return show_list(options)
+        return build(options)
+    except KernelgenError as error:
+        for line in str(error).split("\n"):
+            print(f"error: {line}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("error: stopped by the keyboard", file=sys.stderr)
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="build_kernels.py", description=__doc__)
+    add = parser.add_argument
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--list", action="store_true", help="every kernel: template, needs, where it goes")
+    what.add_argument(
+        "--target",
+        action="append",
+        metavar="NAME[,NAME…]",
+        help="kernels or datasets to build: names, families, globs, or all (every kernel)",
+    )
+    project = "the folder with kernel_templates/ and the library (default: this one)"
+    add("--project", type=Path, default=HERE, metavar="DIR", help=project)
+    add("--out", type=Path, metavar="DIR", help="where built kernels go (default: the project's build/)")
+    several = {"action": "extend", "nargs": "+", "default": []}
+    add("--set", **several, metavar="KEY=VALUE", help="replace settings for this build")
+    add("--owner", help="the owner on Kaggle, where the recipe names none (default: the credentials')")
+    add("--commit", help="the commit that the notebooks name (default: git's)")
+    add("--run", action="store_true", help="run what was built as Kaggle does, one after another")
+    add("--input", **several, metavar="SLUG=FOLDER", help="mount FOLDER for a source in a run")
+    add("--layout", choices=("new", "old"), default="new", help="of /kaggle/input in a run")
+    rerun = "run as the hidden rerun of a submission (KAGGLE_IS_COMPETITION_RERUN=1)"
+    add("--rerun", action="store_true", help=rerun)
+    return parser
+
+
+def show_list(options: argparse.Namespace) -> int:
+    """``--list``."""
+    from kernelgen.chaining.listing import listing
+    from kernelgen.recipe import load_project
+
+    project = load_project(options.project, options.set, options.owner)
+    print(listing(project))
+    return 0
+
+
+def build(options: argparse.Namespace) -> int:
+    """``--target``, with ``--run`` or without."""
+    from kernelgen.datasets.filling import fill
+    from kernelgen.datasets.folder import DatasetFolder
+    from kernelgen.recipe import load_project
+
+    project = load_project(options.project, options.set, options.owner)
+    selected = project.select(options.target)
+    out = (options.out or project.root / "build").absolute()
+    if project.owner is None:
+        tell(f"note: no owner is known, so the metadata says {project.owner_or_placeholder}; give --owner, "
+             "owner in kernels.toml, or Kaggle credentials")  # fmt: skip
+    kernels = []
+    for target in selected:
+        if isinstance(target, DatasetFolder):
+            for path in fill(target, project.owner_or_placeholder, tell):
+                print(shown(path))
+        else:
+            kernels.append(target)
+    if kernels:
+        from kernelgen.rendering import build_kernel, write_kernel
+        from kernelgen.rendering.provenance import current_commit
+
+        commit = options.commit or current_commit(project.root)
+        for built in [build_kernel(project, kernel, commit=commit) for kernel in kernels]:
+            notebook = write_kernel(built, out)
+            print(shown(notebook))
+            print(shown(notebook.with_name("kernel-metadata.json")))
+    return run(options, project, kernels, out) if options.run else 0
+
+
+def run(options: argparse.Namespace, project: Project, kernels: list[Kernel], out: Path) -> int:
+    """``--run``: each kernel after those that it feeds on; the first failure ends it."""
+    from kernelgen.chaining.inputs import Command, check_inputs, check_mounts, mounts_for, parse_inputs
+    from kernelgen.chaining.running import run_kernel
+
+    inputs = parse_inputs(options.input)
+    check_inputs(kernels, inputs)
+    repeated = ["--project", str(options.project)] if options.project != HERE else []
+    repeated += ["--out", str(options.out)] if options.out else []
+    command = Command(tuple(repeated))
+    check_mounts(project, kernels, out, inputs, command)
+    environment = {"KAGGLE_IS_COMPETITION_RERUN": "1"} if options.rerun else {}
+    for kernel in kernels:
+        mounts = mounts_for(project, kernel, out, inputs, command, say=tell)
+        result = run_kernel(kernel, out, mounts, layout=options.layout, environment=environment)
+        if not result.ok:
+            tell(f"error: kernel {kernel.name}: {result.message}")
+            return 1
+        print(f"{shown(result.folder)}  ({result.seconds:.0f} s)")
+    return 0
+
+
+def shown(path: Path) -> str:
+    """A path as a user would type it."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+def tell(line: str) -> None:
+    """A line for the reader that is no result."""
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""From a kernel's declared sources to the folders that a run mounts for them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernelgen.chaining.finished import is_finished, is_of_another_build, run_folder
+from kernelgen.errors import KernelgenError
+from kernelgen.recipe.project import Kernel, Project
+from kernelgen.recipe.schema import near
+from kernelgen.recipe.sources import Source
+from kernelgen.running.inputs import Mount
+
+# Under which a source of ours is mounted where no owner is known; notebooks never name it.
+NOBODY = "owner"
+
+
+@dataclass(frozen=True)
+class Command:
+    """The command line that is running, as far as another call of it must repeat it."""
+
+    arguments: tuple[str, ...] = ()
+
+    def to(self, *arguments: str) -> str:
+        """The whole line, quoted for a shell."""
+        return shlex.join(["python", "build_kernels.py", *self.arguments, *arguments])
+
+
+def parse_inputs(texts: Iterable[str]) -> dict[str, Path]:
+    """``SLUG=FOLDER`` texts; raises KernelgenError for a malformed one or a folder that is not there."""
+    inputs: dict[str, Path] = {}
+    for text in texts:
+        slug, equals, folder = text.partition("=")
+        if not equals or not slug or not folder:
+            raise KernelgenError(f"--input {text}: not of the form SLUG=FOLDER")
+        path = Path(folder).expanduser().absolute()
+        if not path.is_dir():
+            raise KernelgenError(f"--input {text}: there is no folder {folder}; check the path")
+        if slug in inputs:
+            raise KernelgenError(f"--input {text}: {slug} is given twice; give it once")
+        inputs[slug] = path
+    return inputs
+
+
+def answers(source: Source) -> set[str]:
+    """Every name by which ``--input`` may mean this source."""
+    names = {source.name, source.slug, source.reference, source.literal, source.kernel, source.dataset}
+    if source.kind == "model":
+        names.add(source.slug.split("/")[0])
+    return {name for name in names if name}
+
+
+def check_inputs(kernels: Iterable[Kernel], inputs: Mapping[str, Path]) -> None:
+    """Raises KernelgenError for an ``--input`` that no source of the kernels answers to."""
+    sources = [source for kernel in kernels for source in kernel.sources.values()]
+    known = {name for source in sources for name in answers(source)}
+    slugs = sorted({source.slug for source in sources})
+    for slug in inputs:
+        if slug not in known:
+            there = f"; there is {', '.join(slugs)}" if slugs else "; they attach nothing"
+            raise KernelgenError(
+                f"--input {slug}={inputs[slug]}: no source of the selected kernels has that name"
+                f"{near(slug, known) if len(slugs) > 12 else there}"
+            )
+
+
+def mounts_for(
+    project: Project,
+    kernel: Kernel,
+    out: Path,
+    inputs: Mapping[str, Path],
+    command: Command,
+    *,
+    to_come: Collection[str] = (),
+    say: Callable[[str], None] = lambda line: None,
+) -> list[Mount]:
+    """The mounts for a run of ``kernel``.
+
+    A kernel's output is mounted from OUT/NAME/run, a dataset from its folder, anything from what
+    ``--input`` says.
+
+    Args:
+        to_come: kernels that will have run by then, so that nothing is asked of their output now.
+
+    Raises:
+        KernelgenError: one line for each source that is not there, with the command that makes it.
+    """
+    mounts, problems = [], []
+    for source in kernel.sources.values():
+        given = [inputs[name] for name in sorted(answers(source)) if name in inputs]
+        if given:
+            folder = given[0]
+        else:
+            try:
+                folder = _own_folder(project, kernel, source, out, command, to_come, say)
+            except KernelgenError as error:
+                problems.append(str(error))
+                continue
+        owner = source.owner or project.owner or NOBODY
+        mounts.append(Mount(kind=source.kind, slug=source.slug, owner=owner, folder=folder))
+    if problems:
+        raise KernelgenError("\n".join(problems))
+    return mounts
+
+
+def check_mounts(
+    project: Project, kernels: Iterable[Kernel], out: Path, inputs: Mapping[str, Path], command: Command
+) -> None:
+    """Before the first of ``kernels`` runs: whether all that they attach is there, or will be by then."""
+    problems, to_come = [], set()
+    for kernel in kernels:
+        try:
+            mounts_for(project, kernel, out, inputs, command, to_come=to_come)
+        except KernelgenError as error:
+            problems.append(str(error))
+        to_come.add(kernel.name)
+    if problems:
+        raise KernelgenError("\n".join(problems))
+
+
+def _own_folder(
+    project: Project,
+    kernel: Kernel,
+    source: Source,
+    out: Path,
+    command: Command,
+    to_come: Collection[str],
+    say: Callable[[str], None],
+) -> Path:
+    missing = f"kernel {kernel.name}: {source.name} = {source.kind}:{source.reference}"
+    by_hand = f"--input {source.slug.split('/')[0] if source.kind == 'model' else source.slug}=FOLDER"
+    if source.kernel in to_come:
+        return run_folder(out, source.kernel)
+    if source.kernel:
+        if not is_finished(out, source.kernel):
+            raise KernelgenError(
+                f"{missing} has no finished run; run `{command.to('--target', source.kernel, '--run')}`, "
+                f"or give {by_hand}"
+            )
+        if is_of_another_build(out, source.kernel):
+            say(f"note: the output of {source.kernel} comes from another build of it")
+        return run_folder(out, source.kernel)
+    if source.dataset:
+        dataset = project.datasets[source.dataset]
+        if not dataset.is_filled():
+            raise KernelgenError(
+                f"{missing} is not filled; run `{command.to('--target', source.dataset)}`, or give {by_hand}"
+            )
+        return dataset.folder
+    raise KernelgenError(f"{missing} is not on this machine; give {by_hand}")

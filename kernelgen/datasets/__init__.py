@@ -1,0 +1,1 @@
+"""Dataset folders: what Kaggle shall know of them, and how a wheel dataset is filled."""

@@ -1,0 +1,28 @@
+"""Filling a dataset folder, by whatever its dataset.toml says that it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from kernelgen.datasets.folder import DatasetFolder
+from kernelgen.errors import KernelgenError
+
+
+def fill(dataset: DatasetFolder, owner: str, say: Callable[[str], None] = lambda line: None) -> list[Path]:
+    """Makes the dataset ready to be attached and uploaded; returns its payload and its metadata file.
+
+    Raises:
+        KernelgenError: where the payload can neither be made nor is there.
+    """
+    if dataset.table.wheels is not None:
+        from kernelgen.datasets.wheels import fill_wheels
+
+        payload = fill_wheels(dataset, say)
+    else:
+        payload = dataset.payload()
+        if not payload:
+            raise KernelgenError(
+                f"{dataset.where}: is empty, and dataset.toml does not say how to fill it; put its files in"
+            )
+    return [*payload, dataset.write_metadata(owner)]

@@ -1,0 +1,152 @@
+"""A folder datasets/NAME: its dataset.toml, its payload, its dataset-metadata.json."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from kernelgen.errors import KernelgenError
+from kernelgen.writing import write_text
+
+DESCRIPTION, METADATA = "dataset.toml", "dataset-metadata.json"
+# What describes the payload and is no payload itself.
+NOT_PAYLOAD = frozenset({DESCRIPTION, METADATA, "README.md"})
+SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+# Kaggle's names, from the client's documentation of dataset-metadata.json.
+LICENSES = frozenset(
+    "CC0-1.0 CC-BY-SA-3.0 CC-BY-SA-4.0 CC-BY-NC-SA-4.0 GPL-2.0 GPL-3.0 ODbL-1.0 DbCL-1.0 CC-BY-4.0 "
+    "CC-BY-NC-4.0 PDDL CC-BY-3.0 CC-BY-3.0-IGO US-Government-Works CC-BY-NC-SA-3.0-IGO "
+    "CDLA-Permissive-1.0 CDLA-Sharing-1.0 CC-BY-ND-4.0 CC-BY-NC-ND-4.0 ODC-BY-1.0 LGPL-3.0 AGPL-3.0 "
+    "FDL-1.3 EU-ODP-Legal-Notice apache-2.0 copyright-authors other unknown".split()
+)
+
+
+def _license(value: str) -> str:
+    if value not in LICENSES:
+        raise ValueError(f"{value!r} is no licence of Kaggle's; choose from {', '.join(sorted(LICENSES))}")
+    return value
+
+
+def _length(shortest: int, longest: int):
+    def check(value: str) -> str:
+        if not shortest <= len(value) <= longest or not value.isprintable() or value != value.strip():
+            raise ValueError(f"{value!r} has {len(value)} characters; Kaggle takes {shortest} to {longest}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _python_version(value: str) -> str:
+    if not re.fullmatch(r"3\.\d+", value):
+        raise ValueError(f"{value!r} is no Python version; write for example 3.12")
+    return value
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class WheelsTable(_Table):
+    """``[wheels]``: packages that a kernel installs without network."""
+
+    requirements: str = "requirements.txt"
+    pythons: Annotated[list[Annotated[str, AfterValidator(_python_version)]], Field(min_length=1)]
+    platforms: Annotated[list[str], Field(min_length=1)] = ["manylinux_2_28_x86_64"]
+    provides: Annotated[list[str], Field(min_length=1)]
+
+
+class DatasetTable(_Table):
+    """The whole of dataset.toml."""
+
+    title: Annotated[str, _length(6, 50)]
+    license: Annotated[str, AfterValidator(_license)]
+    subtitle: Annotated[str, _length(20, 80)] | None = None
+    description: str | None = None
+    keywords: list[str] = []
+    wheels: WheelsTable | None = None
+
+
+@dataclass(frozen=True)
+class DatasetFolder:
+    """One dataset: its name is the folder's and the slug on Kaggle."""
+
+    name: str
+    folder: Path
+    table: DatasetTable
+
+    @property
+    def slug(self) -> str:
+        """The slug on Kaggle."""
+        return self.name
+
+    @property
+    def title(self) -> str:
+        """The title on Kaggle."""
+        return self.table.title
+
+    @property
+    def provides(self) -> tuple[str, ...]:
+        """Import names of the packages whose wheels it holds."""
+        return tuple(self.table.wheels.provides) if self.table.wheels else ()
+
+    @property
+    def where(self) -> str:
+        """How messages name it."""
+        return f"datasets/{self.name}"
+
+    def payload(self) -> list[Path]:
+        """The files that make up the dataset, but for what describes it."""
+        skipped = NOT_PAYLOAD | ({self.table.wheels.requirements} if self.table.wheels else set())
+        found = (path for path in self.folder.rglob("*") if path.is_file())
+        return sorted(path for path in found if str(path.relative_to(self.folder)) not in skipped)
+
+    def is_filled(self) -> bool:
+        """Whether it can be attached: every pinned wheel with its hash, or any payload at all."""
+        if self.table.wheels is None:
+            return bool(self.payload())
+        from kernelgen.datasets.wheels import missing_wheels
+
+        return not missing_wheels(self)
+
+    def write_metadata(self, owner: str) -> Path:
+        """Writes dataset-metadata.json, in ASCII: Kaggle's client reads it in the locale's encoding."""
+        metadata: dict[str, Any] = {
+            "id": f"{owner}/{self.slug}",
+            "keywords": self.table.keywords,
+            "licenses": [{"name": self.table.license}],
+            "title": self.table.title,
+        }
+        if self.table.subtitle:
+            metadata["subtitle"] = self.table.subtitle
+        if self.table.description:
+            metadata["description"] = self.table.description
+        path = self.folder / METADATA
+        write_text(path, json.dumps(metadata, indent=2, sort_keys=True, ensure_ascii=True) + "\n")
+        return path
+
+
+def load_datasets(root: Path, problems: list[str]) -> dict[str, DatasetFolder]:
+    """The folders of ``root/datasets`` that have a dataset.toml; what is wrong is added to ``problems``."""
+    from kernelgen.recipe.schema import read_toml, validated
+
+    datasets = {}
+    for path in sorted((root / "datasets").glob(f"*/{DESCRIPTION}")):
+        name, where = path.parent.name, f"datasets/{path.parent.name}/{DESCRIPTION}"
+        if not SLUG.fullmatch(name) or not 6 <= len(name) <= 50:
+            problems.append(
+                f"{where}: the folder's name is the slug on Kaggle: 6 to 50 lower case letters, digits and "
+                "hyphens; rename it"
+            )
+            continue
+        try:
+            datasets[name] = DatasetFolder(
+                name, path.parent, validated(DatasetTable, read_toml(path, where), where)
+            )
+        except KernelgenError as error:
+            problems.extend(str(error).split("\n"))
+    return datasets

@@ -1,0 +1,182 @@
+"""From the tables of kernels.toml to single kernels: `extends` is followed, `each` is multiplied out."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from kernelgen.recipe.schema import KERNEL_NAME, KernelTable, RecipeTable, near
+from kernelgen.recipe.settings import OtherType, merged, replaced
+
+PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+# What stands for the whole kernel is inherited key by key; these are merged or not inherited at all.
+_MERGED = {"settings", "sources"}
+_NOT_INHERITED = {"title", "extends"}
+
+
+@dataclass
+class Expanded:
+    """One kernel of the recipe with everything that it states or inherits, before templates are read.
+
+    own_settings, own_sources: the names that its own table states (a name that is only inherited may
+    be one that its template has no use for). each: this member's values of its family's ``each``.
+    """
+
+    name: str
+    family: str
+    table: dict[str, Any]
+    settings: dict[str, Any]
+    sources: dict[str, str]
+    own_settings: set[str]
+    own_sources: set[str]
+    each: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class _Resolved:
+    table: dict[str, Any]
+    settings: dict[str, Any]
+    sources: dict[str, str]
+
+
+class Problems(list[str]):
+    """Lines for the one error that is raised at the end of reading a recipe."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self.where = where
+
+    def add(self, table: str, key: str, what: str) -> None:
+        """Adds ``WHERE: [table] key: what``."""
+        line = f"{self.where}: [{table}] " + (f"{key}: " if key else "") + what
+        if line not in self:
+            self.append(line)
+
+
+def expand(recipe: RecipeTable, problems: Problems) -> list[Expanded]:
+    """All kernels of ``recipe`` in its order, each family in the place of its table.
+
+    A kernel that extends another inherits everything but the title: settings and sources merged by
+    name, the rest (``each`` too, so that what extends a family is a family) unless it states its own.
+    """
+    resolved: dict[str, _Resolved | None] = {}
+    for name in recipe.kernels:
+        _resolve(name, recipe, resolved, (), problems)
+    kernels: list[Expanded] = []
+    seen: dict[str, str] = {}
+    for name, table in recipe.kernels.items():
+        whole = resolved[name]
+        if whole is None:
+            continue
+        for member in _members(name, table, whole, problems):
+            if member.name in seen:
+                problems.add(
+                    f"kernels.{name}",
+                    "",
+                    f"{member.name!r} is also made by [kernels.{seen[member.name]}]; rename one of them",
+                )
+                continue
+            seen[member.name] = name
+            kernels.append(member)
+    return kernels
+
+
+def _resolve(
+    name: str,
+    recipe: RecipeTable,
+    resolved: dict[str, _Resolved | None],
+    above: tuple[str, ...],
+    problems: Problems,
+) -> _Resolved | None:
+    if name in resolved:
+        return resolved[name]
+    if name in above:
+        circle = " -> ".join([*above[above.index(name) :], name])
+        problems.add(f"kernels.{name}", "extends", f"goes in a circle: {circle}; break it")
+        return None
+    table = recipe.kernels[name]
+    own = {key: getattr(table, key) for key in table.model_fields_set}
+    base = _Resolved({}, dict(recipe.settings), {})
+    failed = False
+    if table.extends is not None:
+        if table.extends not in recipe.kernels:
+            problems.add(
+                f"kernels.{name}",
+                "extends",
+                f"there is no [kernels.{table.extends}]{near(table.extends, recipe.kernels)}; "
+                "name a kernel or a family of this file",
+            )
+            failed = True
+        else:
+            found = _resolve(table.extends, recipe, resolved, (*above, name), problems)
+            failed = found is None
+            base = found or base
+    settings, wrong = merged(base.settings, table.settings)
+    for key, what in wrong:
+        problems.add(f"kernels.{name}.settings", key, f"{what}; give a value of the same type")
+    result = _Resolved(
+        table={
+            **{key: value for key, value in base.table.items() if key not in _NOT_INHERITED},
+            **{key: value for key, value in own.items() if key not in _MERGED},
+        },
+        settings=settings,
+        sources={**base.sources, **table.sources},
+    )
+    resolved[name] = None if failed else result
+    return resolved[name]
+
+
+def _members(name: str, table: KernelTable, whole: _Resolved, problems: Problems) -> list[Expanded]:
+    each: dict[str, list[Any]] = whole.table.get("each") or {}
+    members = []
+    for values in itertools.product(*each.values()):
+        chosen = dict(zip(each, values, strict=True))
+        suffix = "".join(f"-{_in_a_name(key)}{_in_a_name(value)}" for key, value in chosen.items())
+        settings = dict(whole.settings)
+        for key, value in chosen.items():
+            try:
+                settings[key] = replaced(settings[key], value) if key in settings else value
+            except OtherType as error:
+                problems.add(f"kernels.{name}", "each", f"{key}: {error}; give a value of the same type")
+        member = Expanded(
+            name=name + suffix,
+            family=name,
+            table=dict(whole.table),
+            settings=settings,
+            sources={},
+            own_settings=set(table.settings) | (set(table.each or {}) - _placeholders(whole)),
+            own_sources=set(table.sources),
+            each=chosen,
+        )
+        if not KERNEL_NAME.fullmatch(member.name):
+            problems.add(f"kernels.{name}", "each", f"makes {member.name!r}, which is not a kernel's name")
+        if (title := member.table.get("title")) is not None:
+            member.table["title"] = _filled(title, chosen, f"kernels.{name}", "title", problems)
+        for key, reference in whole.sources.items():
+            member.sources[key] = _filled(reference, chosen, f"kernels.{name}.sources", key, problems)
+        members.append(member)
+    return members
+
+
+def _placeholders(whole: _Resolved) -> set[str]:
+    """The keys of ``each`` that tell sources or titles apart, and so need not be settings of the template."""
+    texts = [*whole.sources.values(), whole.table.get("title") or ""]
+    return {match[1] for text in texts for match in PLACEHOLDER.finditer(text)}
+
+
+def _in_a_name(value: Any) -> str:
+    text = str(value).lower() if not isinstance(value, str) else value.lower()
+    return re.sub(r"[^a-z0-9]+", "-", text).strip("-")
+
+
+def _filled(text: str, values: dict[str, Any], table: str, key: str, problems: Problems) -> str:
+    def value(match: re.Match[str]) -> str:
+        if match[1] in values:
+            return str(values[match[1]])
+        hint = f"; there is {', '.join('{' + name + '}' for name in values)}" if values else ""
+        problems.add(table, key, f"{match[0]} is not a name of `each`{hint}; correct it")
+        return match[1]
+
+    return PLACEHOLDER.sub(value, text)

@@ -1,0 +1,140 @@
+"""From a kernel of the recipe to its notebook and metadata, and to files."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from kernelgen.errors import KernelgenError
+from kernelgen.inlining.cells import library_cells
+from kernelgen.inlining.closure import Closure, Code, closure
+from kernelgen.recipe.project import Kernel, Project
+from kernelgen.rendering.cells import TemplateCell, cell_ids, read_cells
+from kernelgen.rendering.metadata import kernel_metadata, metadata_text
+from kernelgen.rendering.provenance import provenance
+from kernelgen.rendering.template import LIBRARY_MARKER
+from kernelgen.writing import write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
+LANGUAGE = {
+    "codemirror_mode": {"name": "ipython", "version": 3},
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+}
+
+
+@dataclass(frozen=True)
+class BuiltKernel:
+    """A built and verified kernel. cells: those of its template, with their places in it."""
+
+    kernel: Kernel
+    notebook: NotebookNode
+    metadata: dict[str, Any]
+    closure: Closure
+    cells: tuple[TemplateCell, ...]
+
+
+def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKernel:
+    """Renders, inlines and verifies one kernel. The same inputs, of which ``commit`` is one, give the same.
+
+    Raises:
+        KernelgenError: one line for each thing that is wrong.
+    """
+    from kernelgen.verifying.checks import verify
+    from kernelgen.verifying.syntax import check_syntax
+
+    cells = _template_cells(project, kernel, commit)
+    check_syntax(kernel.template_name, cells)
+    code = [
+        Code(kernel.template_name, cell.python, cell.line)
+        for cell in cells
+        if cell.kind == "code" and not cell.is_library
+    ]
+    library = project.library_files()
+    needed = closure(library, code, include=kernel.include, files=kernel.files)
+    inlined = library_cells(library, needed)
+    if inlined and not any(cell.is_library for cell in cells):
+        raise KernelgenError(_no_place(project, kernel, cells))
+    notebook = _notebook(cells, inlined)
+    built = BuiltKernel(kernel, notebook, kernel_metadata(project, kernel), needed, tuple(cells))
+    verify(project, built)
+    return built
+
+
+def notebook_text(notebook: NotebookNode) -> str:
+    """The file's text."""
+    return nbformat.writes(notebook, version=4) + "\n"
+
+
+def write_kernel(built: BuiltKernel, out: Path) -> Path:
+    """Writes OUT/NAME/NAME.ipynb and OUT/NAME/kernel-metadata.json; returns the notebook's path.
+
+    What else lies in OUT/NAME, the last run above all, stays.
+    """
+    folder = Path(out) / built.kernel.name
+    notebook = folder / f"{built.kernel.name}.ipynb"
+    write_text(notebook, notebook_text(built.notebook))
+    write_text(folder / "kernel-metadata.json", metadata_text(built.metadata))
+    return notebook
+
+
+def _template_cells(project: Project, kernel: Kernel, commit: str) -> list[TemplateCell]:
+    template = project.template(kernel)
+    context: Mapping[str, Any] = {
+        **kernel.settings,
+        "sources": {name: source.literal for name, source in kernel.sources.items()},
+        "kernel": {
+            "name": kernel.name,
+            "title": kernel.title,
+            "commit": commit,
+            "time_limit_minutes": kernel.time_limit_minutes,
+        },
+        "library": lambda: LIBRARY_MARKER,
+        "provenance": lambda: provenance(project, kernel, commit),
+    }
+    return read_cells(template, template.render(context, project.setting_names))
+
+
+def _notebook(cells: list[TemplateCell], inlined: list[NotebookNode]) -> NotebookNode:
+    ids = cell_ids(cells, {cell["id"] for cell in inlined})
+    nodes: list[NotebookNode] = []
+    new = {
+        "code": nbformat.v4.new_code_cell,
+        "markdown": nbformat.v4.new_markdown_cell,
+        "raw": nbformat.v4.new_raw_cell,
+    }
+    for cell, identifier in zip(cells, ids, strict=True):
+        if cell.is_library:
+            nodes.extend(inlined)
+        else:
+            nodes.append(new[cell.kind](cell.source, id=identifier, metadata=cell.metadata))
+    notebook = nbformat.v4.new_notebook(
+        cells=nodes, metadata={"kernelspec": dict(KERNELSPEC), "language_info": dict(LANGUAGE)}
+    )
+    notebook.nbformat_minor = 5
+    return notebook
+
+
+def _no_place(project: Project, kernel: Kernel, cells: list[TemplateCell]) -> str:
+    place = kernel.template_name
+    for cell in cells:
+        for node in ast.walk(ast.parse(cell.python)) if cell.kind == "code" else ():
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if any(name.split(".")[0] == project.library for name in names) and ":" not in place:
+                place = f"{kernel.template_name}:{cell.line + node.lineno - 1}"
+    return (
+        f"{place}: needs {project.library}, but the template has no {{{{ library() }}}}; put it alone in a "
+        "code cell above the first import"
+    )

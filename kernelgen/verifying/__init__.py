@@ -1,0 +1,1 @@
+"""Checks on a built notebook that need no run."""

@@ -1,0 +1,136 @@
+"""All checks on one built kernel."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from kernelgen.errors import KernelgenError
+from kernelgen.verifying.image import answered_lines, third_party_problems
+from kernelgen.verifying.leaks import (
+    known_secrets,
+    matching_lines,
+    owner_pattern,
+    path_pattern,
+    secret_lines,
+)
+from kernelgen.verifying.modules import module_facts
+from kernelgen.verifying.mounts import WAY_OUT, mount_lines, names_mount
+from kernelgen.verifying.names import IN_CELLS, injections, undefined_names
+from kernelgen.verifying.notebook import LARGEST, form_problems, sent_size
+from kernelgen.verifying.syntax import parsed
+
+if TYPE_CHECKING:
+    from kernelgen.recipe.project import Project
+    from kernelgen.rendering.building import BuiltKernel
+
+
+def verify(project: Project, built: BuiltKernel) -> None:
+    """Raises one KernelgenError with a line for everything that is wrong with ``built``."""
+    where = f"kernel {built.kernel.name}"
+    problems = [f"{where}: {problem}" for problem in form_problems(built.notebook)]
+    problems += _name_problems(built)
+    problems += third_party_problems(built.closure, _provided(project, built), _answered_for(built))
+    problems += _mount_problems(project, built)
+    problems += _leak_problems(project, built)
+    size = sent_size(built.notebook)
+    if size >= LARGEST:
+        problems.append(
+            f"{where}: {size / 1000:.0f} kB as Kaggle's client sends it, "
+            f"{LARGEST / 1000:.0f} kB are allowed; import less of the library, or ship data as a dataset"
+        )
+    if problems:
+        raise KernelgenError("\n".join(dict.fromkeys(problems)))
+
+
+def _provided(project: Project, built: BuiltKernel) -> set[str]:
+    names: set[str] = set()
+    for source in built.kernel.sources.values():
+        if source.kind == "dataset" and source.slug in project.datasets:
+            names |= set(project.datasets[source.slug].provides)
+    return names
+
+
+def _answered_for(built: BuiltKernel) -> set[str]:
+    places = {
+        f"{module.file}:{line}"
+        for module in built.closure.modules
+        for line in module_facts(module.text, str(module.file)).answered
+    }
+    where = built.kernel.template_name
+    for cell in built.cells:
+        if cell.kind == "code" and not cell.is_library:
+            places |= {f"{where}:{line}" for line in answered_lines(parsed(cell.python, cell.line, where))}
+    return places
+
+
+def _name_problems(built: BuiltKernel) -> list[str]:
+    where = built.kernel.template_name
+    body: list[ast.stmt] = []
+    known = set(IN_CELLS)
+    judged = True
+    for cell in built.cells:
+        if cell.kind == "code" and not cell.is_library:
+            body += parsed(cell.python, cell.line, where).body
+            known |= cell.binds
+            judged = judged and not cell.injects
+    template = ast.Module(body=body, type_ignores=[])
+    facts = {module: module_facts(module.text, str(module.file)) for module in built.closure.modules}
+    injected = [injections(template), *(found.injected for found in facts.values())]
+    if any(part.anything for part in injected):
+        return []
+    names = frozenset().union(*(part.names for part in injected))
+    problems = []
+    if judged:
+        for line, name in undefined_names(template, where, known=known | names, in_notebook=True):
+            problems.append(f"{where}:{line}: undefined name {name}; define or import it")
+    for module, found in facts.items():
+        for line, name in found.undefined:
+            if name in names:
+                continue
+            problems.append(f"{module.file}:{line}: undefined name {name}; define or import it")
+    return problems
+
+
+def _mount_problems(project: Project, built: BuiltKernel) -> list[str]:
+    where = built.kernel.template_name
+    places = []
+    for cell in built.cells:
+        if cell.kind != "code" or cell.is_library:
+            continue
+        lines = set(mount_lines(parsed(cell.python, cell.line, where)))
+        # Magics are comments in what is parsed as Python.
+        pairs = zip(cell.text.split("\n"), cell.python.split("\n"), strict=True)
+        for number, (text, python) in enumerate(pairs, cell.line):
+            if text != python and names_mount(text):
+                lines.add(number)
+        places += [f"{where}:{line}" for line in sorted(lines)]
+    for module in built.closure.modules:
+        if module.name != project.mounts:
+            places += [f"{module.file}:{line}" for line in module_facts(module.text, str(module.file)).mounts]
+    return [f"{place}: writes the path of a mounted source; {WAY_OUT}" for place in places]
+
+
+def _leak_problems(project: Project, built: BuiltKernel) -> list[str]:
+    kernel = built.kernel
+    texts = [(kernel.template_name, cell.line, cell.text) for cell in built.cells if not cell.is_library]
+    texts += [(str(module.file), 1, module.text) for module in built.closure.modules]
+    texts += [(str(file.file), 1, file.data.decode("utf-8", "replace")) for file in built.closure.files]
+    paths, secrets = path_pattern(project.root), known_secrets()
+    words = {project.library, kernel.name, *kernel.name.split("-"), *kernel.slug.split("-"), *kernel.settings}
+    words |= {word for source in kernel.sources.values() for word in (source.slug, *source.slug.split("-"))}
+    owner = owner_pattern(project.owner, words) if project.owner else None
+    problems = []
+    for where, first, text in texts:
+        for line in matching_lines(text, paths):
+            problems.append(f"{where}:{first + line - 1}: holds a path of this machine; remove it")
+        for line, kind in secret_lines(text, secrets):
+            problems.append(
+                f"{where}:{first + line - 1}: holds {kind}; remove it, and revoke it if it was shared"
+            )
+        for line in matching_lines(text, owner) if owner else ():
+            problems.append(
+                f"{where}:{first + line - 1}: names the owner {project.owner}; remove it, the owner stands "
+                "in the metadata alone"
+            )
+    return problems

@@ -1,0 +1,82 @@
+"""Kaggle's image: its Python and the packages that it holds."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kernelgen.inlining.closure import Closure
+
+
+@dataclass(frozen=True)
+class Image:
+    """date: of the image that was looked at. packages: import names."""
+
+    date: str
+    python: tuple[int, int]
+    packages: frozenset[str]
+
+
+@cache
+def kaggle_image() -> Image:
+    """The image that kaggle_image.toml describes."""
+    document = tomllib.loads(Path(__file__).with_name("kaggle_image.toml").read_text(encoding="utf-8"))
+    major, minor = document["python"].split(".")
+    return Image(str(document["date"]), (int(major), int(minor)), frozenset(document["packages"]))
+
+
+def third_party_problems(
+    closure: Closure, provided: Collection[str], answered_for: Collection[str] = ()
+) -> list[str]:
+    """A line for each import of a package that neither the image nor a wheel dataset holds.
+
+    Args:
+        provided: import names that attached wheel datasets hold.
+        answered_for: places ("pk/a.py:3") of imports whose absence the code answers for itself.
+    """
+    image = kaggle_image()
+    lines: dict[str, None] = {}
+    for package in closure.third_party:
+        if package.guarded or package.where in answered_for:
+            continue
+        if package.root in image.packages or package.root in provided:
+            continue
+        lines[
+            f"{package.where}: imports {package.root}, which Kaggle's image of {image.date} does not hold; "
+            f"attach a wheel dataset that provides it, or guard the import by try/except ImportError"
+        ] = None
+    return list(lines)
+
+
+def answered_lines(tree: ast.AST) -> set[int]:
+    """Lines of imports in functions, under a ``try`` that catches an ImportError.
+
+    Whatever the handler does, if only to raise something clearer: only who calls the function needs the
+    package.
+    """
+    lines: set[int] = set()
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        for attempt in ast.walk(function):
+            if not isinstance(attempt, ast.Try):
+                continue
+            caught = [
+                ast.unparse(handler.type) if handler.type else "Exception" for handler in attempt.handlers
+            ]
+            if any(
+                name in text for text in caught for name in ("ImportError", "ModuleNotFound", "Exception")
+            ):
+                lines |= {
+                    node.lineno
+                    for part in attempt.body
+                    for node in ast.walk(part)
+                    if isinstance(node, ast.Import | ast.ImportFrom | ast.Call)
+                }
+    return lines

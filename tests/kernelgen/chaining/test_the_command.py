@@ -1,0 +1,209 @@
+"""build_kernels.py as a user calls it: what it prints, what it leaves, how it ends."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kernelgen.errors import KernelgenError
+from kernelgen.running import find_environment
+
+COMMAND = Path(__file__).parents[3] / "build_kernels.py"
+SOURCES = '''"""Finds what is attached."""
+
+import os
+from pathlib import Path
+
+
+def find(source):
+    slug = source.partition(":")[2]
+    return next(Path(os.environ.get("KAGGLE_INPUT_ROOT", "/kaggle/input")).rglob(slug))
+'''
+RECIPE = """
+library = "pk"
+mounts = "pk.sources"
+[kernels.second]
+template = "second"
+[kernels.second.settings]
+greeting = "hello"
+[kernels.second.sources]
+first = "kernel:first"
+words = "dataset:the-words"
+birds = "competition:birdclef-2023"
+[kernels.first]
+template = "first"
+"""
+FIRST = "from pathlib import Path\nPath('number.txt').write_text('42')\n"
+SECOND = """# %%
+{{ library() }}
+
+# %%
+import os
+from pk.sources import find
+number = (find({{ sources.first | literal }}) / "number.txt").read_text()
+words = (find({{ sources.words | literal }}) / "words.txt").read_text()
+bird = (find({{ sources.birds | literal }}) / "bird.txt").read_text()
+print({{ greeting | literal }}, number, words, bird, os.environ.get("KAGGLE_IS_COMPETITION_RERUN"))
+open("out.txt", "w").write(number + words + bird)
+"""
+FILES = {
+    "pk/sources.py": SOURCES,
+    "kernel_templates/first.py.j2": FIRST,
+    "kernel_templates/second.py.j2": SECOND,
+    "datasets/the-words/dataset.toml": 'title = "The words"\nlicense = "other"\n',
+}
+
+
+@pytest.fixture
+def call(no_credentials, tmp_path):
+    def call(*arguments, cwd=tmp_path, **environment):
+        return subprocess.run(
+            [sys.executable, str(COMMAND), *map(str, arguments)],
+            cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment},
+        )  # fmt: skip
+
+    return call
+
+
+@pytest.fixture
+def chain(write_project):
+    return write_project(RECIPE, files=FILES)
+
+
+@pytest.fixture
+def run_environment():
+    try:
+        return find_environment()
+    except KernelgenError as error:
+        pytest.skip(f"no environment for runs: {error}")
+
+
+def test_the_smallest_project_builds_with_a_line_for_each_file(call, write_project):
+    root = write_project()
+    done = call("--project", root, "--target", "case", "--owner", "ann")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "project/build/case/case.ipynb\nproject/build/case/kernel-metadata.json\n"
+    assert (root / "build/case/case.ipynb").is_file()
+
+
+def test_without_an_owner_a_note_says_what_to_do(call, write_project):
+    done = call("--project", write_project(), "--target", "all", "--out", "elsewhere")
+    assert done.returncode == 0 and done.stdout.startswith("elsewhere/case/case.ipynb\n")
+    assert done.stderr.startswith("note: no owner is known") and "--owner" in done.stderr
+
+
+def test_list_shows_template_needs_and_where_each_goes(call, chain):
+    done = call("--project", chain, "--list", "--owner", "ann")
+    lines = [line.split("  ") for line in done.stdout.splitlines()]
+    rows = {line[0]: [cell.strip() for cell in line[1:] if cell.strip()] for line in lines}
+    assert done.returncode == 0
+    assert rows["first"] == ["first", "-", "ann/pk-first"]
+    assert rows["second"] == [
+        "second", "kernel:first, dataset:the-words, competition:birdclef-2023", "ann/pk-second"
+    ]  # fmt: skip
+    assert rows["the-words"] == ["The words", "other", "ann/the-words"]
+
+
+def test_listing_and_building_need_no_more_than_they_must(chain):
+    code = f"""if True:
+        import sys
+        sys.path.insert(0, {str(COMMAND.parent)!r})
+        import build_kernels
+        assert build_kernels.main(["--project", {str(chain)!r}, "--list"]) == 0
+        print(sorted({{"jupytext", "nbformat", "pyflakes", "kaggle", "numpy"}} & set(sys.modules)))
+        assert build_kernels.main(["--project", {str(chain)!r}, "--target", "all"]) == 0
+        print(sorted({{"kaggle", "numpy", "torch", "papermill", "IPython", "birdlib"}} & set(sys.modules)))
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines().count("[]") == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--list", "--target", "case"], ["--target", "case", "--layout", "odd"]]
+)
+def test_a_wrong_command_line_exits_with_2(call, arguments):
+    assert call(*arguments).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--target", "frst"], "error: --target frst: no kernel or dataset of that name (did you mean first?)"),
+        (["--target", "second", "--set", "greting=x"], "error: --set greting=x: no kernel of the recipe has"),
+        (["--target", "the-words"], "error: datasets/the-words: is empty, and dataset.toml does not"),
+        (["--target", "second", "--run", "--input", "dogs=."],
+         "error: --input dogs=.: no source of the selected kernels has that name; there is birdclef-2023, pk"),
+        (["--target", "second", "--run", "--input", "birdclef-2023=gone"],
+         "error: --input birdclef-2023=gone: there is no folder gone; check the path"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_is_one_line_and_exits_with_1(call, chain, arguments, line):
+    done = call("--project", chain, "--owner", "ann", *arguments)
+    assert done.returncode == 1
+    (last,) = done.stderr.splitlines()
+    assert last.startswith(line.replace("=.:", f"={os.fspath(chain.parent)}:"))
+
+
+def test_several_settings_may_follow_one_set(call, chain, tmp_path):
+    done = call(
+        "--project", chain, "--target", "second", "--set", "greeting=good day", "--out", tmp_path / "out"
+    )
+    assert done.returncode == 0
+    assert 'print(\\"good day\\", number' in (tmp_path / "out/second/second.ipynb").read_text()
+
+
+def test_missing_sources_are_told_with_the_command_that_makes_them(call, chain):
+    done = call("--project", chain, "--target", "second", "--run", "--owner", "ann", "--out", "o u t")
+    assert done.returncode == 1
+    command = f"python build_kernels.py --project {chain} --out 'o u t'"
+    assert done.stderr.splitlines() == [
+        f"error: kernel second: first = kernel:first has no finished run; run "
+        f"`{command} --target first --run`, "
+        "or give --input pk-first=FOLDER",
+        f"error: kernel second: words = dataset:the-words is not filled; run `{command} --target the-words`, "
+        "or give --input the-words=FOLDER",
+        "error: kernel second: birds = competition:birdclef-2023 is not on this machine; "
+        "give --input birdclef-2023=FOLDER",
+    ]
+
+
+@pytest.mark.parametrize("layout", ["new", "old"])
+def test_a_chain_runs_in_the_order_of_need_and_feeds_on_itself(
+    call, chain, tmp_path, run_environment, layout
+):
+    (chain / "datasets/the-words/words.txt").write_text(" words ")
+    (tmp_path / "birds").mkdir()
+    (tmp_path / "birds/bird.txt").write_text("bird")
+    done = call("--project", chain, "--target", "second,first", "--run", "--rerun", "--layout", layout,
+                "--set", "greeting=moin", "--input", "birds=birds")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    out = chain / "build"
+    assert (out / "second/run/out.txt").read_text() == "42 words bird"
+    assert "moin 42  words  bird 1" in done.stdout
+    assert (out / "first/run/__notebook__.ipynb").is_file()
+    # Each on its own now, from what the other left; whichever name --input uses.
+    if layout == "old":
+        again = call("--project", chain, "--target", "second", "--run", "--input", "birdclef-2023=birds")
+        assert again.returncode == 0, again.stderr
+
+
+def test_a_source_that_a_later_kernel_lacks_is_told_before_the_first_one_runs(call, chain):
+    done = call("--project", chain, "--target", "all", "--run", "--owner", "ann")
+    assert done.returncode == 1
+    assert [line.split(" = ")[0] for line in done.stderr.splitlines()] == [
+        "error: kernel second: words", "error: kernel second: birds"
+    ]  # fmt: skip
+    assert not (chain / "build/first/run").exists()
+
+
+def test_a_failing_kernel_stops_the_chain_and_feeds_nothing(call, chain, run_environment):
+    (chain / "kernel_templates/first.py.j2").write_text(FIRST + "raise RuntimeError('no more birds')\n")
+    (chain / "datasets/the-words/words.txt").write_text("words")
+    done = call("--project", chain, "--target", "all", "--run", "--input", f"birds={chain}")
+    assert done.returncode == 1
+    assert "no more birds" in done.stderr and "build/first/run/__notebook__.ipynb" in done.stderr
+    assert not (chain / "build/second/run").exists()
+    later = call("--project", chain, "--target", "second", "--run")
+    assert "first = kernel:first has no finished run" in later.stderr

@@ -1,0 +1,276 @@
+"""kernels.toml: the smallest form works, and every mistake is one clear line with file and key."""
+
+import pytest
+
+from kernelgen.errors import KernelgenError
+from kernelgen.recipe import load_project
+
+WHERE = "kernel_templates/kernels.toml: "
+
+
+def problems(root, *arguments):
+    with pytest.raises(KernelgenError) as error:
+        load_project(root, *arguments)
+    return str(error.value).split("\n")
+
+
+def test_the_smallest_recipe_has_a_default_for_everything(write_project):
+    project = load_project(write_project())
+    kernel = project.kernels["case"]
+    assert (kernel.title, kernel.slug) == ("pk case", "pk-case")
+    assert kernel.time_limit_minutes == 720
+    assert not kernel.gpu and not kernel.internet and kernel.private
+    assert kernel.settings == {} and kernel.sources == {}
+    assert project.owner is None and project.datasets == {}
+
+
+BAD_RECIPES = {
+    "a number as library": (
+        'library = 3\n[kernels.case]\ntemplate = "case"',
+        ["library: expected a string, found the number 3"],
+    ),
+    "no kernels": ('library = "pk"', ["kernels: missing; write it"]),
+    "no library": ('[kernels.case]\ntemplate = "case"', ["library: missing; write it"]),
+    "a library that is not there": (
+        'library = "gone"\n[kernels.case]\ntemplate = "case"',
+        ["library: {root} holds neither gone/ nor gone.py; correct the name or make it"],
+    ),
+    "an unknown key": (
+        'library = "pk"\n[kernels.case]\ntemplat = "case"',
+        ["[kernels.case] templat: unknown key (did you mean template?); remove or correct it"],
+    ),
+    "two violations": (
+        'library = "pk"\n[kernels.case]\ntemplate = 3\ngpu = "yes"',
+        [
+            "[kernels.case] template: expected a string, found the number 3",
+            "[kernels.case] gpu: expected true or false, found the string 'yes'",
+        ],
+    ),
+    "a kernel's name in capitals": (
+        'library = "pk"\n[kernels.Case]\ntemplate = "case"',
+        ["[kernels] Case: 'Case' is not a kernel's name; lower case letters, digits and hyphens only"],
+    ),
+    "an unknown template": (
+        'library = "pk"\n[kernels.case]\ntemplate = "cas"',
+        [
+            "[kernels.case] template: there is no kernel_templates/cas.py.j2 (did you mean case?); "
+            "correct the name"
+        ],
+    ),
+    "no template": (
+        'library = "pk"\n[kernels.case]',
+        ["[kernels.case] template: missing; name a file of kernel_templates/, without .py.j2"],
+    ),
+    "a short title": (
+        'library = "pk"\n[kernels.case]\ntemplate = "case"\ntitle = "abc"',
+        ["[kernels.case] title: 'abc' has 3 characters; Kaggle takes 5 to 50, so choose another title"],
+    ),
+    "a long title": (
+        f'library = "pk"\n[kernels.case]\ntemplate = "case"\ntitle = "{"x" * 51}"',
+        [
+            f"[kernels.case] title: '{'x' * 51}' has 51 characters; Kaggle takes 5 to 50, "
+            "so choose another title"
+        ],
+    ),
+    "a title without a slug": (
+        'library = "pk"\n[kernels.case]\ntemplate = "case"\ntitle = "!!!!!!a"',
+        [
+            "[kernels.case] title: '!!!!!!a' makes the slug 'a'; Kaggle takes slugs of 5 to 50 characters, "
+            "so choose another title"
+        ],
+    ),
+    "an own setting that the template does not name": (
+        'library = "pk"\n[kernels.case]\ntemplate = "set"\nsettings = {epochs = 3, epoch = 3}',
+        [
+            "[kernels.case.settings] epoch: kernel_templates/set.py.j2 does not name epoch "
+            "(did you mean epochs?); remove it or use it there"
+        ],
+    ),
+    "a shared setting that no template names": (
+        'library = "pk"\n[settings]\nx = 2\n[kernels.case]\ntemplate = "case"',
+        ["[settings] x: no template of the recipe names it; remove it"],
+    ),
+    "a float over an int": (
+        'library = "pk"\n[settings]\nepochs = 3\n[kernels.case]\ntemplate = "set"\nsettings = {epochs = 2.5}',
+        [
+            "[kernels.case.settings] epochs: a float 2.5 cannot replace an int 3; "
+            "give a value of the same type"
+        ],
+    ),
+    "a bool over an int": (
+        'library = "pk"\n[settings]\nepochs = 1\n[kernels.case]\ntemplate = "set"\n'
+        "settings = {epochs = true}",
+        [
+            "[kernels.case.settings] epochs: a bool True cannot replace an int 1; "
+            "give a value of the same type"
+        ],
+    ),
+    "a setting named like what a template has": (
+        'library = "pk"\n[kernels.case]\ntemplate = "set"\nsettings = {epochs = 3, kernel = 3}',
+        [
+            "[kernels.case.settings] kernel: 'kernel' already means something in a template; "
+            "choose another name"
+        ],
+    ),
+    "an infinite setting": (
+        'library = "pk"\n[kernels.case]\ntemplate = "set"\nsettings = {epochs = inf}',
+        ["[kernels.case.settings] epochs: inf and nan have no Python literal"],
+    ),
+    "a date as setting": (
+        'library = "pk"\n[kernels.case]\ntemplate = "set"\nsettings = {epochs = 2026-01-01}',
+        [
+            "[kernels.case.settings] epochs: a date cannot be a setting; write a string, a number, true or "
+            "false, a list or a table"
+        ],
+    ),
+    "a kind of source that there is not": (
+        'library = "pk"\n[kernels.case]\ntemplate = "source"\nsources = {weights = "datset:x"}',
+        [
+            "[kernels.case.sources] weights: 'datset:x' is no source; write dataset:NAME, kernel:NAME, "
+            "competition:SLUG or model:OWNER/MODEL/FRAMEWORK/VARIATION/VERSION"
+        ],
+    ),
+    "a kernel source that the recipe lacks": (
+        'library = "pk"\n[kernels.case]\ntemplate = "source"\nsources = {weights = "kernel:cas"}',
+        [
+            "[kernels.case.sources] weights: 'kernel:cas': the recipe has no kernel of that name "
+            "(did you mean case?); name one, or write kernel:OWNER/SLUG"
+        ],
+    ),
+    "a dataset source without folder": (
+        'library = "pk"\n[kernels.case]\ntemplate = "source"\nsources = {weights = "dataset:rex-weights"}',
+        [
+            "[kernels.case.sources] weights: 'dataset:rex-weights': there is no "
+            "datasets/rex-weights/dataset.toml; make it, or write dataset:OWNER/SLUG"
+        ],
+    ),
+    "a model without version": (
+        'library = "pk"\n[kernels.case]\ntemplate = "source"\nsources = {weights = "model:me/rex/pt/b"}',
+        ["[kernels.case.sources] weights: 'model:me/rex/pt/b': a model's version is a number, 'b' is none"],
+    ),
+    "a source that the template does not use": (
+        'library = "pk"\n[kernels.case]\ntemplate = "case"\n'
+        'sources = {weights = "competition:birdclef-2023"}',
+        [
+            "[kernels.case.sources] weights: kernel_templates/case.py.j2 does not use it; remove it or read "
+            "it by {{ sources.weights | literal }}"
+        ],
+    ),
+    "two sources that would lie in one folder": (
+        'library = "pk"\n[kernels.case]\ntemplate = "two"\n'
+        'sources = {one = "dataset:ann/birds", two = "dataset:bob/birds"}',
+        [
+            "[kernels.case.sources] two: dataset:bob/birds and dataset:ann/birds would be mounted at the "
+            "same place; rename one of them"
+        ],
+    ),
+    "extending what is not there": (
+        'library = "pk"\n[kernels.case]\nextends = "casa"',
+        [
+            "[kernels.case] extends: there is no [kernels.casa] (did you mean case?); "
+            "name a kernel or a family of this file"
+        ],
+    ),
+    "extending in a circle": (
+        'library = "pk"\n[kernels.a]\nextends = "b"\n[kernels.b]\nextends = "a"',
+        ["[kernels.a] extends: goes in a circle: a -> b -> a; break it"],
+    ),
+    "kernels that feed on each other": (
+        'library = "pk"\n[kernels.a]\ntemplate = "source"\nsources = {weights = "kernel:b"}\n'
+        '[kernels.b]\ntemplate = "source"\nsources = {weights = "kernel:a"}',
+        ["[kernels.a.sources] kernels feed on each other: a -> b -> a; break the circle"],
+    ),
+    "nothing to take each of": (
+        'library = "pk"\n[kernels.case]\ntemplate = "set"\neach = {epochs = []}',
+        ["[kernels.case.each] epochs: nothing stands in it; write at least one"],
+    ),
+    "a family with one title": (
+        'library = "pk"\n[kernels.case]\ntemplate = "set"\neach = {epochs = [1, 2]}\ntitle = "One title"',
+        [
+            "[kernels.case] title: 'One title' makes the slug 'one-title', which case-epochs1 has too "
+            "(a family's title needs a {name} of each key of `each`); give it another title"
+        ],
+    ),
+    "a placeholder that each does not have": (
+        'library = "pk"\n[kernels.case]\ntemplate = "set"\neach = {epochs = [1]}\ntitle = "Title {seed}"',
+        ["[kernels.case] title: {seed} is not a name of `each`; there is {epochs}; correct it"],
+    ),
+    "a time limit that no setting holds": (
+        'library = "pk"\n[kernels.case]\ntemplate = "case"\ntime_limit = "minutes"',
+        ["[kernels.case] time_limit: 'minutes' is not a setting that holds a number of minutes"],
+    ),
+    "an owner that cannot be": (
+        'library = "pk"\nowner = "a b"\n[kernels.case]\ntemplate = "case"',
+        ["owner: 'a b' is not a Kaggle user or organisation name"],
+    ),
+    "no TOML": (
+        "[a",
+        [
+            "not valid TOML: Expected ']' at the end of a table declaration (at end of document); "
+            "mend the file"
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_RECIPES)
+def test_a_mistake_in_the_recipe_is_one_line_with_file_and_key(write_project, case):
+    recipe, expected = BAD_RECIPES[case]
+    root = write_project(
+        recipe,
+        files={
+            "kernel_templates/set.py.j2": "EPOCHS = {{ epochs | literal }}\n",
+            "kernel_templates/source.py.j2": "WEIGHTS = {{ sources.weights | literal }}\n",
+            "kernel_templates/two.py.j2": "A = {{ sources.one | literal }}\n"
+            "B = {{ sources['two'] | literal }}\n",
+        },
+    )
+    assert problems(root) == [WHERE + line.replace("{root}", str(root)) for line in expected]
+
+
+def test_a_name_without_a_value_is_told_with_the_template_s_line(write_project):
+    root = write_project(case="# %%\nimport os\n\nEPOCHS = {{ epochs | literal }}\n")
+    assert problems(root) == [
+        "kernel_templates/case.py.j2:4: epochs has no value in kernels.toml; "
+        "write it under [kernels.case.settings] or [settings]"
+    ]
+
+
+def test_a_source_that_is_not_declared_is_told_with_the_template_s_line(write_project):
+    root = write_project(case="# %%\nWEIGHTS = {{ sources.weights | literal }}\n")
+    assert problems(root) == [
+        "kernel_templates/case.py.j2:2: sources.weights is not declared; "
+        "write it under [kernels.case.sources]"
+    ]
+
+
+def test_broken_jinja_is_told_with_the_template_s_line(write_project):
+    (line,) = problems(write_project(case="x = 1\ny = {{ a b }}\n"))
+    assert line.startswith("kernel_templates/case.py.j2:2: expected token")
+
+
+def test_a_folder_without_recipe_is_one_line(tmp_path):
+    assert problems(tmp_path) == [
+        f"{tmp_path}: holds no kernel_templates/kernels.toml; make it, or point --project elsewhere"
+    ]
+    assert problems(tmp_path / "gone") == [
+        f"{tmp_path / 'gone'}: there is no such folder; give --project an existing one"
+    ]
+
+
+def test_a_bad_dataset_folder_is_one_line_with_file_and_key(write_project):
+    root = write_project(
+        files={
+            "datasets/weights-x/dataset.toml": 'title = "Weights"\nlicense = "MIT-ish"\n',
+            "datasets/w/dataset.toml": 'title = "Weights"\nlicense = "other"\n',
+            "datasets/short-title/dataset.toml": 'title = "W"\nlicense = "other"\nsubtitle = "short"\n',
+        }
+    )
+    lines = problems(root)
+    assert lines[0] == "datasets/short-title/dataset.toml: title: 'W' has 1 characters; Kaggle takes 6 to 50"
+    assert lines[1].startswith("datasets/short-title/dataset.toml: subtitle: 'short' has 5 characters")
+    assert lines[2].startswith("datasets/w/dataset.toml: the folder's name is the slug on Kaggle: 6 to 50")
+    assert lines[3].startswith(
+        "datasets/weights-x/dataset.toml: license: 'MIT-ish' is no licence of Kaggle's"
+    )
+    assert len(lines) == 4

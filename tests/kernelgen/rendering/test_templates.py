@@ -1,0 +1,143 @@
+"""What is live in a template, what belongs to Python, and how settings arrive."""
+
+import pytest
+
+from kernelgen.errors import KernelgenError
+
+SETTINGS = 'library = "pk"\n[kernels.case]\ntemplate = "case"\n[kernels.case.settings]\n'
+
+
+def sources_of(built):
+    return [cell.source for cell in built.notebook.cells]
+
+
+def test_braces_in_strings_of_code_cells_belong_to_python(build):
+    code = '\n'.join(
+        [
+            'x = 1',
+            'print(f"{{{x}}}", "{{ x }}", \'{% if %}\', "{# c #}")',
+            'print("""',
+            '# %% no cell',
+            '{{ nothing }}',
+            '%ls',
+            '""")',
+        ]
+    )  # fmt: skip
+    assert sources_of(build(case=code + "\n")) == [code]
+
+
+def test_a_comment_in_code_is_live_only_where_every_name_is_known(build):
+    built = build(
+        SETTINGS + "epochs = 3\n",
+        "E = {{ epochs | literal }}  # for {{ epochs }} epochs\n# {{ unknown }} and {{ epochs + gone }} {{\n",
+    )
+    assert sources_of(built) == ["E = 3  # for 3 epochs\n# {{ unknown }} and {{ epochs + gone }} {{"]
+
+
+def test_markdown_is_live(build):
+    built = build(
+        SETTINGS + 'name = "rex"\n',
+        "# %% [markdown]\n# # On {{ name }}\n# It's {{ name | literal }}.\n\n"
+        "# %%\nNAME = {{ name | literal }}\n",
+    )
+    assert sources_of(built) == ['# On rex\nIt\'s "rex".', 'NAME = "rex"']
+
+
+def test_a_script_without_markers_is_one_code_cell_word_for_word(build):
+    code = '#!/usr/bin/env python\n# -*- coding: utf-8 -*-\n"""Doc."""\n\n\n# ls is more\n'
+    code += '# !important\n\nprint("é")'
+    built = build(case=code + "\n")
+    assert sources_of(built) == [code]
+    assert built.notebook.cells[0].cell_type == "code"
+
+
+def test_comments_that_only_look_like_magics_stay_comments(build):
+    code = "# %%\n# %d is a format\n# more of it\n# ls\n# cd is a command\nx = 1\n"
+    assert sources_of(build(case=code)) == ["# %d is a format\n# more of it\n# ls\n# cd is a command\nx = 1"]
+
+
+def test_commented_magics_become_magics(build):
+    code = "# %%\n# %matplotlib inline\n# !nvidia-smi\nx = 1\n\n"
+    code += "# %%\n# %%capture out\nprint(x)\n\n# %%\nprint(out)\n"
+    assert sources_of(build(case=code)) == [
+        "%matplotlib inline\n!nvidia-smi\nx = 1",
+        "%%capture out\nprint(x)",
+        "print(out)",
+    ]
+
+
+def test_an_indented_marker_does_not_split_a_cell(build):
+    code = "# %%\ndef f():\n    # %% [markdown]\n    return 1"
+    assert sources_of(build(case=code + "\n")) == [code.removeprefix("# %%\n")]
+
+
+def test_odd_line_ends_within_strings_stay(build):
+    code = 'x = "a\u2028b\x0cc\x85d"\nprint(len(x))'
+    assert sources_of(build(case=code + "\n")) == [code]
+
+
+def test_a_byte_order_mark_and_carriage_returns_are_read_as_python_reads_them(build):
+    built = build(files={"kernel_templates/case.py.j2": b"\xef\xbb\xbfx = '''a\r\nb'''\r\nprint(x)\r\n"})
+    assert sources_of(built) == ["x = '''a\nb'''\nprint(x)"]
+
+
+def test_long_lists_are_broken_where_they_stand_and_not_in_comments(build):
+    names = [f"species-{number:03}" for number in range(30)]
+    built = build(
+        SETTINGS + f"names = {names}\n",
+        "# %% [markdown]\n# All: {{ names | literal }}\n\n"
+        "# %%\nif True:\n    NAMES = {{ names | literal }}\nx = 1 / 0\n",
+    )
+    markdown, code = sources_of(built)
+    assert markdown == "All: [" + ", ".join(f'"{name}"' for name in names) + "]"
+    assert max(map(len, code.split("\n"))) <= 100 and len(code.split("\n")) > 4
+    space = {}
+    exec(code.replace("x = 1 / 0", ""), space)
+    assert space["NAMES"] == names
+
+
+def test_lines_of_errors_are_the_template_s_even_after_long_values(build):
+    names = [f"species-{number:03}" for number in range(300)]
+    with pytest.raises(KernelgenError) as error:
+        build(SETTINGS + f"names = {names}\n", "NAMES = {{ names | literal }}\n\n# %%\nx = 1\nprint(nmaes)\n")
+    assert str(error.value) == "kernel_templates/case.py.j2:5: undefined name nmaes; define or import it"
+
+
+def test_a_value_that_jinja_cannot_work_out_is_told_with_its_line(build):
+    with pytest.raises(KernelgenError) as error:
+        build(SETTINGS + 'name = "a"\n', "x = 1\ny = {{ name.gone | literal }}\n")
+    assert str(error.value).startswith("kernel_templates/case.py.j2:2: ") and "gone" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("template", "line", "said"),
+    [
+        ("# %%\nx = 1\n{{ library() }}\nimport pk\n", 3, "must stand alone in a code cell"),
+        ("# %% [markdown]\n# {{ library() }}\n\n# %%\nimport pk\n", 2, "must stand alone in a code cell"),
+        (
+            "# %%\n{{ library() }}\n\n# %%\n{{ library() }}\n\n# %%\nimport pk\n",
+            5,
+            "a second {{ library() }}",
+        ),
+        ("# %%\nx = 1\n\nimport pk\n", 4, "put it alone in a code cell above the first import"),
+        ("# %%\ndef f(:\n    pass\n", 2, "not valid Python"),
+    ],
+)
+def test_a_library_in_the_wrong_place_and_broken_python_are_told_with_their_line(build, template, line, said):
+    with pytest.raises(KernelgenError) as error:
+        build(case=template)
+    assert str(error.value).startswith(f"kernel_templates/case.py.j2:{line}: ") and said in str(error.value)
+
+
+def test_a_library_that_nothing_imports_disappears(build):
+    assert sources_of(build(case="# %%\n{{ library() }}\n\n# %%\nprint(1)\n")) == ["print(1)"]
+
+
+def test_await_outside_functions_and_shell_cells_are_fine(build):
+    code = (
+        "# %%\nimport asyncio\nawait asyncio.sleep(0)\n\n# %%\n%%bash\nls 'unbalanced\n# %d {{ }}\n\n"
+        "# %%\n!echo {x}\nfiles = !ls\nprint(files)\n"
+    )
+    assert sources_of(build(case=code))[1:] == [
+        "%%bash\nls 'unbalanced\n# %d {{ }}", "!echo {x}\nfiles = !ls\nprint(files)"
+    ]  # fmt: skip
