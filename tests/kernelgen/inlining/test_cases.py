@@ -20,9 +20,7 @@ REPOSITORY = Path(__file__).parents[3]
 PYTHON = REPOSITORY / ".venv-kaggle/bin/python"
 CASES = sorted(path.name for path in (REPOSITORY / "tests/cases").iterdir() if (path / "main.py").is_file())
 
-pytestmark = pytest.mark.skipif(
-    not PYTHON.exists(), reason="the image's environment is not set up: run `make setup`"
-)
+pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="the image's environment is not set up: run `make setup`")
 
 
 def build(folder: Path) -> nbformat.NotebookNode:

@@ -51,9 +51,7 @@ def module(name: str, data: bytes) -> Module:
     return Module(name, file, Path(file), data, decode(data, str(file)), False)
 
 
-def notebook_of(
-    library: Library, modules: list[Module] = (), files: list[ShippedFile] = ()
-) -> nbformat.NotebookNode:
+def notebook_of(library: Library, modules: list[Module] = (), files: list[ShippedFile] = ()) -> nbformat.NotebookNode:
     folders = {parent for one in [*modules, *files] for parent in one.file.parents if parent.parts}
     found = Closure(tuple(modules), tuple(sorted(folders)), tuple(files), ())
     notebook = nbformat.v4.new_notebook(cells=library_cells(library, found))
@@ -95,13 +93,9 @@ PIECES += [
     "def f():\n    '''\n    >>> f()\n    '''\n  \n",
     "X = ('''\n    >>> k\n''')",
 ]
-ENCODED = st.tuples(
-    st.lists(st.sampled_from(PIECES), max_size=12).map("".join), st.sampled_from(["utf-8", "latin-1"])
-)
+ENCODED = st.tuples(st.lists(st.sampled_from(PIECES), max_size=12).map("".join), st.sampled_from(["utf-8", "latin-1"]))
 SOURCES = (
-    st.tuples(
-        st.sampled_from([b"", b"\xef\xbb\xbf"]), ENCODED.map(lambda one: one[0].encode(one[1], "ignore"))
-    )
+    st.tuples(st.sampled_from([b"", b"\xef\xbb\xbf"]), ENCODED.map(lambda one: one[0].encode(one[1], "ignore")))
     .map(b"".join)
     .filter(parses)
 )
@@ -251,9 +245,7 @@ def test_ids_are_fixed_valid_and_unique_for_names_of_any_length_and_script(tmp_p
         (b"\n", False),  # an empty body is an error
     ],
 )
-def test_the_magic_is_used_where_every_ipython_carries_the_module(
-    tmp_path: Path, data: bytes, by_magic: bool
-):
+def test_the_magic_is_used_where_every_ipython_carries_the_module(tmp_path: Path, data: bytes, by_magic: bool):
     cell = notebook_of(fake_library(tmp_path), [module("pk.a", data)]).cells[3]
     assert cell.source.startswith("%%writefile {LIBRARY}/" if by_magic else "Path(LIBRARY, ")
 

@@ -46,9 +46,7 @@ def test_a_package_stands_after_what_its_init_imports(tmp_path: Path):
 
 
 def test_modules_that_import_each_other_have_one_order(tmp_path: Path):
-    files = {f"pk/{name}.py": "from . import a, b, c\n" for name in "abc"} | {
-        "pk/__init__.py": "from . import b\n"
-    }
+    files = {f"pk/{name}.py": "from . import a, b, c\n" for name in "abc"} | {"pk/__init__.py": "from . import b\n"}
     library = make(tmp_path, files)
     orders = {tuple(names(close(Library(tmp_path, "pk"), "import pk.c"))) for _ in range(5)}
     assert orders == {("pk.c", "pk.a", "pk.b", "pk")}

@@ -310,9 +310,7 @@ def test_data_beside_the_package_can_be_shipped_as_well(project):
         "data/x.bin": b"\0\1",
     }
     assert 'files = ["data/x.bin"]' in refused(project, "import pk.a", files)
-    assert [str(one.file) for one in project("import pk.a", files, files=["data/*.bin"]).files] == [
-        "data/x.bin"
-    ]
+    assert [str(one.file) for one in project("import pk.a", files, files=["data/*.bin"]).files] == ["data/x.bin"]
 
 
 def test_the_source_of_a_module_that_is_not_imported_is_refused(project):
@@ -397,3 +395,46 @@ def test_a_template_may_await_at_the_top(project):
 def test_a_library_that_is_not_there_is_refused(tmp_path: Path):
     with pytest.raises(KernelgenError, match="neither pk/ nor pk.py"):
         Library(tmp_path, "pk")
+
+
+# --- what cells cannot do ----------------------------------------------------------------------------------------
+
+
+def test_an_optional_import_by_a_helper_is_accepted_if_it_only_asks_for_others(project):
+    helper = (
+        "import importlib\n\n\ndef optional(name):\n    try:\n        return importlib.import_module(name)\n"
+        "    except ImportError:\n        return None\n\n\ncupy = optional('cupy')\n"
+    )
+    found = project("from pk.compat import optional as o\no('json')\n", {"pk/compat.py": helper})
+    assert [(one.root, one.where, one.guarded) for one in found.third_party] == [("cupy", "pk/compat.py:6", True)]
+    for call in ("o('pk.models')", "o(input())", "list(map(o, ['json']))"):
+        code = f"from pk.compat import optional as o\n{call}\n"
+        assert refused(project, code, {"pk/compat.py": helper, **MODELS}).startswith("pk/compat.py:6: dynamic import")
+
+
+def test_names_of_one_cell_are_known_in_the_next(tmp_path: Path):
+    for name in ("pk/__init__.py", "pk/a.py", "pk/b.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    cells = [
+        Code("case.py.j2", "import importlib\nfrom typing import TYPE_CHECKING\nNAME = 'pk.a'\n"),
+        Code("case.py.j2", "importlib.import_module(NAME)\nif TYPE_CHECKING:\n    import pk.b\n", 10),
+    ]
+    assert names(closure(Library(tmp_path, "pk"), cells)) == ["pk", "pk.a"]
+
+
+@pytest.mark.parametrize("how", ["spawn", "forkserver"])
+def test_a_function_of_the_notebook_for_spawned_processes_is_refused(project, how: str):
+    code = (
+        "import multiprocessing as mp\nimport pk\n\n\ndef work(x):\n    return x\n\n\n"
+        "with mp.get_context('HOW').Pool(2) as pool:\n    print(pool.map(work, [1]))\n"
+    )
+    message = refused(project, code.replace("HOW", how), {})
+    assert message.startswith("kernel_templates/case.py.j2:10: ") and "into the library" in message
+    assert names(project(code.replace("HOW", "fork"), {})) == ["pk"]
+
+
+@pytest.mark.parametrize("code", ["asyncio.run(pk.go())", "def main():\n    asyncio.run(pk.go())\nmain()"])
+def test_an_event_loop_started_by_a_cell_is_refused(project, code: str):
+    message = refused(project, f"import asyncio, pk\n{code}\n", {})
+    assert message.startswith("kernel_templates/case.py.j2:") and "asyncio.run() fails in a notebook" in message

@@ -1,0 +1,163 @@
+"""Notebook cells that write the library's files.
+
+Every module is one `%%writefile` cell, verbatim. Where the magic could not carry a file, an ordinary cell writes its
+bytes.
+"""
+
+import ast
+import base64
+import hashlib
+import re
+import tokenize
+from io import BytesIO
+from pathlib import PurePosixPath
+
+import nbformat
+from nbformat import NotebookNode
+
+from kernelgen.inlining.closure import Closure, ShippedFile
+from kernelgen.inlining.library import BOM, Library, Module
+from kernelgen.inlining.magic import PLAIN_NAME, body_for_magic
+
+_HIDDEN = {"_kg_hide-input": True, "jupyter": {"source_hidden": True}}
+_ID_LENGTH = 64
+
+
+def library_cells(library: Library, closure: Closure) -> list[NotebookNode]:
+    """The cells that make the closure's files and let Python find them; [] when there is nothing to make."""
+    if not (closure.modules or closure.files or closure.folders):
+        return []
+    cells = [
+        _markdown("library--heading", "## The library"),
+        _code("library--setup", _set_up(library, closure), {"kernelgen": _set_up_notes(closure)}),
+    ]
+    for module in closure.modules:
+        if module.data:
+            name = _identity(module.name)
+            cells.append(_markdown(f"about-{name}", _heading(module)))
+            cells.append(_file_cell(name, module.file, module.data, is_source=True))
+    for shipped in closure.files:
+        if shipped.data:
+            name = _identity(str(shipped.file))
+            cells.append(_markdown(f"about-{name}", _file_heading(shipped)))
+            cells.append(_file_cell(name, shipped.file, shipped.data, is_source=False))
+    cells.append(_code("library--ready", "import importlib\n\nimportlib.invalidate_caches()", {}))
+    return cells
+
+
+def _set_up(library: Library, closure: Closure) -> str:
+    folders = [folder for folder in closure.folders if not any(folder in other.parents for other in closure.folders)]
+    empty = _empty_files(closure)
+    lines = [
+        "import os",
+        "import sys",
+        "import tempfile",
+        "from pathlib import Path",
+        "",
+        "# The library's files go into a folder of their own, not into this kernel's output.",
+        f'LIBRARY = tempfile.mkdtemp(prefix="{library.name}-")',
+        *(f"Path(LIBRARY, {_quoted(folder)}).mkdir(parents=True)" for folder in folders),
+        *(f"Path(LIBRARY, {_quoted(file)}).touch()" for file in empty),
+        "sys.path.insert(0, LIBRARY)",
+        "# Python processes that are started from here find the library too.",
+        'os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [LIBRARY, os.environ.get("PYTHONPATH")]))',
+        "# The kernel's own arguments are none of the library's.",
+        "sys.argv[1:] = []",
+    ]
+    return "\n".join(lines)
+
+
+def _set_up_notes(closure: Closure) -> dict[str, list[str]]:
+    return {"empty": [str(file) for file in _empty_files(closure)]}
+
+
+def _empty_files(closure: Closure) -> list[PurePosixPath]:
+    return [one.file for one in (*closure.modules, *closure.files) if not one.data]
+
+
+def _heading(module: Module) -> str:
+    # Underscores at the edge of a name would be read as emphasis.
+    plain = not any(part.startswith("_") or part.endswith("_") for part in module.name.split("."))
+    title = f"### {module.name}" if plain else f"### `{module.name}`"
+    docstring = ast.get_docstring(ast.parse(module.data)) or ""
+    line = docstring.strip().partition("\n")[0].strip()
+    return f"{title}\n{_as_markdown(line)}" if line else title
+
+
+def _file_heading(shipped: ShippedFile) -> str:
+    return f"### `{shipped.file}`\nA data file that the library reads ({len(shipped.data)} bytes)."
+
+
+def _as_markdown(line: str) -> str:
+    """A docstring's line so that it shows as it was written; what stands between backticks is left alone."""
+    parts = re.split(r"(`+[^`]*`+)", line)
+    parts[::2] = [re.sub(r"[\\*<$#]|(?<!\w)_|_(?!\w)", lambda sign: "\\" + sign[0], part) for part in parts[::2]]
+    return "".join(parts)
+
+
+def _file_cell(name: str, file: PurePosixPath, data: bytes, *, is_source: bool) -> NotebookNode:
+    notes: dict[str, object] = {"file": str(file)}
+    body = body_for_magic(file, data, is_source=is_source)
+    if body is None:
+        source = _writing(file, data)
+    else:
+        # The magic ends the file with a newline; a body that already ends with one gets no other.
+        source = f"%%writefile {{LIBRARY}}/{file}\n{body}"
+        if data.startswith(BOM):
+            notes["bom"] = True
+        if not body.endswith("\n") and not data.endswith(b"\n"):
+            notes["final_newline"] = False
+    return _code(name, source, {**_HIDDEN, "kernelgen": notes})
+
+
+def _writing(file: PurePosixPath, data: bytes) -> str:
+    """An ordinary cell that writes a file's bytes: readable where they are text, in base64 where they are not."""
+    head = f"Path(LIBRARY, {_quoted(file)}).write_bytes("
+    encoding = _encoding(data)
+    if encoding is not None:
+        lines = "".join(f"    {line!r}\n" for line in data.decode(encoding).splitlines(keepends=True))
+        return f'{head}(\n{lines}).encode("{encoding}"));'
+    text = base64.b64encode(data).decode("ascii")
+    lines = "".join(f'    "{text[start : start + 100]}"\n' for start in range(0, len(text), 100))
+    return f"import base64\n\n{head}base64.b64decode(\n{lines}));"
+
+
+def _encoding(data: bytes) -> str | None:
+    """An encoding in which a file is text and comes out of it the same; None if there is none."""
+    try:
+        declared = tokenize.detect_encoding(BytesIO(data).readline)[0]
+    except SyntaxError:
+        return None
+    for encoding in ("utf-8", declared):
+        try:
+            text = data.decode(encoding)
+            if text.isprintable() or not re.search(r"[\0-\x08\x0e-\x1a\x7f]", text):
+                if text and text.encode(encoding) == data:
+                    return encoding
+        except (UnicodeError, LookupError):
+            continue
+    return None
+
+
+def _identity(name: str) -> str:
+    """A cell id from a module's or file's name: within nbformat's rules, and never the same for two names."""
+    plain = re.sub(r"[^A-Za-z0-9_]+", "-", name)
+    identity = f"library-{plain}"
+    room = _ID_LENGTH - len("about-")
+    if plain != name.replace(".", "-") or "/" in name or len(identity) > room:
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        identity = f"{identity[: room - 9]}-{digest}"
+    return identity
+
+
+def _quoted(file: PurePosixPath) -> str:
+    text = str(file)
+    return f'"{text}"' if PLAIN_NAME.fullmatch(text) else repr(text)
+
+
+def _markdown(identity: str, source: str) -> NotebookNode:
+    return nbformat.v4.new_markdown_cell(source, id=identity)
+
+
+def _code(identity: str, source: str, metadata: dict[str, object]) -> NotebookNode:
+    return nbformat.v4.new_code_cell(source, id=identity, metadata=metadata)

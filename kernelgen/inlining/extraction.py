@@ -1,0 +1,119 @@
+"""Takes the library back out of a notebook, as files."""
+
+import ast
+import base64
+import os
+import re
+import tempfile
+from pathlib import Path, PurePosixPath
+
+import nbformat
+from nbformat import NotebookNode
+
+from kernelgen.errors import KernelgenError
+from kernelgen.inlining.library import BOM
+
+_MAGIC = re.compile(r"""%%writefile\s+["']?\{LIBRARY\}/(?P<file>[^"'\r\n]+?)["']?[ \t]*\r?(?:\n|\Z)""")
+
+
+def take_library(notebook: NotebookNode) -> dict[PurePosixPath, bytes]:
+    """The files that a notebook's library cells write, byte for byte as they were when it was built.
+
+    An edit that was made in a cell since then is in the bytes. Cells are known by their text; what the text cannot
+    say (a BOM, a missing final newline) stands in their metadata. {} if there is no library in the notebook.
+
+    Raises KernelgenError where a cell names a file outside the library's folder.
+    """
+    found: dict[PurePosixPath, bytes] = {}
+    for number, cell in enumerate(notebook.cells, start=1):
+        if cell.cell_type != "code":
+            continue
+        magic = _MAGIC.match(cell.source)
+        if magic:
+            found[_inside(magic["file"], number)] = _from_magic(cell, cell.source[magic.end() :])
+        elif "LIBRARY" in cell.source:
+            for file, data in _from_code(cell.source):
+                found[_inside(file, number)] = data
+    return found
+
+
+def write_library(notebook_path: Path, folder: Path) -> list[Path]:
+    """Writes a notebook's library into `folder`, each file whole or not at all; returns their paths, sorted.
+
+    Raises KernelgenError where the notebook cannot be read or holds no library.
+    """
+    try:
+        notebook = nbformat.read(notebook_path, as_version=4)
+    except Exception as error:  # nbformat has many ways to say that a file is no notebook
+        reason = error.strerror if isinstance(error, OSError) else "is no notebook"
+        raise KernelgenError(f"{notebook_path}: {reason}; give the path of a built notebook") from None
+    files = take_library(notebook)
+    if not files:
+        raise KernelgenError(f"{notebook_path}: holds no library cells; give a notebook that was built with a library")
+    written = []
+    for file, data in sorted(files.items()):
+        path = Path(folder, file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".library-")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+        written.append(path)
+    return written
+
+
+def _from_magic(cell: NotebookNode, body: str) -> bytes:
+    notes = cell.metadata.get("kernelgen", {})
+    if not body.endswith("\n") and notes.get("final_newline", True):
+        body += "\n"
+    return (BOM if notes.get("bom") else b"") + body.encode("utf-8")
+
+
+def _from_code(source: str) -> list[tuple[str, bytes]]:
+    """Files that `Path(LIBRARY, "…").touch()` and `….write_bytes(…)` make."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return []
+    found = []
+    for statement in tree.body:
+        call = statement.value if isinstance(statement, ast.Expr) else None
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
+            continue
+        file = _library_path(call.func.value)
+        if file is not None and call.func.attr == "touch":
+            found.append((file, b""))
+        elif file is not None and call.func.attr == "write_bytes" and len(call.args) == 1:
+            data = _data(call.args[0])
+            if data is not None:
+                found.append((file, data))
+    return found
+
+
+def _library_path(node: ast.expr) -> str | None:
+    match node:
+        case ast.Call(func=ast.Name(id="Path"), args=[ast.Name(id="LIBRARY"), ast.Constant(value=str(file))]):
+            return file
+    return None
+
+
+def _data(node: ast.expr) -> bytes | None:
+    match node:
+        case ast.Call(
+            func=ast.Attribute(value=ast.Constant(value=str(text)), attr="encode"),
+            args=[ast.Constant(value=str(encoding))],
+        ):
+            return text.encode(encoding)
+        case ast.Call(func=ast.Attribute(attr="b64decode"), args=[ast.Constant(value=str(text))]):
+            return base64.b64decode(text)
+    return None
+
+
+def _inside(file: str, number: int) -> PurePosixPath:
+    path = PurePosixPath(file)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise KernelgenError(
+            f"cell {number}: writes {file!r}, which is not inside the library's folder; correct the cell's first line"
+        )
+    return path

@@ -1,0 +1,69 @@
+"""What IPython's `%%writefile` can carry, and what it would change.
+
+A cell is Python text to IPython before it is a magic, so IPython 7.34 (Kaggle's) and IPython 9 clean its body as if
+somebody had pasted it: prompts are taken away, and IPython 9 empties lines of blanks, also within strings. An empty
+body is an error. The line of the magic itself is taken apart at blanks and expands `{x}` and `$x`.
+"""
+
+import ast
+import re
+from pathlib import PurePosixPath
+
+from kernelgen.inlining.library import BOM
+
+PLAIN_NAME = re.compile(r"[\w./-]+")
+_FIRST_LINE_PROMPT = re.compile(r"\s*(>>>|\.\.\.|((\[nav\]|\[ins\]) )?In \[)")
+_PROMPT = re.compile(r"\s*>>>")
+_TRIPLE_QUOTES = re.compile(r"(?<!\\)(\"{3}|'{3})")
+_STRING_PREFIX = re.compile(r"\s*[rubfRUBF]*\s*")
+
+
+def body_for_magic(file: PurePosixPath, data: bytes, *, is_source: bool) -> str | None:
+    """A file as the body of a `%%writefile` cell; None where the magic could not carry it.
+
+    A source may lose its BOM and gain a final newline on the way, which changes nothing of what it means. Data may
+    not change at all.
+    """
+    try:
+        text = data.removeprefix(BOM).decode("utf-8") if is_source else data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    if not is_source and (data.startswith(BOM) or not text.endswith("\n")):
+        return None
+    if not text.strip() or not PLAIN_NAME.fullmatch(str(file)):
+        return None
+    # With "\0" there are front ends that cut the text short.
+    if _FIRST_LINE_PROMPT.match(text.splitlines()[0]) or _loses_prompts(text) or "\0" in text:
+        return None
+    if _changes_without_blanks(text, is_source=is_source):
+        return None
+    # IPython gives the cell a final newline if it has none.
+    return text if text.endswith("\n\n") else text.removesuffix("\n")
+
+
+def _loses_prompts(text: str) -> bool:
+    """Whether IPython 9 would take `>>>` at the start of lines for the prompts of a pasted session.
+
+    It spares those within triple quotes that open a line, as docstrings do, and no others.
+    """
+    if ">>>" not in text:
+        return False
+    open_quotes, spared = None, False
+    for line in text.splitlines():
+        if not (open_quotes and spared) and _PROMPT.match(line):
+            return True
+        for quotes in _TRIPLE_QUOTES.finditer(line):
+            if open_quotes is None:
+                open_quotes = quotes[1]
+                spared = bool(_STRING_PREFIX.fullmatch(line[: quotes.start()]))
+            elif open_quotes == quotes[1]:
+                open_quotes, spared = None, False
+    return False
+
+
+def _changes_without_blanks(text: str, *, is_source: bool) -> bool:
+    """Whether it matters that IPython 9 empties lines which hold nothing but blanks."""
+    emptied = "\n".join("" if line.isspace() else line for line in text.split("\n"))
+    if emptied == text:
+        return False
+    return not is_source or ast.dump(ast.parse(emptied)) != ast.dump(ast.parse(text))

@@ -1,0 +1,197 @@
+"""Who binds which name in a piece of source, and where."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_SHARED = (ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
+LOOPS = (ast.For, ast.AsyncFor, ast.While)
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One place that gives a name its value.
+
+    how: "value" (of `node`), "element" (an element of `node`, as in a for loop), "context" (what `with node` gives),
+    "import" (`node` is the ast.alias), "from" (likewise), "function", "class", "parameter" or "other".
+    path: the way into the value where a tuple is taken apart; None stands for a part that is not known.
+    """
+
+    how: str
+    node: ast.AST
+    statement: ast.AST
+    path: tuple[int | None, ...] = ()
+
+
+@dataclass(eq=False)
+class Scope:
+    """A module's, class's, function's or comprehension's names."""
+
+    node: ast.AST
+    above: "Scope | None"
+    bindings: dict[str, list[Binding]] = field(default_factory=dict)
+    elsewhere: set[str] = field(default_factory=set)  # names that a `global` or `nonlocal` sends away
+
+
+class Scopes:
+    """The scopes of a tree, and each node's scope and parent."""
+
+    def __init__(self, tree: ast.Module):
+        self.tree = tree
+        self.module = Scope(tree, None)
+        self.scope_of: dict[ast.AST, Scope] = {}
+        self.parent_of: dict[ast.AST, ast.AST] = {}
+        self.nodes: list[ast.AST] = []  # every node, in the order of the source
+        # `self.x = value`, class attributes, properties: by the attribute's name alone.
+        self.attributes: dict[str, list[ast.AST]] = {}
+        self._globals: list[tuple[Scope, str, bool]] = []
+        self._build()
+
+    def ancestors(self, node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+        """Pairs (child, parent) from `node` up to the module."""
+        while node in self.parent_of:
+            parent = self.parent_of[node]
+            yield node, parent
+            node = parent
+
+    def _build(self) -> None:
+        stack: list[tuple[ast.AST, Scope]] = [(self.tree, self.module)]
+        while stack:
+            node, scope = stack.pop()
+            self.scope_of[node] = scope
+            self.nodes.append(node)
+            children = list(self._children(node, scope))
+            for child, _ in children:
+                self.parent_of.setdefault(child, node)
+            stack.extend(reversed(children))
+        # Names declared `global` are known only once all statements were seen.
+        for node in self.nodes:
+            self._bind(node)
+        self.parent_of.pop(self.tree, None)
+
+    def _children(self, node: ast.AST, scope: Scope) -> Iterator[tuple[ast.AST, Scope]]:
+        if isinstance(node, (ast.Global, ast.Nonlocal)):
+            scope.elsewhere.update(node.names)
+            if isinstance(node, ast.Global):
+                self._globals.extend((scope, name, True) for name in node.names)
+        if isinstance(node, FUNCTIONS):
+            inner = Scope(node, scope)
+            outside = [*getattr(node, "decorator_list", []), *node.args.defaults]
+            outside += [default for default in node.args.kw_defaults if default]
+            outside += [child for child in [getattr(node, "returns", None)] if child]
+            yield from ((child, scope) for child in outside)
+            for arg in _arguments(node.args):
+                self.parent_of[arg] = node
+                yield arg, inner
+            body = node.body if isinstance(node.body, list) else [node.body]
+            yield from ((child, inner) for child in body)
+        elif isinstance(node, ast.ClassDef):
+            inner = Scope(node, scope)
+            yield from ((child, scope) for child in [*node.decorator_list, *node.bases, *node.keywords])
+            yield from ((child, inner) for child in node.body)
+        elif isinstance(node, COMPREHENSIONS):
+            inner = Scope(node, scope)
+            for number, part in enumerate(node.generators):
+                self.parent_of[part] = node
+                self.scope_of[part] = inner
+                self.nodes.append(part)
+                for child in (part.iter, part.target, *part.ifs):
+                    self.parent_of[child] = part
+                    yield child, scope if number == 0 and child is part.iter else inner
+            elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+            yield from ((child, inner) for child in elements)
+        else:
+            # `ast.Load()` and the like are one object for the whole tree: they have no place in it.
+            yield from ((child, scope) for child in ast.iter_child_nodes(node) if not isinstance(child, _SHARED))
+
+    def _bind(self, node: ast.AST) -> None:
+        scope = self.scope_of[node]
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                self._target(target, "value", node.value, node)
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            self._target(node.target, "value", node.value, node)
+        elif isinstance(node, ast.AugAssign):
+            self._target(node.target, "augmented", node, node)
+        elif isinstance(node, ast.NamedExpr):
+            home = scope
+            while isinstance(home.node, COMPREHENSIONS) and home.above:
+                home = home.above
+            self._add(home, node.target.id, Binding("value", node.value, node))
+        elif isinstance(node, (ast.For, ast.AsyncFor)):
+            self._target(node.target, "element", node.iter, node)
+        elif isinstance(node, ast.comprehension):
+            self._target(node.target, "element", node.iter, node, scope)
+        elif isinstance(node, (ast.With, ast.AsyncWith)):
+            for item in node.items:
+                if item.optional_vars is not None:
+                    self._target(item.optional_vars, "context", item.context_expr, node)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                self._add(scope, alias.asname or alias.name.partition(".")[0], Binding("import", alias, node))
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                self._add(scope, alias.asname or alias.name, Binding("from", alias, node))
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            self._add(scope, node.name, Binding("function", node, node))
+            if isinstance(scope.node, ast.ClassDef) and any(_is_property(one) for one in node.decorator_list):
+                self.attributes.setdefault(node.name, []).append(node)
+        elif isinstance(node, ast.ClassDef):
+            self._add(scope, node.name, Binding("class", node, node))
+        elif isinstance(node, ast.arg):
+            self._add(scope, node.arg, Binding("parameter", node, node))
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            self._add(scope, node.name, Binding("other", node, node))
+        elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
+            self._add(scope, node.name, Binding("other", node, node))
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            self._add(scope, node.rest, Binding("other", node, node))
+        elif getattr(ast, "TypeAlias", None) and isinstance(node, ast.TypeAlias):
+            self._add(scope, node.name.id, Binding("other", node, node))
+
+    def _target(
+        self,
+        target: ast.AST,
+        how: str,
+        value: ast.AST,
+        statement: ast.AST,
+        scope: Scope | None = None,
+        path: tuple[int | None, ...] = (),
+    ) -> None:
+        scope = scope or self.scope_of[target]
+        if isinstance(target, ast.Name):
+            self._add(scope, target.id, Binding(how, value, statement, path))
+            if isinstance(scope.node, ast.ClassDef) and how == "value" and not path:
+                self.attributes.setdefault(target.id, []).append(value)
+        elif isinstance(target, ast.Attribute):
+            if how == "value" and not path:
+                self.attributes.setdefault(target.attr, []).append(value)
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            starred = any(isinstance(element, ast.Starred) for element in target.elts)
+            for number, element in enumerate(target.elts):
+                self._target(element, how, value, statement, scope, (*path, None if starred else number))
+        elif isinstance(target, ast.Starred):
+            self._target(target.value, "other", value, statement, scope, path)
+
+    def _add(self, scope: Scope, name: str, binding: Binding) -> None:
+        if name in scope.elsewhere:
+            home = self.module
+            if (scope, name, True) not in self._globals:
+                above = scope.above
+                while above and (name not in above.bindings or isinstance(above.node, ast.ClassDef)):
+                    above = above.above
+                home = above or self.module
+            scope = home
+        scope.bindings.setdefault(name, []).append(binding)
+
+
+def _arguments(arguments: ast.arguments) -> list[ast.arg]:
+    found = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return found + [arg for arg in (arguments.vararg, arguments.kwarg) if arg]
+
+
+def _is_property(decorator: ast.AST) -> bool:
+    name = decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")
+    return name in {"property", "cached_property"}

@@ -1,0 +1,3 @@
+from .tool import say
+
+say("__main__ of the package")

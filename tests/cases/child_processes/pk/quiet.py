@@ -1,0 +1,1 @@
+TEXT = "imported by a child"

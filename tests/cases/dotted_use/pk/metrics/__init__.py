@@ -1,0 +1,1 @@
+"""Metrics, three levels deep."""

@@ -1,0 +1,2 @@
+﻿"""With a BOM."""
+TEXT = "größe"

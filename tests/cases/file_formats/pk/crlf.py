@@ -1,0 +1,8 @@
+"""Windows."""
+TEXT = """a
+b
+"""
+
+
+def f():
+    return 1

@@ -1,0 +1,7 @@
+...
+VALUE = 1
+TEXT = '''
+... kept
+>>> kept
+'''
+VALUE += len(TEXT)

@@ -1,0 +1,4 @@
+TEXT = "many newlines follow"
+
+
+

@@ -1,0 +1,4 @@
+import pk.paths
+from pk.paths import describe
+
+print(describe())

@@ -1,0 +1,3 @@
+class Loud:
+    def forward(self, x):
+        return super().forward(x * 10)

@@ -1,0 +1,7 @@
+print("heavy is loaded")
+CALLS = []
+
+
+def work():
+    CALLS.append(1)
+    return len(CALLS)

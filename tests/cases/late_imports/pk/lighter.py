@@ -1,0 +1,2 @@
+print("lighter is loaded")
+THRESHOLD = 0.5

@@ -1,0 +1,10 @@
+from . import counter
+from .counter import COUNT
+
+
+def live():
+    return counter.COUNT
+
+
+def snapshot():
+    return COUNT

@@ -1,0 +1,3 @@
+from . import even, odd
+from .left import Left
+from .right import Right

@@ -1,0 +1,5 @@
+NAME = "bce"
+
+
+def loss(values):
+    return sum(values)

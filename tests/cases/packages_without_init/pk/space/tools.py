@@ -1,0 +1,3 @@
+from . import other
+
+NAME = "tools and " + other.NAME

@@ -1,0 +1,1 @@
+from . import rexnet, efficientnet  # filled in this order

@@ -1,0 +1,6 @@
+from ..registry import register
+
+
+@register("efficientnet")
+def build(depth):
+    return f"efficientnet of {depth}"

@@ -1,0 +1,2 @@
+from ...base import NAMES  # three dots
+from .. import twin

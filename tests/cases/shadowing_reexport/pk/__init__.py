@@ -1,0 +1,3 @@
+"""The function hides its module."""
+
+from .mel import mel

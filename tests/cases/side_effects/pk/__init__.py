@@ -1,0 +1,4 @@
+print("pk")
+from .journal import note
+
+note("pk")

@@ -1,0 +1,5 @@
+from .journal import note
+
+print("first")
+note("first")
+TIMES = globals().get("TIMES", 0) + 1

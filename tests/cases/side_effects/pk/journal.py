@@ -1,0 +1,3 @@
+print("journal")
+ENTRIES = []
+note = ENTRIES.append

@@ -1,0 +1,5 @@
+# a line above
+
+
+def divide(x):
+    return 1 / x

@@ -1,0 +1,5 @@
+import logging
+
+
+def getLogger():
+    return logging.getLogger("own").name

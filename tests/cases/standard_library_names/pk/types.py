@@ -1,0 +1,5 @@
+import types
+
+
+class Bird(types.SimpleNamespace):
+    pass

@@ -1,0 +1,1 @@
+print("extra is imported by the star")

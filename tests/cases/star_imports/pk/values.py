@@ -1,0 +1,3 @@
+__all__ = ("answer",)
+answer = 42
+other = 43

@@ -1,0 +1,2 @@
+__all__ = ["owl"]
+__all__.append("wren")

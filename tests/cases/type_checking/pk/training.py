@@ -1,0 +1,1 @@
+raise RuntimeError("only type checkers import this")

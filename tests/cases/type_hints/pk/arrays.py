@@ -1,0 +1,8 @@
+"""Aliases."""
+
+from typing import Optional
+
+MaybeText = Optional[str]
+
+
+class Array: ...

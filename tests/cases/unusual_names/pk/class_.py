@@ -1,0 +1,4 @@
+def match(case):
+    match case:
+        case 1:
+            return "one"
