@@ -135,7 +135,8 @@ def members_table(members: list[Member]) -> pd.DataFrame:
         }
         for member in members
     ]
-    return pd.DataFrame(rows)
+    columns = ["model", "architecture", "score", "score of", "classes", "mel"]
+    return pd.DataFrame(rows, columns=columns).set_index("model")
 
 
 def unknown_classes(members: list[Member], classes: Sequence[str]) -> list[str]:

@@ -99,4 +99,4 @@ class WeightDataset:
             }
             for entry in self.entries
         ]
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows).set_index("model")

@@ -1,6 +1,5 @@
 """What is to be scored: the rows asked for, the recordings at hand, and the first valid file."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +15,17 @@ from birdlib.submission.windows import Soundscape
 
 @dataclass(frozen=True)
 class Task:
-    """The rows of a table and the soundscapes whose windows fill them."""
+    """The rows of a table and the soundscapes whose windows fill them.
+
+    Attributes:
+        target: the file that the table is written to.
+        problems: a line for each recording that is broken or too short, and for rows without one.
+    """
 
     plan: RowPlan
     soundscapes: list[Soundscape]
     target: Path
+    problems: tuple[str, ...] = ()
 
     @property
     def windows(self) -> int:
@@ -35,10 +40,10 @@ class Task:
         self.save(np.full((len(self.plan.row_ids), len(self.plan.classes)), score, np.float32))
 
 
-def prepare(files: CompetitionFiles, target: Path, window_seconds: int, on_fault: Callable[[Exception], None]) -> Task:
+def prepare(files: CompetitionFiles, target: Path, window_seconds: int) -> Task:
     """The submission's rows, and the recordings of ``test_soundscapes/`` for them.
 
-    Recordings that cannot be read, or end before the rows asked of them, go to ``on_fault``, all in one line.
+    A recording that cannot be read, or ends before the rows asked of it, is one of the task's problems.
     """
     lengths, problems = _lengths(files.test_soundscapes)
     plan = plan_rows(read_sample(files.sample_submission), lengths, window_seconds)
@@ -53,9 +58,7 @@ def prepare(files: CompetitionFiles, target: Path, window_seconds: int, on_fault
         soundscapes.append(Soundscape(paths[stem], [float(end) for end in ends], plan.rows[stem]))
     if plan.without_recording and files.test_soundscapes:
         problems.append(f"{len(plan.without_recording)} rows have no recording, such as {plan.without_recording[0]}")
-    if problems:
-        on_fault(BirdlibError("; ".join(problems)))
-    return Task(plan, soundscapes, target)
+    return Task(plan, soundscapes, target, tuple(problems))
 
 
 def prepare_dry_run(

@@ -13,7 +13,7 @@ def project(run: Run, reports: list[MemberReport], edition: Edition) -> pd.DataF
     The speed is that of this machine and of these recordings; everything but the scoring counts once.
 
     Returns:
-        A row per scored model: its name, windows per second, and the minutes passed when it is done.
+        By scored model, in order: its windows per second, and the minutes passed when it is done.
     """
     scored = [report for report in reports if report.windows]
     scoring = sum(report.seconds for report in scored)
@@ -28,15 +28,17 @@ def project(run: Run, reports: list[MemberReport], edition: Edition) -> pd.DataF
                 "done after (minutes)": seconds / 60,
             }
         )
-    return pd.DataFrame(rows, columns=["model", "windows per second", "done after (minutes)"])
+    return pd.DataFrame(rows, columns=["model", "windows per second", "done after (minutes)"]).set_index("model")
 
 
 def verdict(projected: pd.DataFrame, edition: Edition, limit_minutes: float) -> str:
     """One line: how much of the hidden test set's time the scored models would take."""
     if projected.empty:
         return "No model was scored: nothing to project from."
-    minutes = projected["done after (minutes)"].iloc[-1]
+    minutes = projected["done after (minutes)"]
+    fit = int((minutes <= limit_minutes).sum())
     return (
         f"BirdCLEF {edition.year}'s hidden test set ({edition.hidden_windows:,} windows) would take these "
-        f"{len(projected)} models {minutes:.0f} of {limit_minutes:.0f} minutes on this machine."
+        f"{len(projected)} models {minutes.iloc[-1]:.0f} minutes on this machine; "
+        f"{fit} of them fit into the limit of {limit_minutes:g}."
     )

@@ -29,7 +29,7 @@ class Run:
         self.rerun = is_rerun()
         # Counted from the start of the process: imports and library cells have spent time already.
         self.started = psutil.Process().create_time()
-        self.stages: list[tuple[str, float]] = []
+        self.stages: dict[str, float] = {}
         self.faults: list[str] = []
         self._inner_seconds = [0.0]
         self._limit_seconds = float("inf")
@@ -84,14 +84,14 @@ class Run:
         print(f"DROPPED {line}", file=sys.stderr, flush=True)
 
     def add_stage(self, name: str, seconds: float) -> None:
-        """Record a stage; inside another stage its seconds are taken out of that one."""
-        self.stages.append((name, seconds))
+        """Record a stage, or add to it; inside another stage its seconds are taken out of that one."""
+        self.stages[name] = self.stages.get(name, 0.0) + seconds
         self._inner_seconds[-1] += seconds
 
     def table(self) -> pd.DataFrame:
         """Stage, seconds and share of all that has passed since the process started."""
         total = self.elapsed()
-        rows = [("Start and library cells", max(total - sum(seconds for _, seconds in self.stages), 0.0))]
-        table = pd.DataFrame(rows + self.stages, columns=["stage", "seconds"])
+        rows = {"Start and library cells": max(total - sum(self.stages.values()), 0.0)} | self.stages
+        table = pd.DataFrame({"seconds": rows}).rename_axis("stage")
         table["share"] = [f"{seconds / total:.1%}" for seconds in table["seconds"]]
         return table.round({"seconds": 1})

@@ -1,6 +1,7 @@
 """Scoring: model after model over all windows, as many models as the time allows."""
 
 import math
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -96,7 +97,7 @@ def score_ensemble(
             run.fault(error, member.name)
             continue
         report.preparing_seconds = time.perf_counter() - started
-        run.add_stage(f"Compile and measure {member.name}", report.preparing_seconds)
+        run.add_stage("Compile and measure the models", report.preparing_seconds)
         if fastest is None or seconds_each < fastest[0]:
             fastest = (seconds_each, compiled)
         needed = len(windows) * seconds_each * SAFETY + save_seconds
@@ -122,7 +123,7 @@ def score_ensemble(
         started = time.perf_counter()
         save(table.scores())
         save_seconds = time.perf_counter() - started
-        run.add_stage(f"Write the table with {member.name}", save_seconds)
+        run.add_stage("Write the table", save_seconds)
     if not table.models and fastest is not None:
         _score_some(run, fastest[1], fastest[0], windows, table, save)
     return table
@@ -140,7 +141,8 @@ def reports_table(reports: list[MemberReport]) -> pd.DataFrame:
         }
         for report in reports
     ]
-    return pd.DataFrame(rows)
+    columns = ["model", "outcome", "windows", "seconds", "windows per second"]
+    return pd.DataFrame(rows, columns=columns).set_index("model")
 
 
 def probe_speed(compiled: CompiledMember, seconds: float = 0.5) -> float:
@@ -167,7 +169,7 @@ def _pass(
     """
     done, total = 0, len(windows)
     started = run.elapsed()
-    progress = tqdm(total=total, desc=label, unit="window", mininterval=2.0, ncols=110)
+    progress = tqdm(total=total, desc=label, unit="window", mininterval=2.0, ncols=110, file=sys.stdout)
     with closing(compiled.predict(windows.blocks(compiled.member.entry.front_end), scores)) as counts, progress:
         for count in counts:
             done += count

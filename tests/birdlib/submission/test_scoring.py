@@ -1,7 +1,6 @@
 """Scoring: the numbers torch gives, the strongest first, and never past the clock."""
 
 import json
-import time
 
 import numpy as np
 import openvino as ov
@@ -28,7 +27,7 @@ def stop(error):
 
 
 def submit(run, competition, weights, tmp_path, on_fault=stop, save=None, missing_score=0.0):
-    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5, on_fault)
+    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
     members = load_members(weights, task.plan.classes, on_fault)
     windows = Windows(task.soundscapes, [member.entry.front_end for member in members], tmp_path, on_fault)
     table = EnsembleTable(len(task.plan.row_ids), len(task.plan.classes), missing_score)

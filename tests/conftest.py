@@ -1,0 +1,101 @@
+"""What all tests share: which library is under test.
+
+``pytest --library build/submission/submission.ipynb tests/birdlib`` takes the library out of a built notebook (or
+takes a folder that holds one) and runs the library's own tests against that copy.
+"""
+
+import ast
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LIBRARY_TESTS = ROOT / "tests" / "birdlib"
+_library = pytest.StashKey[Path]()
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--library",
+        metavar="NOTEBOOK|FOLDER",
+        type=Path,
+        help="run birdlib's tests against the library in this built notebook, or in this folder",
+    )
+
+
+def pytest_configure(config):
+    source = config.getoption("--library")
+    if source is None:
+        return
+    source = source.resolve()
+    if source.suffix == ".ipynb":
+        from kernelgen.inlining.extraction import write_library
+
+        folder = Path(config.rootpath) / "build" / "library-under-test" / source.stem
+        write_library(source, folder)
+    else:
+        folder = source
+    if not (folder / "birdlib").is_dir():
+        raise pytest.UsageError(f"--library {source}: there is no birdlib in it; name a built notebook or its library")
+    if any(name.partition(".")[0] == "birdlib" for name in sys.modules):
+        raise pytest.UsageError("--library: birdlib is imported already; name it before anything that imports it")
+    sys.path.insert(0, str(folder))
+    config.stash[_library] = folder
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave out what the copy cannot answer for: other rooms, and tests of modules that it does not hold."""
+    folder = config.stash.get(_library, None)
+    if folder is None or collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
+        return None
+    if LIBRARY_TESTS not in collection_path.parents:
+        return True
+    needed = [collection_path, *(p / "conftest.py" for p in collection_path.parents if LIBRARY_TESTS in p.parents)]
+    return True if any(_missing(path, folder) for path in needed if path.exists()) else None
+
+
+def _missing(path, folder):
+    """Modules of birdlib that a test file imports and the copy does not hold."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == "birdlib":
+            found.add(node.module)
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.partition(".")[0] == "birdlib"}
+    places = [folder.joinpath(*name.split(".")) for name in found]
+    return [place for place in places if not place.with_suffix(".py").exists() and not place.is_dir()]
+
+
+def pytest_report_header(config):
+    folder = config.stash.get(_library, None)
+    return f"library under test: {folder}" if folder else None
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _the_named_library_is_the_one_that_runs(request):
+    folder = request.config.stash.get(_library, None)
+    if folder is None:
+        yield
+        return
+    where = Path(importlib.util.find_spec("birdlib").origin).resolve()
+    assert folder.resolve() in where.parents, f"birdlib comes from {where}, not from {folder}"
+    yield
+    elsewhere = [
+        name
+        for name, module in sys.modules.items()
+        if name.partition(".")[0] == "birdlib"
+        and getattr(module, "__file__", None)
+        and folder.resolve() not in Path(module.__file__).resolve().parents
+    ]
+    assert not elsewhere, f"these modules were not the named library's: {elsewhere}"
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of real recordings beside the repository; tests that need it skip where it is absent."""
+    folder = ROOT.parent / "shared"
+    if not (folder / "audio" / "birdmini").is_dir():
+        pytest.skip("needs the real recordings in ../shared/audio/birdmini")
+    return folder
