@@ -1,18 +1,40 @@
-# `make setup` makes both environments in this folder: .venv (the tools) and .venv-kaggle (for running kernels).
+# `make demo` and `make test` are all that a fresh clone needs; both set up what they need first.
+#
+# Two environments in this folder: .venv (the tools) and .venv-kaggle (the packages of Kaggle's image, for runs).
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.set-up
+RUN := $(VENV)/bin/python
 
-.PHONY: setup clean
+.PHONY: demo test bench setup clean
+
+# The main job on a competition made from nothing: build every kernel of the demo, run one after another.
+demo: setup
+	@$(RUN) build_kernels.py --target 'openvino-wheels,demo-*' --run
+	@echo
+	@echo "The score of untrained models (0.5 is chance):"
+	@cat build/demo-score/run/scores.csv
+	@echo "Open build/demo-submission/run/__notebook__.ipynb to see the run, with its pictures."
+
+test: setup
+	@$(RUN) build_kernels.py --target openvino-wheels,submission,export
+	@$(RUN) -m pytest
+	@echo "birdlib's own tests against the library taken out of the built notebooks:"
+	@$(RUN) -m pytest --library build/submission/submission.ipynb tests/birdlib
+	@$(RUN) -m pytest --library build/export/export.ipynb tests/birdlib
+
+# Measurements, side by side in one run; see benchmarks/.
+bench: setup
+	@$(RUN) benchmarks/memory.py
 
 setup: $(STAMP)
-	@$(VENV)/bin/python -m kernelgen.running.environment
+	@$(RUN) -m kernelgen.running.environment
 
 # The stamp is written last: an interrupted installation is taken up again.
 $(STAMP): pyproject.toml constraints.txt
-	@$(VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(RUN) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@echo "$(VENV): installing the tools ..."
-	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check -e ".[test,push]" -c constraints.txt
+	@$(RUN) -m pip install -qq --disable-pip-version-check -e ".[test,push]" -c constraints.txt
 	@touch $@
 
 clean:

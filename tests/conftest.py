@@ -48,12 +48,12 @@ def pytest_configure(config):
 def pytest_ignore_collect(collection_path, config):
     """Leave out what the copy cannot answer for: other rooms, and tests of modules that it does not hold."""
     folder = config.stash.get(_library, None)
-    if folder is None or collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
+    if folder is None or LIBRARY_TESTS == collection_path or collection_path in LIBRARY_TESTS.parents:
         return None
     if LIBRARY_TESTS not in collection_path.parents:
         return True
-    needed = [collection_path, *(p / "conftest.py" for p in collection_path.parents if LIBRARY_TESTS in p.parents)]
-    return True if any(_missing(path, folder) for path in needed if path.exists()) else None
+    tests = collection_path / "conftest.py" if collection_path.is_dir() else collection_path
+    return True if tests.suffix == ".py" and tests.exists() and _missing(tests, folder) else None
 
 
 def _missing(path, folder):

@@ -54,28 +54,3 @@ def build_model(architecture: str, n_classes: int, *, dropout: float, drop_path:
         features = backbone.num_features
     head = AttentionHead if architecture.endswith(_TIME) else PoolHead
     return BirdModel(backbone, head(features, n_classes, dropout=dropout), channels)
-
-
-def seeded_model(
-    architecture: str, n_classes: int, mels: torch.Tensor, *, seed: int, dropout: float, drop_path: float
-) -> BirdModel:
-    """An untrained model whose batch-norm statistics fit real input, in evaluation mode.
-
-    With the statistics of initialisation (mean 0, variance 1) an untrained network is so ill-conditioned that
-    two correct runtimes disagree about its outputs; here they are those of ``mels``, taken as one batch: small
-    batches of similar windows understate the variance, and outliers then grow from layer to layer.
-
-    Args:
-        mels: float32 [windows, 1, n_mels, frames]; at least two windows, from as different recordings as possible.
-    """
-    torch.manual_seed(seed)
-    model = build_model(architecture, n_classes, dropout=dropout, drop_path=drop_path)
-    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    model.eval()
-    for norm in norms:
-        norm.train()
-        norm.reset_running_stats()
-        norm.momentum = None  # no moving average: the statistics of the one batch
-    with torch.no_grad():
-        model(mels)
-    return model.eval()

@@ -48,8 +48,8 @@ def test_the_submission_is_what_torch_computes(chain):
     import torch
 
     from birdlib.competition.layout import CompetitionFiles
+    from birdlib.export.untrained import seeded_model
     from birdlib.export.weight_dataset import real_mels
-    from birdlib.models.architectures import seeded_model
 
     manifest = json.loads((chain.out / "demo-export" / "run" / "manifest.json").read_text())
     front_end = FrontEnd.from_dict(manifest["models"][0]["front_end"])
@@ -63,11 +63,17 @@ def test_the_submission_is_what_torch_computes(chain):
     expected = []
     for model in manifest["models"]:
         net = seeded_model(
-            model["architecture"], len(model["classes"]), mels, seed=model["seed"], dropout=0.3, drop_path=0.2
+            model["architecture"],
+            len(model["classes"]),
+            mels,
+            front_end,
+            seed=model["seed"],
+            dropout=0.3,
+            drop_path=0.2,
         )
         with torch.no_grad():
             expected.append(net(MelSpectrogram(front_end)(windows)).sigmoid().numpy())
-    np.testing.assert_allclose(found[manifest["models"][0]["classes"]], np.mean(expected, axis=0), atol=2e-4)
+    np.testing.assert_allclose(found[manifest["models"][0]["classes"]], np.mean(expected, axis=0), atol=1e-4)
 
 
 def test_the_notebook_tells_where_the_time_went_and_what_the_real_test_set_will_take(chain):

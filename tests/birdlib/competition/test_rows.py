@@ -48,9 +48,7 @@ def test_a_row_id_is_split_from_the_right(row_id: str, stem: str, end: int):
     assert split_row_id(row_id) == (stem, end)
 
 
-@pytest.mark.parametrize(
-    "row_id", ["", "soundscape", "soundscape_", "_5", "a_5.0", "a_-5", "a_0", "a_٥", "a_5 "]
-)
+@pytest.mark.parametrize("row_id", ["", "soundscape", "soundscape_", "_5", "a_5.0", "a_-5", "a_0", "a_٥", "a_5 "])
 def test_a_row_id_without_an_end_is_refused_by_name(row_id: str):
     with pytest.raises(BirdlibError, match="does not end in"):
         split_row_id(row_id)

@@ -12,9 +12,7 @@ from birdlib.competition.rows import SampleSubmission, plan_rows
 from birdlib.competition.table import check_submission, read_table, submission_table, write_table
 from birdlib.errors import BirdlibError
 
-PLAN = plan_rows(
-    SampleSubmission(("a_5", "a_10", "b_5"), ("row_id", "zebra", "1139490")), {"a": 10.0, "b": 5.0}
-)
+PLAN = plan_rows(SampleSubmission(("a_5", "a_10", "b_5"), ("row_id", "zebra", "1139490")), {"a": 10.0, "b": 5.0})
 SCORES = np.array([[0.25, 1], [1e-7, 0], [0.123456789, 1]])
 
 

@@ -163,9 +163,7 @@ def test_the_events_are_audible_where_the_truth_says(default: DemoCompetition, d
         {"broken_files": -1},
     ],
 )
-def test_settings_that_make_no_competition_are_refused_before_anything_is_written(
-    tmp_path: Path, wrong: dict
-):
+def test_settings_that_make_no_competition_are_refused_before_anything_is_written(tmp_path: Path, wrong: dict):
     with pytest.raises(BirdlibError, match=str(*wrong.values())):
         make_competition(tmp_path / "demo", **wrong)
     assert not (tmp_path / "demo").exists()
@@ -198,9 +196,7 @@ def test_mel_statistics_and_logistic_regression_learn_it_and_chance_does_not(
             wave, _ = soundfile.read(default.folder / "train_audio" / row.filename, dtype="float32")
             parts = [wave[start : start + 160_000] for start in range(0, len(wave) - 159_999, 160_000)]
             windows += [mel_statistics(part) for part in parts]
-            labels += [[c == row.primary_label or c in row.secondary_labels for c in default.classes]] * len(
-                parts
-            )
+            labels += [[c == row.primary_label or c in row.secondary_labels for c in default.classes]] * len(parts)
     scaler = StandardScaler().fit(windows)
     submission = pd.read_csv(default.folder / "sample_submission.csv")
     chance = submission.copy()

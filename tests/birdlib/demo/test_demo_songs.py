@@ -12,9 +12,7 @@ from birdlib.errors import BirdlibError
 def spectrum(wave: np.ndarray) -> np.ndarray:
     """Share of energy in bands a twelfth of an octave wide, from 500 Hz up."""
     power = np.abs(np.fft.rfft(wave)) ** 2
-    band = np.round(12 * np.log2(np.maximum(np.fft.rfftfreq(len(wave), 1 / SAMPLE_RATE), 1) / 500)).astype(
-        int
-    )
+    band = np.round(12 * np.log2(np.maximum(np.fft.rfftfreq(len(wave), 1 / SAMPLE_RATE), 1) / 500)).astype(int)
     return np.bincount(band[band >= 0], power[band >= 0], minlength=61) / power.sum()
 
 

@@ -27,9 +27,7 @@ def tables(draw) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     truth = (random.random((rows, classes)) < draw(st.sampled_from([0.1, 0.5, 0.9]))).astype(float)
     levels = draw(
-        st.lists(
-            st.floats(0, 1, width=draw(st.sampled_from([16, 32, 64]))), min_size=1, max_size=8, unique=True
-        )
+        st.lists(st.floats(0, 1, width=draw(st.sampled_from([16, 32, 64]))), min_size=1, max_size=8, unique=True)
     )
     return truth, random.choice(levels, size=(rows, classes))
 

@@ -62,9 +62,7 @@ def test_rows_and_columns_in_another_order_are_scored_the_same(tmp_path: Path, s
         (lambda t: t.rename(columns={"row_id": "id"}), "no column row_id"),
     ],
 )
-def test_a_submission_that_does_not_fit_the_truth_is_never_scored(
-    tmp_path: Path, submission, truth, spoil, problem
-):
+def test_a_submission_that_does_not_fit_the_truth_is_never_scored(tmp_path: Path, submission, truth, spoil, problem):
     with pytest.raises(BirdlibError, match=problem):
         score(tmp_path, spoil(submission), truth)
 
@@ -86,8 +84,6 @@ def test_a_single_soundscape_is_scored_without_an_interval(tmp_path: Path, submi
 
 @pytest.mark.skipif(not BIRDMINI.is_dir(), reason="the shared recordings of real birds are not here")
 def test_the_sample_submission_of_the_real_mini_competition_scores_as_chance():
-    report = score_submission(
-        BIRDMINI / "sample_submission.csv", BIRDMINI / "soundscape_labels.csv", repeats=10
-    )
+    report = score_submission(BIRDMINI / "sample_submission.csv", BIRDMINI / "soundscape_labels.csv", repeats=10)
     assert report.metrics["macro ROC-AUC"].value == 0.5
     assert report.metrics["padded cmAP"].value == pytest.approx(0.46, abs=0.05)

@@ -1,15 +1,14 @@
 """A small ensemble and small soundscapes for the tests of the submission."""
 
 import numpy as np
+import openvino as ov
 import pytest
 import soundfile
 import torch
 
-from birdlib.export.weight_dataset import WeightDataset
 from birdlib.frontend.mel import FrontEnd
-from birdlib.models.architectures import BirdModel
-from birdlib.models.heads import PoolHead
 from birdlib.submission.run import Run
+from birdlib.weights.manifest import ModelEntry, sha256, write_manifest
 
 FRONT_END = FrontEnd(32000, 5, 1024, 1024, 32, 50, 14000)
 COARSE = FrontEnd(32000, 5, 1024, 1024, 16, 50, 14000)
@@ -17,30 +16,47 @@ CLASSES = tuple("abcdef")
 
 
 def small_model(seed, channels=8, n_classes=6):
+    """A network of one convolution, float32 [batch, 1, n_mels, frames] to logits [batch, classes]."""
     torch.manual_seed(seed)
-    backbone = torch.nn.Sequential(torch.nn.Conv2d(1, channels, 5, 4), torch.nn.BatchNorm2d(channels), torch.nn.SiLU())
-    model = BirdModel(backbone, PoolHead(channels, n_classes), channels=1).eval()
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(1, channels, 5, 4),
+        torch.nn.SiLU(),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(channels, n_classes),
+    ).eval()
     with torch.no_grad():
-        model.head.linear.weight *= 5
+        model[-1].weight *= 5
     return model
 
 
 def write_weights(folder, models, classes=CLASSES, front_end=FRONT_END):
     """models: {name: (torch model, score)}; returns the weight dataset's folder."""
     folder.mkdir(exist_ok=True)
-    mels = torch.randn(8, *front_end.shape, generator=torch.Generator().manual_seed(0))
-    weights = WeightDataset(folder, front_end, tuple(classes), mels, commit="c0ffee", recipe={})
+    entries = []
     for name, (model, score) in models.items():
-        weights.add(
-            model,
-            name=name,
-            architecture="small",
-            precision="f32",
-            seed=1,
-            fold=0,
-            score=score,
-            score_name="out-of-fold",
+        example = torch.zeros(2, *front_end.shape)
+        graph = ov.convert_model(model, example_input=example, input=[-1, *front_end.shape])
+        ov.save_model(graph, folder / f"{name}.xml", compress_to_fp16=False)
+        entries.append(
+            ModelEntry(
+                name=name,
+                architecture="small",
+                front_end=front_end,
+                classes=tuple(classes),
+                precision="f32",
+                files={file: sha256(folder / file) for file in (f"{name}.xml", f"{name}.bin")},
+                seed=1,
+                fold=0,
+                score=score,
+                score_name="out-of-fold",
+                seconds_per_window=0.01,
+                parity=0.0,
+                recipe={},
+                commit="c0ffee",
+            )
         )
+    write_manifest(folder, entries)
     return folder
 
 
