@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.set-up
 RUN := $(VENV)/bin/python
+# Two processes; tests that share a chain of runs stay in one of them.
+PYTEST := $(RUN) -m pytest -n 2 --dist loadgroup
 
 .PHONY: demo test bench setup clean
 
@@ -18,10 +20,10 @@ demo: setup
 
 test: setup
 	@$(RUN) build_kernels.py --target openvino-wheels,submission,export
-	@$(RUN) -m pytest
+	@OMP_NUM_THREADS=1 $(PYTEST)
 	@echo "birdlib's own tests against the library taken out of the built notebooks:"
-	@$(RUN) -m pytest --library build/submission/submission.ipynb tests/birdlib
-	@$(RUN) -m pytest --library build/export/export.ipynb tests/birdlib
+	@OMP_NUM_THREADS=1 $(PYTEST) --library build/submission/submission.ipynb tests/birdlib
+	@OMP_NUM_THREADS=1 $(PYTEST) --library build/export/export.ipynb tests/birdlib
 
 # Measurements, side by side in one run; see benchmarks/.
 bench: setup

@@ -34,7 +34,8 @@ def pytest_configure(config):
         from kernelgen.inlining.extraction import write_library
 
         folder = Path(config.rootpath) / "build" / "library-under-test" / source.stem
-        write_library(source, folder)
+        if not hasattr(config, "workerinput"):  # of several test processes the first one takes it out
+            write_library(source, folder)
     else:
         folder = source
     if not (folder / "birdlib").is_dir():

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import re
 import tokenize
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import PurePosixPath
 
@@ -21,6 +22,7 @@ from kernelgen.inlining.magic import PLAIN_NAME, body_for_magic
 
 _HIDDEN = {"_kg_hide-input": True, "jupyter": {"source_hidden": True}}
 _ID_LENGTH = 64
+_ROW_LENGTH = 96
 
 
 def library_cells(library: Library, closure: Closure) -> list[NotebookNode]:
@@ -56,8 +58,8 @@ def _set_up(library: Library, closure: Closure) -> str:
         "",
         "# The library's files go into a folder of their own, not into this kernel's output.",
         f'LIBRARY = tempfile.mkdtemp(prefix="{library.name}-")',
-        *(f"Path(LIBRARY, {_quoted(folder)}).mkdir(parents=True)" for folder in folders),
-        *(f"Path(LIBRARY, {_quoted(file)}).touch()" for file in empty),
+        *_for_each("folder", folders, "mkdir(parents=True)"),
+        *_for_each("empty", empty, "touch()"),
         "sys.path.insert(0, LIBRARY)",
         "# Python processes that are started from here find the library too.",
         'os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [LIBRARY, os.environ.get("PYTHONPATH")]))',
@@ -65,6 +67,19 @@ def _set_up(library: Library, closure: Closure) -> str:
         "sys.argv[1:] = []",
     ]
     return "\n".join(lines)
+
+
+def _for_each(name: str, paths: Sequence[PurePosixPath], call: str) -> list[str]:
+    """Lines that make all of the paths, as many of them to a line as have room."""
+    if not paths:
+        return []
+    rows = [""]
+    for path in paths:
+        item = f"{_quoted(path)}, "
+        if rows[-1] and len(rows[-1]) + len(item) > _ROW_LENGTH:
+            rows.append("")
+        rows[-1] += item
+    return [f"for {name} in [", *(f"    {row.rstrip()}" for row in rows), "]:", f"    Path(LIBRARY, {name}).{call}"]
 
 
 def _set_up_notes(closure: Closure) -> dict[str, list[str]]:

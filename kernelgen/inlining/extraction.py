@@ -71,24 +71,30 @@ def _from_magic(cell: NotebookNode, body: str) -> bytes:
 
 
 def _from_code(source: str) -> list[tuple[str, bytes]]:
-    """Files that `Path(LIBRARY, "…").touch()` and `….write_bytes(…)` make."""
+    """Files that `Path(LIBRARY, "…").write_bytes(…)` makes, and a loop of `Path(LIBRARY, empty).touch()`."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
         return []
     found = []
     for statement in tree.body:
+        found += [(file, b"") for file in _touched(statement)]
         call = statement.value if isinstance(statement, ast.Expr) else None
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
             continue
         file = _library_path(call.func.value)
-        if file is not None and call.func.attr == "touch":
-            found.append((file, b""))
-        elif file is not None and call.func.attr == "write_bytes" and len(call.args) == 1:
+        if file is not None and call.func.attr == "write_bytes" and len(call.args) == 1:
             data = _data(call.args[0])
             if data is not None:
                 found.append((file, data))
     return found
+
+
+def _touched(statement: ast.stmt) -> list[str]:
+    match statement:
+        case ast.For(iter=ast.List(elts=items), body=[ast.Expr(value=ast.Call(func=ast.Attribute(attr="touch")))]):
+            return [item.value for item in items if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+    return []
 
 
 def _library_path(node: ast.expr) -> str | None:

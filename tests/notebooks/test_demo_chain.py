@@ -11,6 +11,8 @@ from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 
 from .conftest import command, printed
 
+pytestmark = pytest.mark.xdist_group("chain")
+
 
 def notebook(chain, kernel):
     return nbformat.read(chain.out / kernel / "run" / "__notebook__.ipynb", 4)

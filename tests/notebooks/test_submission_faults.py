@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 import soundfile
 
+pytestmark = pytest.mark.xdist_group("chain")
+
 
 def soundscapes(competition):
     return sorted((competition / "test_soundscapes").glob("*.ogg"))
