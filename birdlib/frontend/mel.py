@@ -85,7 +85,12 @@ class MelSpectrogram(torch.nn.Module):
         super().__init__()
         self.front_end = front_end
         self.register_buffer("window", torch.hann_window(front_end.n_fft), persistent=False)
-        self.register_buffer("bands", torch.from_numpy(mel_bands(front_end)), persistent=False)
+        # A band covers a few bins of the spectrum: multiplied in groups of neighbours, most zeros are left out.
+        self._bins: list[tuple[int, int]] = []
+        for number, group in enumerate(torch.from_numpy(mel_bands(front_end)).split(16)):
+            covered = group.any(0).nonzero().flatten().tolist() or [0]
+            self._bins.append((covered[0], covered[-1] + 1))
+            self.register_buffer(f"bands{number}", group[:, slice(*self._bins[-1])].contiguous(), persistent=False)
 
     def forward(self, wave: torch.Tensor) -> torch.Tensor:
         """float32 [batch, samples] to float32 [batch, 1, n_mels, frames]."""
@@ -100,8 +105,12 @@ class MelSpectrogram(torch.nn.Module):
                 pad_mode="constant",
                 return_complex=True,
             )
-            power = torch.view_as_real(spectrum).square().sum(-1)
-            mel = torch.matmul(self.bands, power)
+            power = spectrum.real.square() + spectrum.imag.square()
+            groups = (
+                torch.matmul(getattr(self, f"bands{number}"), power[:, low:high])
+                for number, (low, high) in enumerate(self._bins)
+            )
+            mel = torch.cat(list(groups), dim=1)
             decibels = 10.0 * torch.log10(mel.clamp(min=1e-10))
             decibels = torch.maximum(decibels, decibels.amax((1, 2), keepdim=True) - self.top_decibels)
             deviation, mean = torch.std_mean(decibels, dim=(1, 2), keepdim=True, correction=0)
