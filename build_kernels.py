@@ -90,7 +90,7 @@ def build(options: argparse.Namespace) -> int:
         else:
             kernels.append(target)
     if kernels:
-        from kernelgen.rendering import build_kernel, write_kernel
+        from kernelgen.building import build_kernel, write_kernel
         from kernelgen.rendering.provenance import current_commit
 
         commit = options.commit or current_commit(project.root)

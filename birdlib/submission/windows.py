@@ -1,10 +1,13 @@
 """The windows to score: decoded once, their mel spectrograms kept on disk."""
 
+import errno
+import os
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +53,7 @@ class Windows:
     ) -> None:
         self.soundscapes = soundscapes
         self.front_ends = list(dict.fromkeys(front_ends))
-        if len({(front_end.sample_rate, front_end.window_seconds) for front_end in self.front_ends}) > 1:
+        if not all(front_end.cuts_windows_as(self.front_ends[0]) for front_end in self.front_ends):
             raise BirdlibError("the models' front ends differ in sample rate or window length; submit them apart")
         self.on_fault = on_fault
         self.seconds_decoding = 0.0
@@ -96,21 +99,21 @@ class Windows:
         producer = threading.Thread(target=self._produce, args=(handed_over, stop), daemon=True)
         producer.start()
         all_rows = []
-        store = True
-        files = [file.open("wb", buffering=0) for file in self._files]
+        store, files = True, []
         try:
             while (item := handed_over.get()) is not None:
                 if isinstance(item, BaseException):
                     raise item
                 rows, mels = item
                 all_rows.append(rows)
-                try:
-                    for file, values in zip(files, mels, strict=True):
-                        if store:
-                            file.write(values.data)
-                except OSError as error:
-                    store = False  # a full disk: the next model decodes again
-                    self.on_fault(BirdlibError(f"{file.name}: cannot keep the mels for the next model ({error})"))
+                if store:
+                    try:
+                        self._keep(mels, files)
+                    except OSError as error:
+                        store = False  # a full disk: the next model decodes again
+                        self.close()
+                        reason = f"cannot keep the mels for the next model ({error.strerror})"
+                        self.on_fault(BirdlibError(f"{self.scratch}: {reason}"))
                 yield rows, mels
             if store:
                 self._rows = np.concatenate(all_rows) if all_rows else np.empty(0, int)
@@ -123,9 +126,18 @@ class Windows:
             for file in files:
                 file.close()
 
+    def _keep(self, mels: list[np.ndarray], files: list[FileIO]) -> None:
+        """Append a block to the stores, which the first block opens; OSError where it does not fit."""
+        if not files:
+            files += [file.open("wb", buffering=0) for file in self._files]
+        for file, values in zip(files, mels, strict=True):
+            if file.write(values.data) < values.nbytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     def _produce(self, handed_over: queue.Queue, stop: threading.Event) -> None:
         try:
             torch.set_flush_denormal(True)
+            torch.set_num_threads(1)  # of this thread: the other cores are the models'
             front_ends = [MelSpectrogram(front_end) for front_end in self.front_ends]
             for rows, waves in self._waves():
                 if stop.is_set():
@@ -167,8 +179,9 @@ class Windows:
                 window_seconds=front_end.window_seconds,
                 sample_rate=front_end.sample_rate,
             )
-        except BirdlibError as error:
-            windows, damage = np.full((len(soundscape.ends), front_end.samples), np.nan, np.float32), str(error)
+        except Exception as error:  # whatever a decoder raises, it is this recording's fault
+            windows = np.full((len(soundscape.ends), front_end.samples), np.nan, np.float32)
+            damage = str(error) if isinstance(error, BirdlibError) else f"{soundscape.path.name}: {error!r}"
         silent = int(np.isnan(windows[:, 0]).sum())
         if silent and not damage:
             damage = f"{soundscape.path.name}: ends before {silent} of its {len(windows)} windows"

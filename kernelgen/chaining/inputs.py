@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernelgen.chaining.finished import is_finished, is_of_another_build, run_folder
+from kernelgen.datasets.filling import is_filled
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.recipe.schema import near
@@ -145,7 +146,7 @@ def _own_folder(
         return run_folder(out, source.kernel)
     if source.dataset:
         dataset = project.datasets[source.dataset]
-        if not dataset.is_filled():
+        if not is_filled(dataset):
             raise KernelgenError(
                 f"{missing} is not filled; run `{command.to('--target', source.dataset)}`, or give {by_hand}"
             )

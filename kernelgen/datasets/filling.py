@@ -6,7 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kernelgen.datasets.folder import DatasetFolder
+from kernelgen.datasets.wheels import fill_wheels, missing_wheels
 from kernelgen.errors import KernelgenError
+
+
+def is_filled(dataset: DatasetFolder) -> bool:
+    """Whether it can be attached: every pinned wheel with its hash, or any payload at all."""
+    if dataset.table.wheels is None:
+        return bool(dataset.payload())
+    return not missing_wheels(dataset)
 
 
 def fill(dataset: DatasetFolder, owner: str, say: Callable[[str], None] = lambda line: None) -> list[Path]:
@@ -16,8 +24,6 @@ def fill(dataset: DatasetFolder, owner: str, say: Callable[[str], None] = lambda
         KernelgenError: where the payload can neither be made nor is there.
     """
     if dataset.table.wheels is not None:
-        from kernelgen.datasets.wheels import fill_wheels
-
         payload = fill_wheels(dataset, say)
     else:
         payload = dataset.payload()

@@ -105,14 +105,6 @@ class DatasetFolder:
         found = (path for path in self.folder.rglob("*") if path.is_file())
         return sorted(path for path in found if str(path.relative_to(self.folder)) not in skipped)
 
-    def is_filled(self) -> bool:
-        """Whether it can be attached: every pinned wheel with its hash, or any payload at all."""
-        if self.table.wheels is None:
-            return bool(self.payload())
-        from kernelgen.datasets.wheels import missing_wheels
-
-        return not missing_wheels(self)
-
     def write_metadata(self, owner: str) -> Path:
         """Writes dataset-metadata.json, in ASCII: Kaggle's client reads it in the locale's encoding."""
         metadata: dict[str, Any] = {

@@ -22,7 +22,7 @@ from kernelgen.verifying.syntax import parsed
 
 if TYPE_CHECKING:
     from kernelgen.recipe.project import Project
-    from kernelgen.rendering.building import BuiltKernel
+    from kernelgen.rendering.built import BuiltKernel
 
 
 def verify(project: Project, built: BuiltKernel) -> None:

@@ -43,7 +43,7 @@ def write_project(tmp_path, no_credentials):
 def build(write_project):
     """Writes a project like `write_project` and builds its kernel "case"."""
     from kernelgen.recipe import load_project
-    from kernelgen.rendering import build_kernel
+    from kernelgen.building import build_kernel
 
     def build(*arguments, owner=None, overrides=(), kernel="case", **keywords):
         project = load_project(write_project(*arguments, **keywords), overrides, owner)

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from kernelgen.datasets.filling import fill
+from kernelgen.datasets.filling import fill, is_filled
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe import load_project
 
@@ -72,7 +72,7 @@ def tiny(index):
 
 def test_filling_downloads_every_wheel_and_writes_the_metadata(dataset, tiny):
     wheels = dataset(tiny)
-    assert not wheels.is_filled()
+    assert not is_filled(wheels)
     names = [path.name for path in fill(wheels, "someone")]
     assert names == [
         "pure-2.0-py3-none-any.whl",
@@ -80,7 +80,7 @@ def test_filling_downloads_every_wheel_and_writes_the_metadata(dataset, tiny):
         "tiny-1.0-cp312-cp312-manylinux_2_28_x86_64.whl",
         "dataset-metadata.json",
     ]
-    assert wheels.is_filled() and wheels.provides == ("tiny",)
+    assert is_filled(wheels) and wheels.provides == ("tiny",)
     metadata = (wheels.folder / "dataset-metadata.json").read_bytes()
     assert metadata.isascii()
     assert json.loads(metadata) == {
@@ -106,9 +106,9 @@ def test_a_damaged_wheel_is_replaced_and_an_old_one_removed(dataset, tiny):
     fill(wheels, "someone")
     (wheels.folder / "pure-2.0-py3-none-any.whl").write_bytes(b"cut")
     (wheels.folder / "tiny-0.9-py3-none-any.whl").write_bytes(b"old")
-    assert not wheels.is_filled()
+    assert not is_filled(wheels)
     fill(wheels, "someone")
-    assert wheels.is_filled() and not (wheels.folder / "tiny-0.9-py3-none-any.whl").exists()
+    assert is_filled(wheels) and not (wheels.folder / "tiny-0.9-py3-none-any.whl").exists()
 
 
 def test_a_wrong_hash_is_one_line_and_leaves_the_folder_as_it_was(dataset, tiny):
@@ -140,7 +140,7 @@ def test_a_package_that_is_nowhere_and_a_missing_index_are_one_line(dataset, ind
 @pytest.mark.parametrize("pin", ["tiny", "tiny==1.0", "tiny>=1.0 --hash=sha256:" + "0" * 64])
 def test_what_is_not_pinned_with_a_hash_is_refused(dataset, pin):
     with pytest.raises(KernelgenError, match=r"some-wheels/requirements.txt: entry 1 is not NAME==VERSION"):
-        dataset(pin + "\n").is_filled()
+        is_filled(dataset(pin + "\n"))
 
 
 def test_a_dataset_of_files_is_filled_when_files_are_there(write_project):
@@ -150,4 +150,4 @@ def test_a_dataset_of_files_is_filled_when_files_are_there(write_project):
         fill(weights, "someone")
     (weights.folder / "model.bin").write_bytes(b"x")
     assert [path.name for path in fill(weights, "someone")] == ["model.bin", "dataset-metadata.json"]
-    assert weights.is_filled()
+    assert is_filled(weights)

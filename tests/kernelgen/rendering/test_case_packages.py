@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kernelgen.recipe import load_project
-from kernelgen.rendering import build_kernel
+from kernelgen.building import build_kernel
 
 CASES = sorted(path.parent for path in (Path(__file__).parents[2] / "cases").glob("*/main.py"))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import nbformat
 
+from kernelgen.building import build_kernel, write_kernel
 from kernelgen.recipe import load_project
-from kernelgen.rendering import build_kernel, write_kernel
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = Path(__file__).with_name("golden_case.md")

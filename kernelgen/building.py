@@ -1,9 +1,8 @@
-"""From a kernel of the recipe to its notebook and metadata, and to files."""
+"""From a kernel of the recipe to a verified notebook with its metadata, and to files."""
 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,15 @@ from nbformat import NotebookNode
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.cells import library_cells
-from kernelgen.inlining.closure import Closure, Code, closure
+from kernelgen.inlining.closure import Code, closure
 from kernelgen.recipe.project import Kernel, Project
+from kernelgen.rendering.built import BuiltKernel
 from kernelgen.rendering.cells import TemplateCell, cell_ids, read_cells
 from kernelgen.rendering.metadata import kernel_metadata, metadata_text
 from kernelgen.rendering.provenance import provenance
 from kernelgen.rendering.template import LIBRARY_MARKER
+from kernelgen.verifying.checks import verify
+from kernelgen.verifying.syntax import check_syntax
 from kernelgen.writing import write_text
 
 if TYPE_CHECKING:
@@ -34,26 +36,12 @@ LANGUAGE = {
 }
 
 
-@dataclass(frozen=True)
-class BuiltKernel:
-    """A built and verified kernel. cells: those of its template, with their places in it."""
-
-    kernel: Kernel
-    notebook: NotebookNode
-    metadata: dict[str, Any]
-    closure: Closure
-    cells: tuple[TemplateCell, ...]
-
-
 def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKernel:
     """Renders, inlines and verifies one kernel. The same inputs, of which ``commit`` is one, give the same.
 
     Raises:
         KernelgenError: one line for each thing that is wrong.
     """
-    from kernelgen.verifying.checks import verify
-    from kernelgen.verifying.syntax import check_syntax
-
     cells = _template_cells(project, kernel, commit)
     check_syntax(kernel.template_name, cells)
     code = [

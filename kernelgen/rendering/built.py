@@ -1,0 +1,23 @@
+"""What a build makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nbformat import NotebookNode
+
+from kernelgen.inlining.closure import Closure
+from kernelgen.recipe.project import Kernel
+from kernelgen.rendering.cells import TemplateCell
+
+
+@dataclass(frozen=True)
+class BuiltKernel:
+    """A built kernel. cells: those of its template, with their places in it."""
+
+    kernel: Kernel
+    notebook: NotebookNode
+    metadata: dict[str, Any]
+    closure: Closure
+    cells: tuple[TemplateCell, ...]
