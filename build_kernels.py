@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -135,4 +136,6 @@ def tell(line: str) -> None:
 
 
 if __name__ == "__main__":
+    # Syntax trees live until the end: to look for garbage among them takes a tenth of the time.
+    gc.set_threshold(200_000)
     sys.exit(main())

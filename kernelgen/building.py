@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.cells import library_cells
 from kernelgen.inlining.closure import Code, closure
+from kernelgen.nodes import cell as notebook_cell
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.rendering.built import BuiltKernel
 from kernelgen.rendering.cells import TemplateCell, cell_ids, read_cells
@@ -97,16 +98,11 @@ def _template_cells(project: Project, kernel: Kernel, commit: str) -> list[Templ
 def _notebook(cells: list[TemplateCell], inlined: list[NotebookNode]) -> NotebookNode:
     ids = cell_ids(cells, {cell["id"] for cell in inlined})
     nodes: list[NotebookNode] = []
-    new = {
-        "code": nbformat.v4.new_code_cell,
-        "markdown": nbformat.v4.new_markdown_cell,
-        "raw": nbformat.v4.new_raw_cell,
-    }
     for cell, identifier in zip(cells, ids, strict=True):
         if cell.is_library:
             nodes.extend(inlined)
         else:
-            nodes.append(new[cell.kind](cell.source, id=identifier, metadata=cell.metadata))
+            nodes.append(notebook_cell(cell.kind, identifier, cell.source, cell.metadata))
     notebook = nbformat.v4.new_notebook(
         cells=nodes, metadata={"kernelspec": dict(KERNELSPEC), "language_info": dict(LANGUAGE)}
     )

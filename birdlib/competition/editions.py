@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from birdlib.errors import BirdlibError
 
+WINDOW_SECONDS = 5  # of every year's rows
+
 
 @dataclass(frozen=True)
 class Edition:
@@ -16,7 +18,7 @@ class Edition:
     time_limit_minutes: int | None
     metric: str
     row_id: str  # how a row of the submission is named
-    window_seconds: int = 5
+    window_seconds: int = WINDOW_SECONDS
     sample_rate: int = 32_000  # Hz
 
     @property

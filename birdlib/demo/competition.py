@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from birdlib.competition.editions import WINDOW_SECONDS
 from birdlib.competition.rows import ROW_ID
 from birdlib.competition.table import write_table
 from birdlib.demo.ogg import write_ogg
@@ -15,7 +16,6 @@ from birdlib.demo.songs import SAMPLE_RATE, Species, coloured_noise, make_specie
 from birdlib.demo.soundscapes import Soundscape, add_song, at_level, plan_soundscapes, soundscape_wave
 from birdlib.errors import BirdlibError
 
-WINDOW_SECONDS = 5
 _FIRST_ID, _FIRST_BROKEN_ID = 100_001, 900_001
 
 

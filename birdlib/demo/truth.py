@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from birdlib.competition.editions import WINDOW_SECONDS
 from birdlib.competition.rows import ROW_ID, split_row_id
 from birdlib.competition.table import write_table
-from birdlib.demo.competition import WINDOW_SECONDS, soundscape_row_ids
+from birdlib.demo.competition import soundscape_row_ids
 from birdlib.demo.songs import make_species
 from birdlib.demo.soundscapes import plan_soundscapes
 

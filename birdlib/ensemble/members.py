@@ -40,13 +40,11 @@ def load_members(folder: Path, classes: Sequence[str], on_fault: Callable[[Excep
     Faulty models go to ``on_fault``, which may raise; the others are returned.
     """
     position = {label: column for column, label in enumerate(classes)}
-    members = []
+    members: list[Member] = []
     for entry in read_manifest(folder, on_fault):
         known = [(output, position[label]) for output, label in enumerate(entry.classes) if label in position]
-        if known:
-            outputs, columns = (np.array(axis) for axis in zip(*known, strict=True))
-            members.append(Member(entry, folder / entry.xml, outputs, columns))
-        else:
+        first = members[0].entry if members else entry
+        if not known:
             on_fault(
                 BirdlibError(
                     f"{entry.name}: none of its {len(entry.classes)} classes (such as {entry.classes[0]!r}) is among "
@@ -54,6 +52,17 @@ def load_members(folder: Path, classes: Sequence[str], on_fault: Callable[[Excep
                     "attach weights of this competition"
                 )
             )
+        elif not entry.front_end.cuts_windows_as(first.front_end):
+            on_fault(
+                BirdlibError(
+                    f"{entry.name}: takes {entry.front_end.window_seconds:g} s at {entry.front_end.sample_rate} Hz, "
+                    f"the stronger {first.name} {first.front_end.window_seconds:g} s at "
+                    f"{first.front_end.sample_rate} Hz; submit them apart"
+                )
+            )
+        else:
+            outputs, columns = (np.array(axis) for axis in zip(*known, strict=True))
+            members.append(Member(entry, folder / entry.xml, outputs, columns))
     return members
 
 
@@ -64,13 +73,22 @@ class CompiledMember:
         self.member = member
         self.batch_size = batch_size
         core = ov.Core()
-        graph = core.read_model(member.xml)
         shape = (batch_size, *member.entry.front_end.shape)
         try:
-            # A static batch is planned once; the last, short one is filled up with zeros.
-            graph.reshape(list(shape))
+            graph = core.read_model(member.xml)
+            taken = graph.input(0).partial_shape
+            # A convolution would take mels of any size, and compute something else from them.
+            fits = taken.compatible(ov.PartialShape(list(shape)))
+            if fits:
+                # A static batch is planned once; the last, short one is filled up with zeros.
+                graph.reshape(list(shape))
         except RuntimeError as error:
-            raise BirdlibError(f"{member.name}: does not take windows of shape {shape[1:]} ({error})") from error
+            reason = str(error).strip().splitlines()[-1]
+            raise BirdlibError(f"{member.xml.name}: OpenVINO cannot read it ({reason}); export it anew") from error
+        if not fits:
+            raise BirdlibError(
+                f"{member.name}: takes {taken}, its manifest's front end gives {shape[1:]}; export it anew"
+            )
         # One stream per core: on a shared machine a request spread over two threads waits for the slower one.
         settings = {
             "NUM_STREAMS": str(os.cpu_count() or 1),

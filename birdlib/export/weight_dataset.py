@@ -18,15 +18,24 @@ from birdlib.weights.manifest import ModelEntry, write_manifest
 def real_mels(recordings: tuple[Path, ...], front_end: FrontEnd, windows_each: int = 2) -> torch.Tensor:
     """Mel spectrograms of the first windows of some recordings, float32 [windows, 1, n_mels, frames].
 
+    A recording that cannot be read is left out, with a line that says so.
+
     Raises:
         BirdlibError: fewer than two windows have audio.
     """
     ends = [front_end.window_seconds * (number + 1) for number in range(windows_each)]
     waves = []
     for path in recordings:
-        decoded, _ = read_windows(
-            path, ends, window_seconds=front_end.window_seconds, sample_rate=front_end.sample_rate
-        )
+        try:
+            decoded, damage = read_windows(
+                path, ends, window_seconds=front_end.window_seconds, sample_rate=front_end.sample_rate
+            )
+        except BirdlibError as error:
+            print(f"left out: {error}")
+            continue
+        if damage:
+            print(f"left out: {damage}")
+            continue
         waves.append(decoded[~np.isnan(decoded[:, 0])])
     waves = np.concatenate(waves) if waves else np.empty((0, front_end.samples), np.float32)
     if len(waves) < 2:

@@ -56,6 +56,10 @@ class FrontEnd:
         """Shape of one window as a model takes it: [1, n_mels, frames]."""
         return (1, self.n_mels, self.frames)
 
+    def cuts_windows_as(self, other: "FrontEnd") -> bool:
+        """Whether both take the same samples of a recording."""
+        return (self.sample_rate, self.window_seconds) == (other.sample_rate, other.window_seconds)
+
     def as_dict(self) -> dict:
         return asdict(self)
 
@@ -68,6 +72,8 @@ class FrontEnd:
         for name, value in values.items():
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise BirdlibError(f"front end: {name} = {value!r} is not a number")
+            if name in ("sample_rate", "n_fft", "hop_length", "n_mels") and not isinstance(value, int):
+                raise BirdlibError(f"front end: {name} = {value!r} is not a whole number")
         return cls(**values)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from birdlib.audio.recordings import probe
+from birdlib.competition.editions import WINDOW_SECONDS
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.competition.rows import RowPlan, plan_rows, read_sample
 from birdlib.competition.table import submission_table, write_table
@@ -32,15 +33,15 @@ class Task:
         return sum(len(soundscape.ends) for soundscape in self.soundscapes)
 
     def save(self, scores: np.ndarray) -> None:
-        """Write the table, whole or not at all; scores float [rows, classes]."""
-        write_table(submission_table(self.plan, scores), self.target)
+        """Write the table, whole or not at all; scores float [rows, classes], brought into 0 to 1."""
+        write_table(submission_table(self.plan, scores.clip(0, 1)), self.target)
 
     def save_default(self, score: float) -> None:
         """A valid table before anything can go wrong: every cell the same."""
         self.save(np.full((len(self.plan.row_ids), len(self.plan.classes)), score, np.float32))
 
 
-def prepare(files: CompetitionFiles, target: Path, window_seconds: int) -> Task:
+def prepare(files: CompetitionFiles, target: Path, window_seconds: int = WINDOW_SECONDS) -> Task:
     """The submission's rows, and the recordings of ``test_soundscapes/`` for them.
 
     A recording that cannot be read, or ends before the rows asked of it, is one of the task's problems.
@@ -54,7 +55,8 @@ def prepare(files: CompetitionFiles, target: Path, window_seconds: int) -> Task:
         if seconds is None:
             continue
         if max(ends, default=0) - window_seconds >= seconds:
-            problems.append(f"{paths[stem].name}: {seconds:.1f} s long, but rows up to {max(ends)} s are asked for")
+            asked = f"but rows up to {max(ends)} s are asked for; it seems to be cut off"
+            problems.append(f"{paths[stem].name}: {seconds:.1f} s long, {asked}")
         soundscapes.append(Soundscape(paths[stem], [float(end) for end in ends], plan.rows[stem]))
     if plan.without_recording and files.test_soundscapes:
         problems.append(f"{len(plan.without_recording)} rows have no recording, such as {plan.without_recording[0]}")
@@ -62,7 +64,11 @@ def prepare(files: CompetitionFiles, target: Path, window_seconds: int) -> Task:
 
 
 def prepare_dry_run(
-    files: CompetitionFiles, classes: tuple[str, ...], count: int, target: Path, window_seconds: int
+    files: CompetitionFiles,
+    classes: tuple[str, ...],
+    count: int,
+    target: Path,
+    window_seconds: int = WINDOW_SECONDS,
 ) -> Task:
     """A rehearsal on other audio, for a run without test files: all full windows of a few recordings.
 

@@ -15,7 +15,7 @@ def project(run: Run, reports: list[MemberReport], edition: Edition) -> pd.DataF
     Returns:
         By scored model, in order: its windows per second, and the minutes passed when it is done.
     """
-    scored = [report for report in reports if report.windows]
+    scored = [report for report in reports if report.windows and report.outcome.startswith("scored")]
     scoring = sum(report.seconds for report in scored)
     seconds = max(run.elapsed() - scoring, 0.0)
     rows = []

@@ -6,17 +6,21 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from birdlib.ensemble.members import CompiledMember, Member
+from birdlib.errors import BirdlibError
 from birdlib.submission.run import Run
 from birdlib.submission.windows import BLOCK, Soundscape, Windows
 
 # What a model needs beyond its measured windows, for a machine that grows slower meanwhile.
 SAFETY = 1.1
+# The same for scoring some windows only, where being late would leave whole soundscapes without a score.
+SAFETY_OF_SOME = 1.5
 
 
 @dataclass
@@ -82,13 +86,18 @@ def score_ensemble(
     After each model ``save`` gets the finished ensemble so far. All rows are always scored by the same models:
     a model that would not get through is not begun, one that turns out too slow is dropped whole. Where not even
     one fits, the fastest scores every second window (or fewer), and the others copy their nearest neighbour.
+    That no window was scored at all is a fault.
     """
-    save_seconds = 0.0
-    fastest: tuple[float, CompiledMember] | None = None
+    save_seconds = preparing_seconds = 0.0
+    fastest: tuple[float, CompiledMember] | None = None  # of those that are too slow for all windows
     for number, member in enumerate(members, 1):
         label = f"{member.name} ({number} of {len(members)})"
         report = MemberReport(member.name, "failed")
         table.reports.append(report)
+        if run.left() < preparing_seconds and (table.models or fastest):
+            report.outcome = "no time left"
+            print(f"{label}: {report.outcome}")
+            continue
         started = time.perf_counter()
         try:
             compiled = CompiledMember(member, precision=precision, batch_size=batch_size)
@@ -98,12 +107,12 @@ def score_ensemble(
             continue
         report.preparing_seconds = time.perf_counter() - started
         run.add_stage("Compile and measure the models", report.preparing_seconds)
-        if fastest is None or seconds_each < fastest[0]:
-            fastest = (seconds_each, compiled)
+        preparing_seconds = max(preparing_seconds, report.preparing_seconds)
         needed = len(windows) * seconds_each * SAFETY + save_seconds
         if needed > run.left():
             report.outcome = f"needs {needed:.0f} s, {max(run.left(), 0):.0f} s are left"
             print(f"{label}: {report.outcome}")
+            fastest = min([(seconds_each, compiled), *([fastest] if fastest else [])], key=itemgetter(0))
             continue
         scores = np.full((table.n_rows, len(member.columns)), np.nan, np.float32)
         started = time.perf_counter()
@@ -117,6 +126,8 @@ def score_ensemble(
         if not in_time:
             report.outcome = "dropped: slower than measured"
             print(f"{label}: {report.outcome}")
+            seconds_each = max(seconds_each, report.seconds / report.windows)
+            fastest = min([(seconds_each, compiled), *([fastest] if fastest else [])], key=itemgetter(0))
             continue
         report.outcome = "scored"
         table.add(member, scores)
@@ -126,6 +137,8 @@ def score_ensemble(
         run.add_stage("Write the table", save_seconds)
     if not table.models and fastest is not None:
         _score_some(run, fastest[1], fastest[0], windows, table, save)
+    if not table.scored_rows.any():
+        run.fault(BirdlibError("no model scored any window: every score in the table is the missing_score"))
     return table
 
 
@@ -168,15 +181,20 @@ def _pass(
         How many windows were scored, and whether the pass came to its end.
     """
     done, total = 0, len(windows)
-    started = run.elapsed()
+    # The first block waits for the first recording, so the speed is that of the blocks behind it, and of enough
+    # of them to tell.
+    judged_from = run.elapsed() + max(2.0, run.left() / 20)
+    first: tuple[float, int] | None = None
     progress = tqdm(total=total, desc=label, unit="window", mininterval=2.0, ncols=110, file=sys.stdout)
     with closing(compiled.predict(windows.blocks(compiled.member.entry.front_end), scores)) as counts, progress:
         for count in counts:
             done += count
             progress.update(count)
-            spent = run.elapsed() - started
-            late = drop_if_late and spent > 2 and spent / done * (total - done) > run.left()
-            if run.left() <= 0 or late:
+            first = first or (run.elapsed(), done)
+            spent, counted = run.elapsed() - first[0], done - first[1]
+            judged = drop_if_late and counted and run.elapsed() > judged_from
+            late = judged and spent / counted * (total - done) > run.left()
+            if done < total and (late or run.left() <= 0):
                 return done, False
     return done, True
 
@@ -190,7 +208,7 @@ def _score_some(
     save: Callable[[np.ndarray], None],
 ) -> None:
     """Score every n-th window with one model; the others copy the nearest scored window of their soundscape."""
-    stride = max(2, math.ceil(len(windows) * seconds_each * SAFETY / max(run.left(), 1.0)))
+    stride = max(2, math.ceil(len(windows) * seconds_each * SAFETY_OF_SOME / max(run.left(), 1.0)))
     member = compiled.member
     print(f"No model fits the time for all windows: {member.name} scores every {stride}. window.")
     report = MemberReport(member.name, f"scored every {stride}. window")
@@ -201,7 +219,9 @@ def _score_some(
     try:
         report.windows, _ = _pass(run, compiled, thinned, scores, member.name, drop_if_late=False)
     except Exception as error:
+        report.outcome = "failed"
         run.fault(error, member.name)
+        return
     finally:
         thinned.close()
     report.seconds = time.perf_counter() - started

@@ -186,5 +186,6 @@ class Windows:
         if silent and not damage:
             damage = f"{soundscape.path.name}: ends before {silent} of its {len(windows)} windows"
         if damage:
-            self.on_fault(BirdlibError(f"{damage}; {silent} of its {len(windows)} rows get no score"))
+            cost = f"; {silent} of its {len(windows)} rows get no score" if silent else ""
+            self.on_fault(BirdlibError(damage + cost))
         return windows

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
@@ -89,6 +90,8 @@ def read_manifest(folder: Path, on_fault: Callable[[Exception], None]) -> list[M
         raise BirdlibError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA or not isinstance(content.get("models"), list):
         raise BirdlibError(f"{path}: not a manifest of schema {SCHEMA}; export the models anew")
+    if not content["models"]:
+        raise BirdlibError(f"{path}: lists no model; export the models anew")
     entries: dict[str, ModelEntry] = {}
     for number, values in enumerate(content["models"], 1):
         try:
@@ -133,6 +136,8 @@ def _entry(values: object, where: str) -> ModelEntry:
     for name in names:
         if not isinstance(values[name], _TYPES[name]) or (isinstance(values[name], bool)):
             raise BirdlibError(f"{where}: {name} is a {type(values[name]).__name__}; export the model anew")
+    if values["score"] is not None and not math.isfinite(values["score"]):
+        raise BirdlibError(f"{where}: score is {values['score']}, so its place among the others is not known")
     classes = values["classes"]
     if not classes or len(set(map(str, classes))) != len(classes) or not all(isinstance(c, str) for c in classes):
         raise BirdlibError(f"{where}: classes must be distinct labels, at least one")

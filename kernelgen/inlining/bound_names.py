@@ -1,6 +1,7 @@
 """Which names a package binds by itself, so that `from package import name` can be held against them."""
 
 import ast
+from functools import cache
 
 from kernelgen.inlining.source import Source
 
@@ -21,6 +22,7 @@ def bound_names(source: Source) -> frozenset[str] | None:
     return _ALWAYS | bindings.keys()
 
 
+@cache
 def stored_attributes(source: Source) -> set[str]:
     """Names that this source sets as attributes of anything: `module.name = …`, `setattr(module, "name", …)`."""
     found = set(source.scopes.attributes)
@@ -33,6 +35,7 @@ def stored_attributes(source: Source) -> set[str]:
     return found
 
 
+@cache
 def registered_modules(source: Source) -> set[str]:
     """Names that this source puts into `sys.modules`; "*" for one that cannot be told.
 

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from io import BytesIO
 from pathlib import PurePosixPath
 
-import nbformat
 from nbformat import NotebookNode
 
 from kernelgen.inlining.closure import Closure, ShippedFile
 from kernelgen.inlining.library import BOM, Library, Module
 from kernelgen.inlining.magic import PLAIN_NAME, body_for_magic
+from kernelgen.inlining.syntax import tree_of
+from kernelgen.nodes import cell
 
 _HIDDEN = {"_kg_hide-input": True, "jupyter": {"source_hidden": True}}
 _ID_LENGTH = 64
@@ -94,7 +95,7 @@ def _heading(module: Module) -> str:
     # Underscores at the edge of a name would be read as emphasis.
     plain = not any(part.startswith("_") or part.endswith("_") for part in module.name.split("."))
     title = f"### {module.name}" if plain else f"### `{module.name}`"
-    docstring = ast.get_docstring(ast.parse(module.data)) or ""
+    docstring = ast.get_docstring(tree_of(module.data)) or ""
     line = docstring.strip().partition("\n")[0].strip()
     return f"{title}\n{_as_markdown(line)}" if line else title
 
@@ -171,8 +172,8 @@ def _quoted(file: PurePosixPath) -> str:
 
 
 def _markdown(identity: str, source: str) -> NotebookNode:
-    return nbformat.v4.new_markdown_cell(source, id=identity)
+    return cell("markdown", identity, source)
 
 
 def _code(identity: str, source: str, metadata: dict[str, object]) -> NotebookNode:
-    return nbformat.v4.new_code_cell(source, id=identity, metadata=metadata)
+    return cell("code", identity, source, metadata)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from kernelgen.errors import KernelgenError
@@ -11,7 +12,7 @@ from kernelgen.inlining.data_files import DataFinder, Need
 from kernelgen.inlining.evaluator import Evaluator
 from kernelgen.inlining.imports import Import, ImportFinder
 from kernelgen.inlining.library import Library, Module
-from kernelgen.inlining.notebook_limits import check_code
+from kernelgen.inlining.notebook_limits import check_cells, check_run
 from kernelgen.inlining.source import Code, Source, Sources
 from kernelgen.inlining.syntax import IMAGE_PYTHON
 
@@ -73,14 +74,37 @@ def closure(
     return walk.closure()
 
 
-class _Walk:
-    def __init__(self, library: Library, python: tuple[int, int], include: Sequence[str], files: Sequence[str]):
-        self.library = library
-        self.include = tuple(include)
+class _Reading:
+    """What has been read off a library's sources, once for all kernels that are built from it."""
+
+    def __init__(self, library: Library, python: tuple[int, int]):
         self.sources = Sources(library, python)
         self.evaluator = Evaluator(library, self.sources)
         self.finder = ImportFinder(library, self.sources, self.evaluator)
         self.data = DataFinder(library, self.evaluator, self.finder)
+        self._imports: dict[Source, tuple[Import, ...]] = {}
+        self._needs: dict[Source, tuple[Need, ...]] = {}
+
+    def imports(self, source: Source) -> tuple[Import, ...]:
+        if source not in self._imports:
+            self._imports[source] = tuple(self.finder.imports(source))
+        return self._imports[source]
+
+    def needs(self, source: Source) -> tuple[Need, ...]:
+        if source not in self._needs:
+            self._needs[source] = tuple(self.data.needs(source))
+        return self._needs[source]
+
+
+_reading = lru_cache(maxsize=4)(_Reading)
+
+
+class _Walk:
+    def __init__(self, library: Library, python: tuple[int, int], include: Sequence[str], files: Sequence[str]):
+        self.library = library
+        self.include = tuple(include)
+        self.reading = _reading(library, python)
+        self.sources, self.evaluator = self.reading.sources, self.reading.evaluator
         self.files = _shipped(library, files)
         self.seen: set[str] = set()
         self.modules: list[Module] = []
@@ -95,8 +119,8 @@ class _Walk:
         pieces = [self.sources.of_code(piece) for piece in code]
         for source in pieces:
             source.neighbours = tuple(other for other in pieces if other is not source)
+        check_cells(pieces, self.evaluator)
         for source in pieces:
-            check_code(source, self.evaluator)
             self._follow(self._imports(source))
         for pattern in self.include:
             self._follow(iter(self._included(pattern)))
@@ -104,6 +128,7 @@ class _Walk:
         self._check_missing()
         self._check_members()
         self._check_data()
+        check_run(pieces, self.read, self.evaluator)
 
     def closure(self) -> Closure:
         files = tuple(file for file in self.files if file.file not in {module.file for module in self.modules})
@@ -132,7 +157,7 @@ class _Walk:
 
     def _imports(self, source: Source) -> Iterator[Module]:
         self.read.append(source)
-        for one in self.finder.imports(source):
+        for one in self.reading.imports(source):
             if one.kind == "foreign":
                 self.third_party[ThirdParty(one.name, one.where, one.guarded)] = None
             elif one.kind == "unknown":
@@ -161,7 +186,8 @@ class _Walk:
                 self.folders.add(PurePosixPath(*parts[:length]))
 
     def _included(self, pattern: str) -> list[Module]:
-        found = [module for module in self.library.modules() if fnmatchcase(module.name, pattern)]
+        exact = self.library.module(pattern)
+        found = [exact] if exact else [one for one in self.library.modules() if fnmatchcase(one.name, pattern)]
         if not found:
             raise KernelgenError(
                 f"include = [{pattern!r}]: the library {self.library.name} has no such module; "
@@ -174,7 +200,7 @@ class _Walk:
 
     def _check_unknown(self) -> None:
         for one in self.unknown:
-            foreign = self.finder.foreign_by_callers(one, self.read)
+            foreign = self.reading.finder.foreign_by_callers(one, self.read)
             for root in foreign or ():
                 self.third_party[ThirdParty(root, one.where, one.guarded)] = None
             if self.include or foreign is not None:
@@ -223,10 +249,12 @@ class _Walk:
             )
 
     def _check_data(self) -> None:
+        if not self.reading.data.may_read(self.read):
+            return
         shipped = {str(file.file) for file in self.files}
         present = shipped | {str(module.file) for module in self.modules}
         for source in self.read:
-            for need in self.data.needs(source):
+            for need in self.reading.needs(source):
                 if need.kind in {"file", "source"} and need.file in present:
                     continue
                 if need.kind in {"folder", "unknown"} and (shipped or (need.kind == "folder" and self.include)):

@@ -1,7 +1,8 @@
 """Which data files a piece of source reads beside the library's modules."""
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,6 +13,7 @@ from kernelgen.inlining.library import Library
 from kernelgen.inlining.source import Source
 from kernelgen.inlining.values import External, Method, Unknown, Values, is_beside, real_path
 
+_BESIDE = r"__file__|__path__|__spec__|\binspect\b|resources\b|get_data|co_filename"
 _FOLDER_METHODS = frozenset({"iterdir", "glob", "rglob", "walk"})
 # Attributes of a path that say nothing of what lies there.
 _MERE_NAMES = frozenset(
@@ -56,6 +58,14 @@ class DataFinder:
         self.evaluator = evaluator
         self.imports = imports
 
+    def may_read(self, read: Iterable[Source]) -> bool:
+        """Whether sources so much as mention how they could find files beside them, or write a path into the library.
+
+        Without such a word in any of them there is nothing to be evaluated.
+        """
+        words = re.compile(rf"{_BESIDE}|\b{self.library.name}/")
+        return any(words.search(source.text) for source in read)
+
     def needs(self, source: Source) -> Iterator[Need]:
         """Every read that can be seen, in the order of the source."""
         for node in source.scopes.nodes:
@@ -66,7 +76,7 @@ class DataFinder:
             found = [need for value in self.evaluator.values(node, source) for need in self._of(value, node, source)]
             if isinstance(node, ast.Call):
                 found.extend(self._of_call(node, source))
-            if found and not self.imports.is_dead(node, source):
+            if found and not self.imports.guards.is_dead(node, source):
                 yield from found
 
     def _of(self, value: Any, node: ast.expr, source: Source) -> Iterator[Need]:

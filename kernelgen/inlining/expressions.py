@@ -12,8 +12,9 @@ from typing import Any
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.computing import combine, cut, to_string
 from kernelgen.inlining.library import Library, Module
+from kernelgen.inlining.platforms import platform_truth
 from kernelgen.inlining.reaching import reaching
-from kernelgen.inlining.scopes import Binding, Scope
+from kernelgen.inlining.scopes import Binding, Scope, leaves
 from kernelgen.inlining.source import Source, Sources
 from kernelgen.inlining.values import (
     LIMIT,
@@ -80,11 +81,17 @@ class ExpressionEvaluator:
             return (not decisive) if all(part is (not decisive) for part in parts) else None
         if isinstance(node, ast.Constant):
             return bool(node.value)
+        if isinstance(node, (ast.Compare, ast.Call)):
+            return platform_truth(node, self.sources.python, lambda part: self._external_name(part, source))
         # Other names may be given another value from outside, even if they are False where they are bound.
         values = self.values(node, source) if isinstance(node, (ast.Name, ast.Attribute)) else ()
         checking = getattr(node, "id", getattr(node, "attr", "")) == "TYPE_CHECKING"
         checking |= any(isinstance(one, External) and one.name.endswith(".TYPE_CHECKING") for one in values)
         return False if checking and not any(value is True for value in values) else None
+
+    def _external_name(self, node: ast.AST, source: Source) -> str | None:
+        values = self.values(node, source)
+        return values[0].name if len(values) == 1 and isinstance(values[0], External) else None
 
     def strings(self, node: ast.AST, source: Source) -> list[str]:
         """The strings among the elements of a collection, or the string itself."""
@@ -232,7 +239,7 @@ class ExpressionEvaluator:
                 if not isinstance(block, list) or child not in block:
                     continue
                 for before in block[: block.index(child)]:
-                    if isinstance(before, ast.If) and not before.orelse and _leaves(before.body):
+                    if isinstance(before, ast.If) and not before.orelse and leaves(before.body):
                         found = self._allowed(before.test, use.id, source, holds=False)
                         if found is not None:
                             return found
@@ -470,7 +477,3 @@ class ExpressionEvaluator:
             else:
                 found.append(self.values(assigned, source))
         return merge(found)
-
-
-def _leaves(body: list[ast.stmt]) -> bool:
-    return bool(body) and isinstance(body[-1], (ast.Raise, ast.Return, ast.Continue, ast.Break))

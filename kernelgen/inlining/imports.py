@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernelgen.inlining.evaluator import Evaluator
-from kernelgen.inlining.library import Library
+from kernelgen.inlining.guards import Guards
+from kernelgen.inlining.library import IMPORTER, Library
 from kernelgen.inlining.source import Source, Sources
 from kernelgen.inlining.values import (
     External,
@@ -42,7 +43,11 @@ _LENIENT = frozenset(
     {"importlib.util.find_spec", "importlib.util.resolve_name", "pkgutil.get_data", "unittest.mock.patch"}
 )
 _WALKERS = frozenset({"pkgutil.iter_modules", "pkgutil.walk_packages"})
-_CATCHING = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+_RESOURCES = "files path read_text read_binary open_text open_binary contents is_resource as_file"
+# What functions that may import something are called, if they are called by their own names.
+_NAMES = frozenset(name.rpartition(".")[2] for name in (*_BY_NAME, *_IMPORTERS, *_WALKERS)) | frozenset(
+    f"exec eval map attach set_forkserver_preload {_RESOURCES}".split()
+)
 # The standard library's modules that left it, by the first Python without them.
 _GONE = {
     (3, 12): "asynchat asyncore distutils imp smtpd",
@@ -86,21 +91,27 @@ class ImportFinder:
         self.library = library
         self.sources = sources
         self.evaluator = evaluator
+        self.guards = Guards(evaluator)
         self.standard = standard_modules(sources.python)
 
     def imports(self, source: Source) -> Iterator[Import]:
         """Every import that may be executed, in the order of the source."""
+        texts = (one.text for one in (source, *source.neighbours))
+        thorough = self.library.imports_dynamically or any(IMPORTER.search(text) for text in texts)
+        names = _NAMES | {alias.asname for alias in _aliases(source) if alias.name in _NAMES}
         for node in source.scopes.nodes:
             if isinstance(node, (ast.Import, ast.ImportFrom)):
-                if not self.is_dead(node, source):
+                if not self.guards.is_dead(node, source):
                     yield from self._statement(node, source)
             elif isinstance(node, ast.Call):
-                found = list(self._call(node, source))
-                if found and not self.is_dead(node, source):
+                found = list(self._command(node.args, node, source))
+                if thorough or getattr(node.func, "attr", getattr(node.func, "id", "")) in names:
+                    found.extend(self._call(node, source))
+                if found and not self.guards.is_dead(node, source):
                     yield from found
             elif isinstance(node, (ast.List, ast.Tuple)):
                 yield from self._command(node.elts, node, source)
-            elif isinstance(node, (ast.Name, ast.Attribute)):
+            elif thorough and isinstance(node, (ast.Name, ast.Attribute)):
                 yield from self._handed_on(node, source)
             elif isinstance(node, ast.Dict):
                 yield from self._configured(node, source)
@@ -146,62 +157,10 @@ class ImportFinder:
         at_top = isinstance(scope.node, ast.FunctionDef) and scope.above is scopes.module
         return scope.node if is_parameter and at_top and not scope.node.decorator_list else None
 
-    def is_dead(self, node: ast.AST, source: Source) -> bool:
-        """Whether a node is never executed: under `if TYPE_CHECKING:` or `if False:`."""
-        for child, parent in source.scopes.ancestors(node):
-            if isinstance(parent, (ast.If, ast.IfExp, ast.While)) and child is not parent.test:
-                truth = self.evaluator.truth(parent.test, source)
-                body = parent.body if isinstance(parent.body, list) else [parent.body]
-                if truth is not None and (child in body) is not truth and not isinstance(parent, ast.While):
-                    return True
-                if truth is False and child in body:
-                    return True
-        return False
-
-    def is_guarded(self, node: ast.AST, source: Source) -> bool:
-        """Whether the code goes on if this import fails."""
-        for child, parent in source.scopes.ancestors(node):
-            if isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-                return False
-            if isinstance(parent, (ast.Try, getattr(ast, "TryStar", ast.Try))) and child in parent.body:
-                if any(self._goes_on(handler, source) for handler in parent.handlers):
-                    return True
-            if isinstance(parent, (ast.With, ast.AsyncWith)) and child in parent.body:
-                if any(self._suppresses(item.context_expr, source) for item in parent.items):
-                    return True
-            if isinstance(parent, ast.If) and child in parent.body and self._asks(parent.test, source):
-                return True
-        return False
-
-    # --- guards -------------------------------------------------------------------------------------------------
-
-    def _goes_on(self, handler: ast.ExceptHandler, source: Source) -> bool:
-        if any(isinstance(statement, ast.Raise) for statement in handler.body):
-            return False
-        return handler.type is None or self._catches(handler.type, source)
-
-    def _catches(self, node: ast.AST, source: Source) -> bool:
-        values = self.evaluator.values(node, source)
-        values += self.evaluator.elements(tuple(value for value in values if isinstance(value, Items)))
-        return any(isinstance(one, External) and one.name.rpartition(".")[2] in _CATCHING for one in values)
-
-    def _suppresses(self, node: ast.AST, source: Source) -> bool:
-        if not isinstance(node, ast.Call):
-            return False
-        names = {one.name for one in self.evaluator.values(node.func, source) if isinstance(one, External)}
-        return "contextlib.suppress" in names and any(self._catches(one, source) for one in node.args)
-
-    def _asks(self, test: ast.AST, source: Source) -> bool:
-        for node in ast.walk(test):
-            for value in self.evaluator.values(node, source) if isinstance(node, (ast.Name, ast.Attribute)) else ():
-                if isinstance(value, External) and value.name == "importlib.util.find_spec":
-                    return True
-        return False
-
     # --- statements ---------------------------------------------------------------------------------------------
 
     def _statement(self, node: ast.Import | ast.ImportFrom, source: Source) -> Iterator[Import]:
-        guarded = self.is_guarded(node, source)
+        guarded = self.guards.is_guarded(node, source)
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from self._named(alias.name, node, source, guarded)
@@ -253,7 +212,6 @@ class ImportFinder:
     # --- calls --------------------------------------------------------------------------------------------------
 
     def _call(self, node: ast.Call, source: Source) -> Iterator[Import]:
-        yield from self._command(node.args, node, source)
         for function in self.evaluator.values(node.func, source):
             if not isinstance(function, External):
                 continue
@@ -301,7 +259,7 @@ class ImportFinder:
     def _imported(
         self, values: Values, packages: Values, node: ast.AST, source: Source, *, lenient: bool
     ) -> Iterator[Import]:
-        guarded = self.is_guarded(node, source)
+        guarded = self.guards.is_guarded(node, source)
         for value in values:
             if not isinstance(value, str):
                 yield from self._unknown(value, node, source, packages, lenient=lenient)
@@ -347,7 +305,8 @@ class ImportFinder:
             return
         elif lenient and not prefix.startswith(self.library.name + "."):
             return
-        yield Import("unknown", ast.unparse(node), source.where(node), self.is_guarded(node, source), "", node, source)
+        guarded = self.guards.is_guarded(node, source)
+        yield Import("unknown", ast.unparse(node), source.where(node), guarded, "", node, source)
 
     def _present(self, values: Values, node: ast.AST, source: Source) -> Iterator[Import]:
         for value in values:
@@ -366,7 +325,7 @@ class ImportFinder:
     def _dunder_import(self, node: ast.Call, source: Source) -> Iterator[Import]:
         values = self.evaluator.argument(node, source, 0, "name") or ()
         level = self.evaluator.argument(node, source, 4, "level")
-        guarded = self.is_guarded(node, source)
+        guarded = self.guards.is_guarded(node, source)
         listed = self.evaluator.elements(self.evaluator.argument(node, source, 3, "fromlist") or ())
         for value in values:
             if not isinstance(value, str):
@@ -399,7 +358,7 @@ class ImportFinder:
         names = {one.name for one in self.evaluator.values(parent.func, source) if isinstance(one, External)}
         if names & {"builtins.map", "builtins.print", "builtins.callable", "inspect.signature"}:
             return
-        if not self.is_dead(node, source):
+        if not self.guards.is_dead(node, source):
             yield Import("unknown", ast.unparse(parent), source.where(parent))
 
     def _is_importer(self, node: ast.AST, source: Source) -> bool:
@@ -450,6 +409,12 @@ class ImportFinder:
             if isinstance(key, ast.Constant) and key.value in ("()", "class") and isinstance(value, ast.Constant):
                 if isinstance(value.value, str):
                     yield from self._deepest(value.value.removeprefix("ext://"), value, source)
+
+
+def _aliases(source: Source) -> Iterator[ast.alias]:
+    for node in source.scopes.nodes:
+        if isinstance(node, ast.ImportFrom):
+            yield from (alias for alias in node.names if alias.asname)
 
 
 def _is_all(node: ast.AST) -> bool:

@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 from kernelgen.errors import KernelgenError
 
 BOM = b"\xef\xbb\xbf"
+# Code without these words can bind no other name to a function that imports what it is told.
+IMPORTER = re.compile(r"import_module|__import__")
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,13 @@ class Library:
         yield from sorted(self._all, key=lambda module: module.name)
 
     @cached_property
+    def imports_dynamically(self) -> bool:
+        """Whether any of its files, needed or not, so much as names a function that imports."""
+        module = self.module(self.name)
+        files = [module.path] if module and not module.is_package else sorted((self.root / self.name).rglob("*.py"))
+        return any(IMPORTER.search(file.read_text("latin-1")) for file in files if file.is_file())
+
+    @cached_property
     def by_file(self) -> dict[PurePosixPath, Module]:
         return {module.file: module for module in self._all}
 
@@ -93,7 +102,8 @@ class Library:
 
     def _place(self, name: str) -> Path | None:
         parts = name.split(".")
-        if parts[0] != self.name or not all(re.fullmatch(r"\w+", part) for part in parts):
+        # importlib takes names that no import statement could write, such as "pk.my-module".
+        if parts[0] != self.name or not all(parts) or any(sign in name for sign in "/\\\0"):
             return None
         # A part that is a plain module has no modules below it, even if a folder of that name lies beside it.
         for length in range(1, len(parts)):

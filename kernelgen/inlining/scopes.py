@@ -4,10 +4,17 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from kernelgen.inlining.walking import children_of
+
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_SHARED = (ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
+_OPENING = frozenset({*FUNCTIONS, *COMPREHENSIONS, ast.ClassDef, ast.Global, ast.Nonlocal})
 LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_BINDING = frozenset(
+    getattr(ast, name, ast.Assign)
+    for name in "Assign AnnAssign AugAssign NamedExpr For AsyncFor comprehension With AsyncWith Import ImportFrom "
+    "FunctionDef AsyncFunctionDef ClassDef arg ExceptHandler MatchAs MatchStar MatchMapping TypeAlias".split()
+)
 
 
 @dataclass(frozen=True)
@@ -62,21 +69,27 @@ class Scopes:
             node, scope = stack.pop()
             self.scope_of[node] = scope
             self.nodes.append(node)
-            children = list(self._children(node, scope))
-            for child, _ in children:
+            if type(node) in _OPENING:
+                children = list(self._children(node, scope))
+                for child, _ in children:
+                    self.parent_of.setdefault(child, node)
+                stack.extend(reversed(children))
+                continue
+            for child in reversed(children_of(node)):
                 self.parent_of.setdefault(child, node)
-            stack.extend(reversed(children))
+                stack.append((child, scope))
         # Names declared `global` are known only once all statements were seen.
         for node in self.nodes:
-            self._bind(node)
-        self.parent_of.pop(self.tree, None)
+            if type(node) in _BINDING:
+                self._bind(node)
 
     def _children(self, node: ast.AST, scope: Scope) -> Iterator[tuple[ast.AST, Scope]]:
+        """The children of a node that opens a scope, each with its own; `global` opens none, but moves names."""
         if isinstance(node, (ast.Global, ast.Nonlocal)):
             scope.elsewhere.update(node.names)
             if isinstance(node, ast.Global):
                 self._globals.extend((scope, name, True) for name in node.names)
-        if isinstance(node, FUNCTIONS):
+        elif isinstance(node, FUNCTIONS):
             inner = Scope(node, scope)
             outside = [*getattr(node, "decorator_list", []), *node.args.defaults]
             outside += [default for default in node.args.kw_defaults if default]
@@ -91,7 +104,7 @@ class Scopes:
             inner = Scope(node, scope)
             yield from ((child, scope) for child in [*node.decorator_list, *node.bases, *node.keywords])
             yield from ((child, inner) for child in node.body)
-        elif isinstance(node, COMPREHENSIONS):
+        else:
             inner = Scope(node, scope)
             for number, part in enumerate(node.generators):
                 self.parent_of[part] = node
@@ -102,9 +115,6 @@ class Scopes:
                     yield child, scope if number == 0 and child is part.iter else inner
             elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
             yield from ((child, inner) for child in elements)
-        else:
-            # `ast.Load()` and the like are one object for the whole tree: they have no place in it.
-            yield from ((child, scope) for child in ast.iter_child_nodes(node) if not isinstance(child, _SHARED))
 
     def _bind(self, node: ast.AST) -> None:
         scope = self.scope_of[node]
@@ -185,6 +195,11 @@ class Scopes:
                 home = above or self.module
             scope = home
         scope.bindings.setdefault(name, []).append(binding)
+
+
+def leaves(body: list[ast.stmt]) -> bool:
+    """Whether a block never runs on into what follows."""
+    return bool(body) and isinstance(body[-1], (ast.Raise, ast.Return, ast.Continue, ast.Break))
 
 
 def _arguments(arguments: ast.arguments) -> list[ast.arg]:

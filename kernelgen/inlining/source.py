@@ -27,6 +27,7 @@ class Source:
     """A syntax tree, with what `__name__` and `__package__` are in it and how its lines are named."""
 
     tree: ast.Module
+    text: str
     file: str
     name: str
     package: str | None
@@ -78,12 +79,13 @@ class Sources:
     def of_module(self, module: Module) -> Source:
         if module.name not in self._modules:
             tree = parse(module.data, str(module.file), python=self.python)
-            self._modules[module.name] = Source(tree, str(module.file), module.name, module.package, module)
+            names = (str(module.file), module.name, module.package)
+            self._modules[module.name] = Source(tree, module.text, *names, module)
         return self._modules[module.name]
 
     def of_code(self, code: Code) -> Source:
         tree = parse(code.text, code.where, python=self.python, first_line=code.first_line, top_level_await=True)
-        return Source(tree, code.where, "__main__", None, first_line=code.first_line)
+        return Source(tree, code.text, code.where, "__main__", None, first_line=code.first_line)
 
     def of_string(self, text: str, host: Source, node: ast.AST, *, as_main: bool) -> Source | None:
         """Code in a string literal of `host` (`exec("…")`, `python -c "…"`); None if it is no Python."""
@@ -93,5 +95,5 @@ class Sources:
             return None
         line = int(host.where(node).rpartition(":")[2])
         if as_main:
-            return Source(tree, host.file, "__main__", None, fixed_line=line)
-        return Source(tree, host.file, host.name, host.package, host.module, fixed_line=line)
+            return Source(tree, text, host.file, "__main__", None, fixed_line=line)
+        return Source(tree, text, host.file, host.name, host.package, host.module, fixed_line=line)

@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 import warnings
+from functools import lru_cache
 
 from kernelgen.errors import KernelgenError
 
@@ -17,6 +18,14 @@ _NEWER = (
     ((3, 13), re.compile(r"^\s*(?:async\s+def|def|class|type)\s+\w+\s*\[[^\]]*=[^\]]*\]")),
     ((3, 12), re.compile(r"^\s*(?:(?:async\s+def|def|class)\s+\w+\s*\[|type\s+\w+\s*(?:\[.*\])?\s*=)")),
 )
+
+
+@lru_cache(maxsize=4096)
+def tree_of(source: bytes | str, python: tuple[int, int] = IMAGE_PYTHON) -> ast.Module:
+    """The syntax tree of a source, which nobody may change. Raises what `ast.parse` raises."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source, feature_version=python)
 
 
 def parse(
@@ -35,9 +44,9 @@ def parse(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            tree = ast.parse(source, feature_version=python)
+            tree = tree_of(source, python)
             # Mistakes such as `return` outside a function only show up when the tree is compiled.
-            compile(source, where, "exec", flags=flags, dont_inherit=True)
+            compile(tree, where, "exec", flags=flags, dont_inherit=True)
             return tree
         except SyntaxError as error:
             line = (error.lineno or 1) + first_line - 1

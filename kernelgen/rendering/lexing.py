@@ -104,7 +104,8 @@ def _scan_code(text: str, position: int, depth: int, spans: list[Span]) -> tuple
             continue
         if text.startswith("{{", position):
             end = live_end(text, position)
-            if end is None:  # Python's own: a set that begins with a dict
+            if end is None or "\n" in text[position:end]:
+                end = None  # Python's own: a set or dict that begins with a dict
                 spans.append(Span(position, position + 2, "string"))
                 depth += 2
             position = end or position + 2

@@ -17,8 +17,8 @@ LINE_MAGICS = frozenset(
 CELL_MAGICS = PYTHON_CELL_MAGICS | frozenset(
     "bash html javascript js latex markdown script sh svg sx system writefile".split()
 )
-_COMMENTED = re.compile(r"(\s*)# ?(%{1,2})([A-Za-z_]\w*)(\s.*)?$")
-_COMMENTED_SHELL = re.compile(r"(\s*)# (!{1,2}[A-Za-z./~$].*)$")
+_COMMENTED = re.compile(r"# ?(%{1,2})([A-Za-z_]\w*)(?:\s|$)")
+_COMMENTED_SHELL = re.compile(r"# !{1,2}[A-Za-z./~$][\w./~$-]*(?:\s|$)")
 _ASSIGNED = re.compile(r"(\s*)([A-Za-z_]\w*)\s*=\s*[%!]")
 _CAPTURE = re.compile(r"\s*%%capture\s+(?:-\S+\s+)*([A-Za-z_]\w*)")
 
@@ -37,10 +37,10 @@ class CellCode:
 
 
 def cell_code(text: str, *, uncomment: bool) -> CellCode:
-    """The two readings of a code cell; with ``uncomment``, commented magics become magics."""
+    """The two readings of a code cell; with ``uncomment``, commented magics at its head become magics."""
     lines = text.split("\n")
     if uncomment:
-        lines = _uncommented(text, lines)
+        lines = _uncommented(lines)
     source = "\n".join(lines)
     magic_lines = _magic_lines(source)
     python, binds, injects = list(lines), set(), False
@@ -66,27 +66,22 @@ def _magic_lines(source: str) -> set[int]:
     return numbers
 
 
-def _uncommented(text: str, lines: list[str]) -> list[str]:
+def _uncommented(lines: list[str]) -> list[str]:
+    """Brings back the magics at a cell's head: below its first statement, a comment is a comment."""
     lines = list(lines)
-    comments = []
-    for span in scan(text).spans:
-        number = text.count("\n", 0, span.start)
-        if span.kind == "comment" and lines[number].lstrip().startswith("#"):
-            comments.append(number)
-    first = next((number for number, line in enumerate(lines) if line.strip()), None)
-    for number in comments:
-        match = _COMMENTED.match(lines[number])
-        if match and match[2] == "%%":
-            if number != first or match[3] not in CELL_MAGICS:
+    first = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
+    for number in range(first, len(lines)):
+        line = lines[number]
+        if line.strip() and not line.startswith("#"):
+            break
+        match = _COMMENTED.match(line)
+        if match and match[1] == "%%":
+            if number != first or match[2] not in CELL_MAGICS:
                 continue
             body = [line for line in lines[number + 1 :] if line.strip()]
-            if match[3] not in PYTHON_CELL_MAGICS and all(line.startswith("#") for line in body):
-                lines[number + 1 :] = [re.sub(r"^# ?", "", line) for line in lines[number + 1 :]]
-                lines[number] = re.sub(r"^# ?", "", lines[number])
-                return lines
-            lines[number] = match[1] + match[2] + match[3] + (match[4] or "")
-        elif match and match[3] in LINE_MAGICS:
-            lines[number] = match[1] + match[2] + match[3] + (match[4] or "")
-        elif match := _COMMENTED_SHELL.match(lines[number]):
-            lines[number] = match[1] + match[2]
+            if match[2] not in PYTHON_CELL_MAGICS and all(line.startswith("#") for line in body):
+                return lines[:number] + [re.sub(r"^# ?", "", line) for line in lines[number:]]
+            lines[number] = line.removeprefix("#").lstrip()
+        elif match and match[2] in LINE_MAGICS or _COMMENTED_SHELL.match(line):
+            lines[number] = line.removeprefix("#").lstrip()
     return lines

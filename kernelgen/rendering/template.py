@@ -132,7 +132,9 @@ class Template:
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
             raise KernelgenError(f"{where}:{line}: not UTF-8; save the file in that encoding") from None
-        self.text = text.replace("\r\n", "\n").replace("\r", "\n")
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        # A script's text may have brought its own mark along.
+        self.text = re.sub(r"(?m)^\ufeff", "", text)
         self._scan = scan(self.text)
         self.has_markers = bool(self._scan.markers)
 
@@ -143,7 +145,7 @@ class Template:
             known: all settings that have a value anywhere in the recipe.
         """
         masks = _Masks(self.text)
-        tree = self._parsed(_environment(masks, []), self._masked(masks, known))
+        tree = self._parsed(_environment(masks, []), self._masked(masks, known), check=True)
         settings: dict[str, int] = {}
         sources: dict[str, int] = {}
         all_sources = False
@@ -179,17 +181,18 @@ class Template:
                     f"{self.where}:{node.lineno}: {node.name} has no value; give it one in kernels.toml"
                 )
         try:
-            text = environment.from_string(source).render(context)
+            text = environment.from_string(tree).render(context)
         except TemplateError as error:
             raise KernelgenError(f"{self.where}:{_line_of(error)}: {error.message}; correct it") from None
         except Exception as error:  # whatever a filter or an operator says about these values
             raise KernelgenError(f"{self.where}:{_line_of(error)}: {error}; correct it") from None
         return Rendered(text, masks, values)
 
-    def _parsed(self, environment: Environment, source: str) -> nodes.Template:
+    def _parsed(self, environment: Environment, source: str, *, check: bool = False) -> nodes.Template:
         try:
             tree = environment.parse(source)
-            environment.compile(source)
+            if check:  # for filters and tests that there are not
+                environment.compile(source)
         except TemplateSyntaxError as error:
             raise KernelgenError(f"{self.where}:{error.lineno}: {error.message}; correct it") from None
         return tree

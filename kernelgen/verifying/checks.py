@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from kernelgen.errors import KernelgenError
+from kernelgen.inlining.walking import nodes_of
 from kernelgen.verifying.image import answered_lines, third_party_problems
 from kernelgen.verifying.leaks import (
     known_secrets,
@@ -55,12 +56,13 @@ def _answered_for(built: BuiltKernel) -> set[str]:
     places = {
         f"{module.file}:{line}"
         for module in built.closure.modules
-        for line in module_facts(module.text, str(module.file)).answered
+        for line in module_facts(module).answered
     }
     where = built.kernel.template_name
     for cell in built.cells:
         if cell.kind == "code" and not cell.is_library:
-            places |= {f"{where}:{line}" for line in answered_lines(parsed(cell.python, cell.line, where))}
+            nodes = nodes_of(parsed(cell.python, cell.line, where))
+            places |= {f"{where}:{line}" for line in answered_lines(nodes)}
     return places
 
 
@@ -75,14 +77,15 @@ def _name_problems(built: BuiltKernel) -> list[str]:
             known |= cell.binds
             judged = judged and not cell.injects
     template = ast.Module(body=body, type_ignores=[])
-    facts = {module: module_facts(module.text, str(module.file)) for module in built.closure.modules}
-    injected = [injections(template), *(found.injected for found in facts.values())]
+    nodes = nodes_of(template)
+    facts = {module: module_facts(module) for module in built.closure.modules}
+    injected = [injections(nodes), *(found.injected for found in facts.values())]
     if any(part.anything for part in injected):
         return []
     names = frozenset().union(*(part.names for part in injected))
     problems = []
     if judged:
-        for line, name in undefined_names(template, where, known=known | names, in_notebook=True):
+        for line, name in undefined_names(template, nodes, where, known=known | names, in_notebook=True):
             problems.append(f"{where}:{line}: undefined name {name}; define or import it")
     for module, found in facts.items():
         for line, name in found.undefined:
@@ -98,7 +101,7 @@ def _mount_problems(project: Project, built: BuiltKernel) -> list[str]:
     for cell in built.cells:
         if cell.kind != "code" or cell.is_library:
             continue
-        lines = set(mount_lines(parsed(cell.python, cell.line, where)))
+        lines = set(mount_lines(nodes_of(parsed(cell.python, cell.line, where))))
         # Magics are comments in what is parsed as Python.
         pairs = zip(cell.text.split("\n"), cell.python.split("\n"), strict=True)
         for number, (text, python) in enumerate(pairs, cell.line):
@@ -107,7 +110,7 @@ def _mount_problems(project: Project, built: BuiltKernel) -> list[str]:
         places += [f"{where}:{line}" for line in sorted(lines)]
     for module in built.closure.modules:
         if module.name != project.mounts:
-            places += [f"{module.file}:{line}" for line in module_facts(module.text, str(module.file)).mounts]
+            places += [f"{module.file}:{line}" for line in module_facts(module).mounts]
     return [f"{place}: writes the path of a mounted source; {WAY_OUT}" for place in places]
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from kernelgen.inlining.walking import nodes_of
 
 if TYPE_CHECKING:
     from kernelgen.inlining.closure import Closure
@@ -54,29 +56,28 @@ def third_party_problems(
     return list(lines)
 
 
-def answered_lines(tree: ast.AST) -> set[int]:
+def answered_lines(nodes: Sequence[ast.AST]) -> set[int]:
     """Lines of imports in functions, under a ``try`` that catches an ImportError.
 
     Whatever the handler does, if only to raise something clearer: only who calls the function needs the
     package.
     """
+    functions = [
+        (node.lineno, node.end_lineno)
+        for node in nodes
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
     lines: set[int] = set()
-    for function in ast.walk(tree):
-        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+    for attempt in nodes:
+        if not isinstance(attempt, ast.Try):
             continue
-        for attempt in ast.walk(function):
-            if not isinstance(attempt, ast.Try):
-                continue
-            caught = [
-                ast.unparse(handler.type) if handler.type else "Exception" for handler in attempt.handlers
-            ]
-            if any(
-                name in text for text in caught for name in ("ImportError", "ModuleNotFound", "Exception")
-            ):
-                lines |= {
-                    node.lineno
-                    for part in attempt.body
-                    for node in ast.walk(part)
-                    if isinstance(node, ast.Import | ast.ImportFrom | ast.Call)
-                }
+        if not any(first <= attempt.lineno <= last for first, last in functions):
+            continue
+        caught = [ast.unparse(handler.type) if handler.type else "Exception" for handler in attempt.handlers]
+        if any(name in text for text in caught for name in ("ImportError", "ModuleNotFound", "Exception")):
+            lines |= {
+                node.lineno
+                for node in nodes_of(*attempt.body)
+                if isinstance(node, ast.Import | ast.ImportFrom | ast.Call)
+            }
     return lines

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from functools import lru_cache
 
+from kernelgen.inlining.library import Module
+from kernelgen.inlining.syntax import tree_of
+from kernelgen.inlining.walking import nodes_of
 from kernelgen.verifying.image import answered_lines
 from kernelgen.verifying.mounts import mount_lines
 from kernelgen.verifying.names import EVERYWHERE, Injected, injections, undefined_names
@@ -23,10 +25,10 @@ class ModuleFacts:
 
 
 @lru_cache(maxsize=4096)
-def module_facts(text: str, where: str) -> ModuleFacts:
-    """The facts about one module's text; the inliner has refused what cannot be parsed."""
-    tree = ast.parse(text)
-    injected = injections(tree)
-    mounts = tuple(mount_lines(tree)) if "kaggle" in text or "input" in text else ()
-    answered = frozenset(answered_lines(tree))
-    return ModuleFacts(tuple(undefined_names(tree, where, known=EVERYWHERE)), injected, mounts, answered)
+def module_facts(module: Module) -> ModuleFacts:
+    """The facts about one module; the inliner has refused what cannot be parsed."""
+    tree = tree_of(module.data)
+    nodes = nodes_of(tree)
+    undefined = undefined_names(tree, nodes, str(module.file), known=EVERYWHERE)
+    mounts = mount_lines(nodes) if "input" in module.text else ()
+    return ModuleFacts(tuple(undefined), injections(nodes), tuple(mounts), frozenset(answered_lines(nodes)))

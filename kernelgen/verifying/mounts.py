@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 
 # In a kernel's working folder `../input` is the same place.
 _MOUNT = re.compile(r"(?:^|[^\w.-])/*kaggle/+input(?![\w-])|^(?:\./)*\.\./+input(?:/|$)")
 WAY_OUT = "declare the source in kernels.toml and use {{ sources.NAME | literal }}"
 
 
-def mount_lines(tree: ast.AST) -> list[int]:
+def mount_lines(nodes: Sequence[ast.AST]) -> list[int]:
     """The lines on which a string that is no docstring names /kaggle/input."""
     # A string that is a statement of its own documents something: a module, a function, an attribute.
-    documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    documentation = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     lines = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Constant) and id(node) not in documentation:
             value = node.value.decode("latin-1") if isinstance(node.value, bytes) else node.value
             if isinstance(value, str) and names_mount(value):

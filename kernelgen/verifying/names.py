@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,58 +55,59 @@ class _EvaluatedNames(Checker):
         if not (isinstance(annotation, ast.Constant) and isinstance(annotation.value, str)):
             self.handleNode(annotation, node)
 
-
-class _WithoutTypeChecking(ast.NodeTransformer):
-    """Drops what stands under ``if TYPE_CHECKING``: neither its uses nor its names exist in a run."""
-
-    def visit_If(self, node: ast.If) -> ast.AST:
-        self.generic_visit(node)
+    def IF(self, node: ast.If) -> None:
+        """Passes over what stands under ``if TYPE_CHECKING``: neither its uses nor its names exist in a run."""
         test, taken = node.test, node.orelse
-        negated = isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
-        if negated:
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
             test, taken = test.operand, node.body
-        name = getattr(test, "id", None) or getattr(test, "attr", None)
-        if name != "TYPE_CHECKING":
-            return node
-        body = taken or [ast.copy_location(ast.Pass(), node)]
-        always = ast.copy_location(ast.Constant(True), node)
-        return ast.copy_location(ast.If(test=always, body=body, orelse=[]), node)
+        if "TYPE_CHECKING" in (getattr(test, "id", ""), getattr(test, "attr", "")):
+            for statement in taken:
+                self.handleNode(statement, node)
+        else:
+            super().IF(node)
 
 
 def undefined_names(
-    tree: ast.Module, where: str, *, known: Iterable[str] = (), in_notebook: bool = False
+    tree: ast.Module,
+    nodes: Sequence[ast.AST],
+    where: str,
+    *,
+    known: Iterable[str] = (),
+    in_notebook: bool = False,
 ) -> list[tuple[int, str]]:
     """(line, name) of each name that the evaluated code of ``tree`` uses and nothing defines.
 
     Nothing is said of code that makes names while it runs (globals(), exec, sys.modules).
+
+    Args:
+        nodes: all nodes of ``tree``.
     """
-    if _makes_names(tree):
+    if _makes_names(nodes):
         return []
-    tree = _WithoutTypeChecking().visit(tree)
     checker = _EvaluatedNames(tree, filename=where, builtins=set(known))
     found = [
         (message.lineno, message.message_args[0])
         for message in checker.messages
         if isinstance(message, messages.UndefinedName)
     ]
-    if in_notebook and not any(_binds_file(node) for node in ast.walk(tree)):
+    if in_notebook and not any(_binds_file(node) for node in nodes):
         found += [
             (node.lineno, "__file__")
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Name) and node.id == "__file__" and not _guarded(tree, node)
+            for node in nodes
+            if isinstance(node, ast.Name) and node.id == "__file__" and not _guarded(nodes, node)
         ]
     return sorted(set(found) - {(line, name) for line, name in found if hasattr(builtins, name)})
 
 
-def injections(tree: ast.Module) -> Injected:
+def injections(nodes: Sequence[ast.AST]) -> Injected:
     """What the code may put into other modules: attributes that it sets, and setattr on imported modules."""
     imported = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import | ast.ImportFrom):
             imported |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
     names: set[str] = set()
     anything = False
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             if _is_module(node.value, imported):
                 names.add(node.attr)
@@ -139,8 +140,8 @@ def _is_module(node: ast.AST, imported: set[str]) -> bool:
     )
 
 
-def _makes_names(tree: ast.Module) -> bool:
-    for node in ast.walk(tree):
+def _makes_names(nodes: Sequence[ast.AST]) -> bool:
+    for node in nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             if node.func.id in ("globals", "exec", "locals") or (node.func.id == "vars" and not node.args):
                 return True
@@ -153,9 +154,9 @@ def _binds_file(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) and node.id == "__file__" and isinstance(node.ctx, ast.Store)
 
 
-def _guarded(tree: ast.Module, name: ast.Name) -> bool:
+def _guarded(nodes: Sequence[ast.AST], name: ast.Name) -> bool:
     """Whether the use stands in a ``try`` that catches a NameError."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Try) and any(name is inner for part in node.body for inner in ast.walk(part)):
             for handler in node.handlers:
                 caught = ast.unparse(handler.type) if handler.type else "NameError"

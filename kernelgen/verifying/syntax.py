@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterable
+from functools import lru_cache
 
 from kernelgen.errors import KernelgenError
 from kernelgen.rendering.cells import TemplateCell
 from kernelgen.verifying.image import kaggle_image
 
 
+@lru_cache(maxsize=1024)
 def parsed(text: str, line: int, where: str) -> ast.Module:
     """The tree of a cell's Python, with the template's line numbers; ``await`` may stand outside functions.
+
+    Nobody may change it.
 
     Raises:
         KernelgenError: for what the image's Python cannot read.

@@ -53,6 +53,11 @@ def change_manifest(submit, edit):
     path.write_text(json.dumps(manifest))
 
 
+def no_models(submit):
+    (submit.weights / "manifest.json").write_text('{"schema": 1, "models": []}')
+    return "manifest.json", "lists no model"
+
+
 def foreign_classes(submit):
     def edit(models):
         models[0]["classes"] = [f"foreign{number}" for number in range(len(models[0]["classes"]))]
@@ -61,7 +66,15 @@ def foreign_classes(submit):
     return "foreign0", "none of its 6 classes"
 
 
-FAULTS = [cut_a_recording, empty_a_recording, text_as_a_recording, lose_a_weight_file, flip_a_byte, foreign_classes]
+FAULTS = [
+    cut_a_recording,
+    empty_a_recording,
+    text_as_a_recording,
+    lose_a_weight_file,
+    flip_a_byte,
+    no_models,
+    foreign_classes,
+]
 
 
 @pytest.mark.parametrize("spoil", FAULTS, ids=lambda spoil: spoil.__name__)
@@ -101,6 +114,14 @@ def test_in_the_hidden_rerun_all_faults_at_once_cost_only_what_they_spoil(submit
         "Dropped in this rerun",
     ):
         assert said in done.text
+
+
+@pytest.mark.parametrize("rerun", [False, True], ids=["commit run", "hidden rerun"])
+def test_settings_out_of_range_are_named_and_the_file_is_there_all_the_same(submit, rerun):
+    done = submit(rerun=rerun, settings=["missing_score=2.0", "batch_size=0"])
+    assert done.status == (0 if rerun else 1)
+    assert "BATCH_SIZE = 0: expected 1 to 256; MISSING_SCORE = 2.0: expected a probability" in done.text
+    assert check_table(done, submit).stack().between(0, 1).all()
 
 
 def test_in_the_hidden_rerun_without_any_model_a_valid_file_remains(submit):

@@ -3,17 +3,20 @@
 import numpy as np
 import openvino as ov
 import pytest
+import soundfile
 import torch
 
 from birdlib.errors import BirdlibError
 from birdlib.export.openvino_ir import PARITY_BOUNDS, export_ir, flush_denormals, seconds_per_window
-from birdlib.export.weight_dataset import WeightDataset
+from birdlib.export.weight_dataset import WeightDataset, real_mels
 from birdlib.frontend.mel import FrontEnd
 from birdlib.models.architectures import BirdModel
 from birdlib.models.heads import AttentionHead, PoolHead
 from birdlib.weights.manifest import read_manifest
 
 FRONT_END = FrontEnd(16000, 5, 512, 512, 32, 50, 8000)
+# 1e-40 and -1e-39 by their bits, since a processor told to ignore such numbers would write zeros.
+DENORMALS = torch.tensor([71362, -2146770024], dtype=torch.int32).view(torch.float32)
 
 
 def model(head=PoolHead, seed=0):
@@ -75,7 +78,8 @@ def test_an_unknown_precision_is_named(tmp_path, mels):
 def test_denormal_weights_are_flushed_to_zero_and_others_stay():
     net = model()
     with torch.no_grad():
-        net.head.linear.weight[0, :3] = torch.tensor([1e-40, -1e-39, 1e-30])
+        net.head.linear.weight[0, :2] = DENORMALS
+        net.head.linear.weight[0, 2] = 1e-30
     assert flush_denormals(net) == 2
     assert net.head.linear.weight[0, :3].tolist() == pytest.approx([0.0, 0.0, 1e-30])
     assert flush_denormals(net) == 0
@@ -105,3 +109,24 @@ def test_a_weight_dataset_is_what_the_submission_reads(tmp_path, mels):
     assert [entry.name for entry in found] == ["net-seed2", "net-seed1"]
     assert found[0].front_end == FRONT_END and found[0].classes == tuple("abcdef") and found[0].commit == "c0ffee"
     assert len(weights.table()) == 2
+
+
+def test_denormals_are_found_also_where_the_processor_takes_them_for_zeros():
+    net = model()
+    with torch.no_grad():
+        net.head.linear.weight[0, :2] = DENORMALS
+    assert torch.set_flush_denormal(True)
+    try:
+        assert flush_denormals(net) == 2
+    finally:
+        torch.set_flush_denormal(False)
+    assert net.head.linear.weight[0, :2].tolist() == [0.0, 0.0]
+
+
+def test_a_recording_that_cannot_be_read_is_left_out_and_named(tmp_path, capsys):
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 10 * 16000)
+    soundfile.write(tmp_path / "good.wav", noise, 16000)
+    (tmp_path / "broken.ogg").write_text("not audio")
+    mels = real_mels((tmp_path / "broken.ogg", tmp_path / "good.wav"), FRONT_END)
+    assert mels.shape == (2, *FRONT_END.shape)
+    assert "left out: broken.ogg: cannot be read as audio" in capsys.readouterr().out

@@ -31,6 +31,22 @@ def test_the_variable_is_tested_for_truth(monkeypatch, value, rerun):
     assert Run().rerun is rerun
 
 
+def test_a_fault_that_comes_back_is_told_once(monkeypatch):
+    monkeypatch.setenv("KAGGLE_IS_COMPETITION_RERUN", "1")
+    run = Run()
+    for _ in range(2):
+        run.fault(BirdlibError("soundscape_1.ogg: the file is empty"))
+    assert run.faults == ["soundscape_1.ogg: the file is empty"]
+
+
+@pytest.mark.parametrize("started", [0.0, 4e9], ids=["1970", "in the future"])
+def test_a_start_that_cannot_be_true_does_not_eat_the_time(monkeypatch, started):
+    monkeypatch.setattr("psutil.Process.create_time", lambda process: started)
+    run = Run()
+    run.set_limit(120, 0.0)
+    assert 115 * 60 < run.left() < 120 * 60
+
+
 def test_the_time_left_counts_from_the_start_of_the_process_and_keeps_a_margin():
     run = Run()
     run.set_limit(120, 0.05)

@@ -133,7 +133,8 @@ def test_a_model_that_turns_out_too_slow_is_dropped_and_the_rows_stay_comparable
 ):
     models = {"first": (small_model(1), 0.9), "slow": (small_model(2), 0.8)}
     weights = write_weights(tmp_path / "weights", models)
-    slow_down(monkeypatch, run, "slow", 8.0)
+    slow_down(monkeypatch, run, "slow", 3.0)
+    monkeypatch.setattr("birdlib.submission.windows.BLOCK", 3)
     run.set_limit(10 / 60, 0.0)
     task, table = submit(run, competition, weights, tmp_path)
     assert [report.outcome for report in table.reports] == ["scored", "dropped: slower than measured"]
@@ -147,7 +148,7 @@ def test_when_not_even_one_model_fits_it_scores_some_windows_and_copies_neighbou
 ):
     weights = write_weights(tmp_path / "weights", {"only": (small_model(1), 0.9)})
     monkeypatch.setattr("birdlib.submission.scoring.probe_speed", lambda compiled: 1.5)
-    run.set_limit(20 / 60, 0.0)
+    run.set_limit(25 / 60, 0.0)
     task, table = submit(run, competition, weights, tmp_path)
     assert table.reports[-1].outcome.startswith("scored every 2.")
     every_window = expected_scores(task, [small_model(1)])
@@ -179,3 +180,91 @@ def test_a_model_that_gives_nan_is_a_fault_and_not_a_hole_in_the_table(run, comp
     (weights / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(BirdlibError, match="good: gives NaN or infinity"):
         submit(run, competition, weights, tmp_path)
+
+
+def change_manifest(weights, edit):
+    manifest = json.loads((weights / "manifest.json").read_text())
+    for entry in manifest["models"]:
+        edit(entry)
+        entry["files"] = {name: sha256(weights / name) for name in entry["files"]}
+    (weights / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_model_that_takes_other_mels_than_its_manifest_says_is_refused(run, competition, tmp_path):
+    weights = write_weights(tmp_path / "weights", {"m": (small_model(1), 0.5)})
+    change_manifest(weights, lambda entry: entry["front_end"].update(n_mels=16))
+    with pytest.raises(BirdlibError, match=r"^m: takes \[.*its manifest's front end gives \(1, 16, 157\)"):
+        submit(run, competition, weights, tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".bin", ".xml"])
+def test_a_model_that_openvino_cannot_read_is_named_in_one_line(run, competition, tmp_path, suffix):
+    weights = write_weights(tmp_path / "weights", {"m": (small_model(1), 0.5)})
+    file = weights / f"m{suffix}"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    change_manifest(weights, lambda entry: None)
+    with pytest.raises(BirdlibError, match=r"^m\.xml: OpenVINO cannot read it \(.*\)") as caught:
+        submit(run, competition, weights, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_at_another_sample_rate_costs_only_itself(run, competition, tmp_path):
+    models = {"good": (small_model(1), 0.9), "other": (small_model(2), 0.5)}
+    weights = write_weights(tmp_path / "weights", models)
+    change_manifest(weights, lambda entry: entry["name"] == "other" and entry["front_end"].update(sample_rate=31000))
+    faults = []
+    task, _ = submit(run, competition, weights, tmp_path, on_fault=faults.append)
+    assert len(faults) == 1 and "other: takes 5 s at 31000 Hz, the stronger good 5 s at 32000 Hz" in str(faults[0])
+    written = pd.read_csv(tmp_path / "submission.csv")[list(CLASSES)]
+    np.testing.assert_allclose(written, expected_scores(task, [models["good"][0]]), atol=1e-4)
+
+
+def broken_model():
+    model = small_model(1)
+    with torch.no_grad():
+        model[-1].bias[2] = float("nan")
+    return model
+
+
+def test_where_only_a_broken_model_is_at_hand_the_default_stays_and_it_is_said(run, competition, tmp_path):
+    weights = write_weights(tmp_path / "weights", {"broken": (broken_model(), 0.5)})
+    run.rerun = True
+    _, table = submit(run, competition, weights, tmp_path, missing_score=0.25)
+    assert [report.outcome for report in table.reports] == ["failed"] and not table.models
+    assert (table.scores() == 0.25).all()
+    assert "no model scored any window" in run.faults[-1]
+
+
+def test_no_model_at_all_stops_the_commit_run(run, competition, tmp_path):
+    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
+    table = EnsembleTable(len(task.plan.row_ids), len(task.plan.classes), 0.0)
+    windows = Windows(task.soundscapes, [], tmp_path, stop)
+    with pytest.raises(BirdlibError, match="no model scored any window"):
+        score_ensemble(run, [], windows, table, task.save, precision="f32", batch_size=4)
+
+
+def test_when_the_time_is_used_up_no_further_model_is_compiled(run, competition, tmp_path, monkeypatch):
+    models = {f"m{number}": (small_model(number), 1 - number / 10) for number in range(4)}
+    weights = write_weights(tmp_path / "weights", models)
+    slow_down(monkeypatch, run, "m0", 30.0)
+    run.set_limit(1.0, 0.0)
+    _, table = submit(run, competition, weights, tmp_path)
+    assert [report.outcome for report in table.reports] == ["scored"] + ["no time left"] * 3
+    assert not any(report.preparing_seconds for report in table.reports[1:])
+
+
+def test_a_first_recording_that_comes_late_does_not_count_against_the_model(run, competition, tmp_path, monkeypatch):
+    weights = write_weights(tmp_path / "weights", {"only": (small_model(1), 0.9)})
+    predict = CompiledMember.predict
+
+    def waiting(compiled, blocks, scores):
+        for number, count in enumerate(predict(compiled, blocks, scores)):
+            run.now += 0.0 if number else 5.0
+            yield count
+
+    monkeypatch.setattr(CompiledMember, "predict", waiting)
+    monkeypatch.setattr("birdlib.submission.scoring.probe_speed", lambda compiled: 0.01)
+    monkeypatch.setattr("birdlib.submission.windows.BLOCK", 3)
+    run.set_limit(8 / 60, 0.0)
+    _, table = submit(run, competition, weights, tmp_path)
+    assert [report.outcome for report in table.reports] == ["scored"]

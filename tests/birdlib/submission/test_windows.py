@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from birdlib.audio.recordings import read_windows
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
@@ -47,6 +48,31 @@ def test_stopping_early_leaves_nothing_running_and_the_next_model_gets_everythin
     assert threading.active_count() == before
     rows, _ = collect(windows)
     assert sorted(rows) == list(range(18))
+
+
+@pytest.mark.parametrize("error", [RuntimeError("soxr fell over"), MemoryError()])
+def test_whatever_a_decoder_raises_costs_only_its_recordings_rows(competition, tmp_path, monkeypatch, error):
+    def read(path, *arguments, **options):
+        if path.stem == "soundscape_1":
+            raise error
+        return read_windows(path, *arguments, **options)
+
+    faults = []
+    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
+    windows = Windows(task.soundscapes, [FRONT_END], tmp_path, faults.append)
+    monkeypatch.setattr(windows_module, "read_windows", read)
+    rows, _ = collect(windows)
+    assert len(rows) == 12 and "soundscape_1.ogg: " in str(faults[0])
+
+
+def test_a_scratch_folder_that_takes_nothing_costs_time_but_no_rows(competition, tmp_path):
+    faults = []
+    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
+    windows = Windows(task.soundscapes, [FRONT_END], tmp_path / "absent", faults.append)
+    for _ in range(2):
+        rows, _ = collect(windows)
+        assert sorted(rows) == list(range(18))
+    assert "cannot keep the mels" in str(faults[0])
 
 
 def test_a_full_scratch_disk_costs_time_but_no_rows(competition, tmp_path):

@@ -71,6 +71,14 @@ DAMAGE = {
         lambda f: change(f, lambda c: c["models"][0]["front_end"].update(hop_length=-1)),
         "hop_length = -1 is out of range",
     ),
+    "a front end of halves": (
+        lambda f: change(f, lambda c: c["models"][0]["front_end"].update(n_fft=2048.5)),
+        "n_fft = 2048.5 is not a whole number",
+    ),
+    "a score that is none": (
+        lambda f: change(f, lambda c: c["models"][0].update(score=float("nan"))),
+        "score is nan",
+    ),
     "a file elsewhere": (
         lambda f: change(f, lambda c: c["models"][0]["files"].update({"../manifest.json": "0"})),
         "missing",
@@ -96,7 +104,12 @@ def test_a_damaged_model_is_named_and_the_others_stay_usable(folder, damage):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(None, "no manifest.json"), ("{", "cannot be read as JSON"), ('{"schema": 99}', "not a manifest of schema 1")],
+    [
+        (None, "no manifest.json"),
+        ("{", "cannot be read as JSON"),
+        ('{"schema": 99}', "not a manifest of schema 1"),
+        ('{"schema": 1, "models": []}', "lists no model"),
+    ],
 )
 def test_without_a_readable_manifest_nothing_is_trusted(tmp_path, content, reason):
     if content is not None:

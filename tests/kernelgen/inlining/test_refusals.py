@@ -438,3 +438,63 @@ def test_a_function_of_the_notebook_for_spawned_processes_is_refused(project, ho
 def test_an_event_loop_started_by_a_cell_is_refused(project, code: str):
     message = refused(project, f"import asyncio, pk\n{code}\n", {})
     assert message.startswith("kernel_templates/case.py.j2:") and "asyncio.run() fails in a notebook" in message
+
+
+def test_an_event_loop_started_by_a_function_of_the_library_is_refused_where_it_starts(project):
+    library = (
+        "import asyncio\n\n\nasync def _go():\n    return 1\n\n\ndef go():\n    return start()\n\n\n"
+        "def start():\n    return asyncio.run(_go())\n"
+    )
+    message = refused(project, "from pk.net import go\nprint(go())\n", {"pk/net.py": library})
+    assert message.startswith("pk/net.py:13: ") and "asyncio.run() fails in a notebook" in message
+    assert names(project("import pk.net\n", {"pk/net.py": library})) == ["pk", "pk.net"]
+    threaded = library.replace("return start()", "Thread(target=start).start()")
+    threaded = threaded.replace("import asyncio\n", "import asyncio\nfrom threading import Thread\n")
+    assert names(project("from pk.net import go\ngo()\n", {"pk/net.py": threaded})) == ["pk", "pk.net"]
+
+
+@pytest.mark.parametrize("use", ["sys.stdout.buffer.write(b'x')", "sys.stderr.reconfigure(encoding='utf-8')"])
+def test_what_a_notebooks_output_lacks_is_refused_unless_the_code_asks_first(project, use: str):
+    message = refused(project, "import pk\npk.show()\n", {"pk/__init__.py": f"import sys\ndef show():\n    {use}\n"})
+    assert message.startswith("pk/__init__.py:3: ") and "is not there in a notebook" in message
+    name = use.split(".")[2].partition("(")[0]
+    asked = f"import sys\ndef show():\n    if hasattr({use.rpartition('.' + name)[0]}, {name!r}):\n        {use}\n"
+    assert names(project("import pk\npk.show()\n", {"pk/__init__.py": asked})) == ["pk"]
+
+
+@pytest.mark.parametrize("name", ["exit", "quit"])
+def test_an_exit_that_would_not_stop_the_cell_is_refused(project, name: str):
+    message = refused(project, f"import pk\nif pk.done():\n    {name}(0)\nprint(1)\n", {})
+    assert message == f"kernel_templates/case.py.j2:3: {name}() does not stop a notebook's cell; use sys.exit()"
+    for code in (f"import pk\n{name}()\n", f"import pk\nif __name__ == '__main__':\n    print(1)\n    {name}(0)\n"):
+        assert names(project(code, {})) == ["pk"]
+    assert names(project(f"import pk\ndef {name}(): ...\n{name}()\nprint(1)\n", {})) == ["pk"]
+
+
+def test_an_exit_with_none_as_its_status_is_refused(project):
+    code = "import pk\n\n\ndef main():\n    RETURN\n\n\nraise SystemExit(main())\n"
+    message = refused(project, code.replace("RETURN", "print(1)"), {})
+    assert message.startswith("kernel_templates/case.py.j2:8: ") and "write sys.exit(main())" in message
+    assert names(project(code.replace("RETURN", "return 0"), {})) == ["pk"]
+
+
+@pytest.mark.parametrize("code", ['"""\n>>> f(2)\n4\n"""\nimport pk\n', "\n\n# a session\n... \nimport pk\n"])
+def test_a_cell_that_ipython_takes_for_a_pasted_session_is_refused(project, code: str):
+    line = next(number for number, line in enumerate(code.split("\n"), 1) if line[:3] in {">>>", "..."})
+    message = refused(project, code, {})
+    assert message.startswith(f"kernel_templates/case.py.j2:{line}: ") and "put two other lines above it" in message
+    assert names(project("# one\n# two\n" + code.lstrip("\n"), {})) == ["pk"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "try:\n    import one\nexcept ImportError:\n    HAVE = False\nelse:\n    HAVE = True\nif HAVE:\n    import two\n",
+        "import two\nfrom importlib.util import find_spec\nHAVE = find_spec('two')\n",
+        "import sys\nif sys.version_info >= (3, 9):\n    import two\n",
+        "def load(kind):\n    if kind == 'two':\n        import two\n",
+    ],
+)
+def test_a_condition_that_does_not_ask_for_a_package_is_no_guard(project, code: str):
+    found = project("import pk.a", {"pk/a.py": code}).third_party
+    assert [one.guarded for one in found if one.root == "two"] == [False]

@@ -66,6 +66,15 @@ def test_commented_magics_become_magics(build):
     ]
 
 
+def test_magics_in_comments_below_a_cells_first_statement_stay_comments(build):
+    code = "# !important: no command\nimport os\n# !ls\n# %timeit is slow\n\n\ndef f():\n    # %pip install x\n    return 1"
+    assert sources_of(build(case="# %%\n" + code + "\n")) == [code]
+
+
+def test_a_script_with_a_byte_order_mark_can_be_pasted_in(build):
+    assert sources_of(build(case="# %%\nx = 1\n\n# %%\n\ufeffprint(x)\n")) == ["x = 1", "print(x)"]
+
+
 def test_an_indented_marker_does_not_split_a_cell(build):
     code = "# %%\ndef f():\n    # %% [markdown]\n    return 1"
     assert sources_of(build(case=code + "\n")) == [code.removeprefix("# %%\n")]

@@ -1,0 +1,3 @@
+from . import __name__ as above
+
+X = above

@@ -1,0 +1,1 @@
+X = "imported by importlib alone"
