@@ -41,7 +41,7 @@ def probe(path: Path) -> RecordingInfo:
 
 
 def read_windows(path: Path, ends: list[float], *, window_seconds: float, sample_rate: int) -> tuple[np.ndarray, str]:
-    """Decode a recording once and cut the windows that end at the given seconds.
+    """Decode a recording once and cut the windows that end at the given seconds; few of a long one are sought.
 
     Channels are averaged, other sample rates are resampled (soxr, high quality). A window that reaches over the
     end of the recording is padded with zeros; a window without any audio is filled with NaN.
@@ -56,6 +56,8 @@ def read_windows(path: Path, ends: list[float], *, window_seconds: float, sample
         BirdlibError: nothing of the file can be decoded.
     """
     info = probe(path)
+    if 2 * len(ends) * window_seconds < info.seconds:
+        return _read_by_position(path, info, ends, window_seconds, sample_rate), ""
     try:
         wave, _ = soundfile.read(str(path), dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
@@ -79,7 +81,7 @@ def read_windows(path: Path, ends: list[float], *, window_seconds: float, sample
 def _read_by_position(
     path: Path, info: RecordingInfo, ends: list[float], window_seconds: float, sample_rate: int
 ) -> np.ndarray:
-    """Windows of a damaged recording, each found by seeking, so that those behind the damage keep their place."""
+    """Windows found by seeking one by one; those behind damage keep their place in time."""
     windows = np.full((len(ends), round(window_seconds * sample_rate)), np.nan, np.float32)
     for row, end in enumerate(ends):
         start = max(round((end - window_seconds) * info.sample_rate), 0)

@@ -25,6 +25,8 @@ class Run:
     goes on with the best table that it has.
     """
 
+    closing_seconds = 10.0  # what comes after the scoring, and the saving of the notebook
+
     def __init__(self) -> None:
         self.rerun = is_rerun()
         # Counted from the start of the process: imports and library cells have spent time already.
@@ -38,7 +40,7 @@ class Run:
         self._margin_seconds = 0.0
 
     def set_limit(self, limit_minutes: float, margin: float) -> None:
-        """The competition's time limit, of which the share ``margin`` is kept free.
+        """The competition's time limit, of which the share ``margin`` (or ``closing_seconds``) is kept free.
 
         Raises:
             BirdlibError: a value is out of range.
@@ -48,7 +50,7 @@ class Run:
         if not 0 <= margin < 1:
             raise BirdlibError(f"TIME_MARGIN = {margin}: expected a share from 0 to below 1")
         self._limit_seconds = limit_minutes * 60
-        self._margin_seconds = margin * limit_minutes * 60
+        self._margin_seconds = max(margin * limit_minutes * 60, self.closing_seconds)
 
     @property
     def limit_seconds(self) -> float:

@@ -89,13 +89,17 @@ def score_ensemble(
     That no window was scored at all is a fault.
     """
     save_seconds = preparing_seconds = 0.0
+    pace = math.inf  # this machine's seconds for one of the exporting machine's, at best
     fastest: tuple[float, CompiledMember] | None = None  # of those that are too slow for all windows
     for number, member in enumerate(members, 1):
         label = f"{member.name} ({number} of {len(members)})"
         report = MemberReport(member.name, "failed")
         table.reports.append(report)
-        if run.left() < preparing_seconds and (table.models or fastest):
-            report.outcome = "no time left"
+        expected = preparing_seconds
+        if pace < math.inf:
+            expected += len(windows) * member.entry.seconds_per_window * pace
+        if run.left() <= 0 or (expected > run.left() and (table.models or fastest)):
+            report.outcome = f"needs about {expected:.0f} s, {max(run.left(), 0):.0f} s are left"
             print(f"{label}: {report.outcome}")
             continue
         started = time.perf_counter()
@@ -108,6 +112,7 @@ def score_ensemble(
         report.preparing_seconds = time.perf_counter() - started
         run.add_stage("Compile and measure the models", report.preparing_seconds)
         preparing_seconds = max(preparing_seconds, report.preparing_seconds)
+        pace = min(pace, seconds_each / member.entry.seconds_per_window)
         needed = len(windows) * seconds_each * SAFETY + save_seconds
         if needed > run.left():
             report.outcome = f"needs {needed:.0f} s, {max(run.left(), 0):.0f} s are left"

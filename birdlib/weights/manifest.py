@@ -136,6 +136,8 @@ def _entry(values: object, where: str) -> ModelEntry:
     for name in names:
         if not isinstance(values[name], _TYPES[name]) or (isinstance(values[name], bool)):
             raise BirdlibError(f"{where}: {name} is a {type(values[name]).__name__}; export the model anew")
+    if not 0 < values["seconds_per_window"] < math.inf:
+        raise BirdlibError(f"{where}: seconds_per_window is {values['seconds_per_window']}; export the model anew")
     if values["score"] is not None and not math.isfinite(values["score"]):
         raise BirdlibError(f"{where}: score is {values['score']}, so its place among the others is not known")
     classes = values["classes"]

@@ -42,8 +42,8 @@ def write_project(tmp_path, no_credentials):
 @pytest.fixture
 def build(write_project):
     """Writes a project like `write_project` and builds its kernel "case"."""
-    from kernelgen.recipe import load_project
     from kernelgen.building import build_kernel
+    from kernelgen.recipe import load_project
 
     def build(*arguments, owner=None, overrides=(), kernel="case", **keywords):
         project = load_project(write_project(*arguments, **keywords), overrides, owner)

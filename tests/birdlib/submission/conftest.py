@@ -89,6 +89,7 @@ class SteppedRun(Run):
     """A run whose clock moves only when a test moves it."""
 
     now = 0.0
+    closing_seconds = 0.0
 
     def elapsed(self):
         return self.now

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kernelgen.recipe import load_project
 from kernelgen.building import build_kernel
+from kernelgen.recipe import load_project
 
 CASES = sorted(path.parent for path in (Path(__file__).parents[2] / "cases").glob("*/main.py"))
 
