@@ -36,6 +36,14 @@ def test_windows_are_the_slices_that_end_at_the_given_seconds(minute):
         np.testing.assert_array_equal(window, whole[(end - 5) * RATE : end * RATE])
 
 
+def test_a_few_windows_of_a_long_recording_are_sought_and_are_the_same(minute, monkeypatch):
+    whole, _ = read(minute, [5.0 * n for n in range(1, 13)])
+    monkeypatch.setattr(soundfile, "read", None)  # nothing is decoded from beginning to end
+    few, damage = read(minute, [20.0, 60.0])
+    assert damage == ""
+    np.testing.assert_array_equal(few, whole[[3, 11]])
+
+
 def test_a_short_last_window_is_padded_and_one_beyond_the_end_has_no_audio(tmp_path):
     path = write(tmp_path / "short.wav", np.full(7 * RATE, 0.5))
     windows, damage = read(path, [5.0, 10.0, 15.0])

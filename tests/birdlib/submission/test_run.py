@@ -54,6 +54,12 @@ def test_the_time_left_counts_from_the_start_of_the_process_and_keeps_a_margin()
     assert run.left() == pytest.approx(120 * 60 * 0.95 - run.elapsed(), abs=0.5)
 
 
+def test_however_short_the_limit_there_is_time_to_close():
+    run = Run()
+    run.set_limit(1.0, 0.05)
+    assert run.left() == pytest.approx(60 - run.closing_seconds - run.elapsed(), abs=0.5)
+
+
 @pytest.mark.parametrize(("minutes", "margin", "named"), [(0, 0.05, "TIME_LIMIT_MINUTES"), (120, 1.0, "TIME_MARGIN")])
 def test_a_limit_out_of_range_is_named(minutes, margin, named):
     with pytest.raises(BirdlibError, match=named):

@@ -268,3 +268,14 @@ def test_a_first_recording_that_comes_late_does_not_count_against_the_model(run,
     run.set_limit(8 / 60, 0.0)
     _, table = submit(run, competition, weights, tmp_path)
     assert [report.outcome for report in table.reports] == ["scored"]
+
+
+def test_a_model_that_the_manifest_knows_to_be_too_slow_is_not_even_compiled(run, competition, tmp_path, monkeypatch):
+    models = {"first": (small_model(1), 0.9), "slow": (small_model(2), 0.8), "third": (small_model(3), 0.7)}
+    weights = write_weights(tmp_path / "weights", models)
+    change_manifest(weights, lambda entry: entry["name"] == "slow" and entry.update(seconds_per_window=10.0))
+    monkeypatch.setattr("birdlib.submission.scoring.probe_speed", lambda compiled: 0.01)
+    run.set_limit(1.0, 0.0)
+    _, table = submit(run, competition, weights, tmp_path)
+    assert [report.outcome == "scored" for report in table.reports] == [True, False, True]
+    assert table.reports[1].outcome.startswith("needs about 180 s") and not table.reports[1].preparing_seconds

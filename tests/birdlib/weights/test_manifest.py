@@ -75,6 +75,10 @@ DAMAGE = {
         lambda f: change(f, lambda c: c["models"][0]["front_end"].update(n_fft=2048.5)),
         "n_fft = 2048.5 is not a whole number",
     ),
+    "a model that takes no time": (
+        lambda f: change(f, lambda c: c["models"][0].update(seconds_per_window=0)),
+        "seconds_per_window is 0",
+    ),
     "a score that is none": (
         lambda f: change(f, lambda c: c["models"][0].update(score=float("nan"))),
         "score is nan",
