@@ -83,6 +83,7 @@ class Run:
         if not self.rerun:
             raise error
         text = str(error) if isinstance(error, BirdlibError) else f"{type(error).__name__}: {error}"
+        text = " ".join(text.split())  # OpenVINO's reasons have many lines
         line = text if text.startswith(where) else f"{where}: {text}"
         if line not in self.faults:  # a recording that is decoded again is broken again
             self.faults.append(line)
