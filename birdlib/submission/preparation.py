@@ -44,10 +44,16 @@ class Task:
 def prepare(files: CompetitionFiles, target: Path, window_seconds: int = WINDOW_SECONDS) -> Task:
     """The submission's rows, and the recordings of ``test_soundscapes/`` for them.
 
-    A recording that cannot be read, or ends before the rows asked of it, is one of the task's problems.
+    A recording that cannot be read, or ends before the rows asked of it, is one of the task's problems; so is a
+    row id that cannot be understood, which leaves the sample's rows without recordings.
     """
     lengths, problems = _lengths(files.test_soundscapes)
-    plan = plan_rows(read_sample(files.sample_submission), lengths, window_seconds)
+    sample = read_sample(files.sample_submission)
+    try:
+        plan = plan_rows(sample, lengths, window_seconds)
+    except BirdlibError as error:
+        plan = RowPlan(sample.row_ids, sample.columns, {}, {}, sample.row_ids, (), ())
+        problems.append(f"{files.sample_submission}: {error}")
     paths = {path.stem: path for path in files.test_soundscapes}
     soundscapes = []
     for stem, ends in plan.ends.items():

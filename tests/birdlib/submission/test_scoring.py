@@ -279,4 +279,4 @@ def test_a_model_that_the_manifest_knows_to_be_too_slow_is_not_even_compiled(run
     run.set_limit(1.0, 0.0)
     _, table = submit(run, competition, weights, tmp_path)
     assert [report.outcome == "scored" for report in table.reports] == [True, False, True]
-    assert table.reports[1].outcome.startswith("needs about 180 s") and not table.reports[1].preparing_seconds
+    assert table.reports[1].outcome.startswith("needs about ") and not table.reports[1].preparing_seconds
