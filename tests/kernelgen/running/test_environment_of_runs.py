@@ -9,6 +9,8 @@ import pytest
 from kernelgen.errors import KernelgenError
 from kernelgen.running.environment import find_environment, make_environment
 
+pytestmark = pytest.mark.xdist_group("runs")  # they count the processes of their runs
+
 FORBIDDEN = ["openvino", "nncf", "kaggle", "jupytext"]
 
 

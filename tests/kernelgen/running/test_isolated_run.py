@@ -12,7 +12,7 @@ import pytest
 from kernelgen.running import Mount
 from kernelgen.running.environment import HOME as REPOSITORY
 
-pytestmark = pytest.mark.usefixtures("namespaces")
+pytestmark = [pytest.mark.usefixtures("namespaces"), pytest.mark.xdist_group("runs")]
 
 LOOK_AROUND = """
     import errno, importlib.util, json, os, socket, subprocess, sys

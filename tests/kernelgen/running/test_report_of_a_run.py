@@ -14,6 +14,8 @@ from kernelgen.errors import KernelgenError
 from kernelgen.running import Mount, run_notebook
 from kernelgen.running.environment import HOME as REPOSITORY
 
+pytestmark = pytest.mark.xdist_group("runs")  # they count the processes of their runs
+
 LINGER = "86420.0"
 SPAWN = f"import subprocess; subprocess.Popen(['sleep', '{LINGER}'], start_new_session=True)"
 

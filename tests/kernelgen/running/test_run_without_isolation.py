@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from kernelgen.running import Mount
+
+pytestmark = pytest.mark.xdist_group("runs")  # they count the processes of their runs
 
 LINGER = "75319.0"
 
