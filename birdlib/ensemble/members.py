@@ -40,10 +40,16 @@ def load_members(folder: Path, classes: Sequence[str], on_fault: Callable[[Excep
     Faulty models go to ``on_fault``, which may raise; the others are returned.
     """
     position = {label: column for column, label in enumerate(classes)}
-    members: list[Member] = []
-    for entry in read_manifest(folder, on_fault):
+    members = []
+    entries = read_manifest(folder, on_fault)
+    # Recordings are decoded once, for one way to cut them: that of most models, the strongest's where equally many.
+    cut_as = max(
+        (entry.front_end for entry in entries),
+        key=lambda one: sum(one.cuts_windows_as(entry.front_end) for entry in entries),
+        default=None,
+    )
+    for entry in entries:
         known = [(output, position[label]) for output, label in enumerate(entry.classes) if label in position]
-        first = members[0].entry if members else entry
         if not known:
             on_fault(
                 BirdlibError(
@@ -52,12 +58,11 @@ def load_members(folder: Path, classes: Sequence[str], on_fault: Callable[[Excep
                     "attach weights of this competition"
                 )
             )
-        elif not entry.front_end.cuts_windows_as(first.front_end):
+        elif not entry.front_end.cuts_windows_as(cut_as):
             on_fault(
                 BirdlibError(
                     f"{entry.name}: takes {entry.front_end.window_seconds:g} s at {entry.front_end.sample_rate} Hz, "
-                    f"the stronger {first.name} {first.front_end.window_seconds:g} s at "
-                    f"{first.front_end.sample_rate} Hz; submit them apart"
+                    f"the ensemble {cut_as.window_seconds:g} s at {cut_as.sample_rate} Hz; submit them apart"
                 )
             )
         else:

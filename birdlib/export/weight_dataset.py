@@ -96,7 +96,9 @@ class WeightDataset:
         return entry
 
     def table(self) -> pd.DataFrame:
-        """A row per model, for people."""
+        """A row per model, for people; BirdlibError if there is none."""
+        if not self.entries:
+            raise BirdlibError("no model was exported; name at least one architecture")
         rows = [
             {
                 "model": entry.name,

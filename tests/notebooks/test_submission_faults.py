@@ -160,11 +160,10 @@ def test_a_stereo_recording_at_another_rate_is_no_fault(submit, chain):
 @pytest.mark.parametrize("rerun", [False, True], ids=["commit run", "hidden rerun"])
 def test_a_tight_time_limit_drops_models_and_keeps_the_file(submit, rerun):
     done = submit(rerun=rerun, settings=["time_limit_minutes=0.2", "time_margin=0.0"])
-    # 12 s pass before the first model on a slow machine: the limit of the run itself may strike.
-    if done.status:
-        assert "time limit" in done.err
-    else:
+    # How many models fit into 12 s is the machine's affair; a slow one meets the limit of the run itself.
+    if "time limit" not in done.err:
         assert check_table(done, submit) is not None
+        assert rerun or done.status == 0 or "no model scored any window" in done.text
 
 
 @pytest.mark.parametrize("keep_folder", [True, False], ids=["empty folder", "no folder"])

@@ -92,6 +92,8 @@ def test_speed_is_measured_per_window(tmp_path, mels):
 
 def test_a_weight_dataset_is_what_the_submission_reads(tmp_path, mels):
     weights = WeightDataset(tmp_path, FRONT_END, tuple("abcdef"), mels, commit="c0ffee", recipe={"seed": 3})
+    with pytest.raises(BirdlibError, match="no model was exported"):
+        weights.table()
     for seed in (1, 2):
         weights.add(
             model(seed=seed),

@@ -208,15 +208,17 @@ def test_a_model_that_openvino_cannot_read_is_named_in_one_line(run, competition
     assert "\n" not in str(caught.value)
 
 
-def test_a_model_at_another_sample_rate_costs_only_itself(run, competition, tmp_path):
-    models = {"good": (small_model(1), 0.9), "other": (small_model(2), 0.5)}
+@pytest.mark.parametrize("odd", ["strong", "weak"])
+def test_a_model_at_another_sample_rate_than_most_costs_only_itself(run, competition, tmp_path, odd):
+    models = {"strong": (small_model(1), 0.9), "middle": (small_model(2), 0.5), "weak": (small_model(3), 0.1)}
     weights = write_weights(tmp_path / "weights", models)
-    change_manifest(weights, lambda entry: entry["name"] == "other" and entry["front_end"].update(sample_rate=31000))
+    change_manifest(weights, lambda entry: entry["name"] == odd and entry["front_end"].update(sample_rate=31000))
     faults = []
     task, _ = submit(run, competition, weights, tmp_path, on_fault=faults.append)
-    assert len(faults) == 1 and "other: takes 5 s at 31000 Hz, the stronger good 5 s at 32000 Hz" in str(faults[0])
+    assert len(faults) == 1 and f"{odd}: takes 5 s at 31000 Hz, the ensemble 5 s at 32000 Hz" in str(faults[0])
     written = pd.read_csv(tmp_path / "submission.csv")[list(CLASSES)]
-    np.testing.assert_allclose(written, expected_scores(task, [models["good"][0]]), atol=1e-4)
+    others = [model for name, (model, _) in models.items() if name != odd]
+    np.testing.assert_allclose(written, expected_scores(task, others), atol=1e-4)
 
 
 def broken_model():
