@@ -1,0 +1,31 @@
+"""Random numbers that follow from where a training is, not from what happened before.
+
+Every draw is seeded with the training's seed, the step and the purpose. So a run that was killed goes on with the
+very numbers that it would have had, and no generator's state has to be saved.
+"""
+
+import numpy as np
+import torch
+
+ORDER, MIXING, DROPOUT = 1, 2, 3
+
+
+def number(*parts: int) -> int:
+    """A seed of 63 bits from whole numbers; other parts, unrelated seeds."""
+    # Their number stands first, since trailing zeros would not count.
+    return int(np.random.SeedSequence((len(parts), *parts)).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def order_of(rows: int, seed: int, epoch: int) -> np.ndarray:
+    """An epoch's order of the training rows: int64 [rows]."""
+    return np.random.default_rng(number(seed, ORDER, epoch)).permutation(rows)
+
+
+def mixing_generator(seed: int, step: int, part: int, rank: int) -> torch.Generator:
+    """For the augmentations of one batch of one process."""
+    return torch.Generator().manual_seed(number(seed, MIXING, step, part, rank))
+
+
+def seed_dropout(seed: int, step: int, part: int, rank: int) -> None:
+    """Seed what draws inside the model (dropout, drop path), on every device."""
+    torch.manual_seed(number(seed, DROPOUT, step, part, rank))

@@ -1,0 +1,128 @@
+"""Checkpoints: what training writes, and what resuming, distillation and export read."""
+
+import os
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+
+import torch
+
+from birdlib.errors import BirdlibError
+from birdlib.frontend.mel import FrontEnd
+
+SCHEMA = 1
+LAST = ".last.pt"  # the whole state, from which training goes on
+BEST = ".best.pt"  # averaged weights of the best epoch only
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model in training.
+
+    Attributes:
+        name: as ``birdlib.weights.names`` builds it, and the stem of its files.
+        architecture, channels: as ``birdlib.models`` takes them.
+        classes: labels of the outputs, in order.
+        front_end: the parameters of its mel spectrograms.
+        seed, fold: of its training; fold "full" means all data.
+        epoch, step: epochs done, and optimiser steps done in all.
+        finished: whether all epochs are done.
+        data_version: of the prepared data that it learns from.
+        settings: the recipe; what has to be the same for training to go on.
+        scores: of the last validation, by what was listened to, then by metric.
+        best_score, best_epoch: the best epoch so far; None before the first validation.
+        commit: of the source that built the kernel.
+        epoch_loss: sum of the losses of the epoch begun.
+        seconds: of training so far, over all sessions.
+        teachers: names of the models that it is distilled from.
+        model, ema: state dicts of the weights and of their moving average.
+        optimiser, scaler: their states; empty in a checkpoint of the best epoch.
+    """
+
+    name: str
+    architecture: str
+    channels: int
+    classes: tuple[str, ...]
+    front_end: FrontEnd
+    seed: int
+    fold: int | str
+    epoch: int
+    step: int
+    finished: bool
+    data_version: str
+    settings: dict
+    scores: dict
+    best_score: float | None
+    best_epoch: int | None
+    commit: str
+    epoch_loss: float = 0.0
+    seconds: float = 0.0
+    teachers: tuple[str, ...] = ()
+    model: dict = field(default_factory=dict, repr=False)
+    ema: dict = field(default_factory=dict, repr=False)
+    optimiser: dict = field(default_factory=dict, repr=False)
+    scaler: dict = field(default_factory=dict, repr=False)
+
+    def weights_only(self) -> "Checkpoint":
+        """The averaged weights and what they are, without what only training needs."""
+        return replace(self, model={}, optimiser={}, scaler={})
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint whole or not at all; the one that it replaces stays until then.
+
+    Raises:
+        BirdlibError: the disk is full, or cannot be written.
+    """
+    values = {one.name: getattr(checkpoint, one.name) for one in fields(checkpoint)}
+    values |= {
+        "schema": SCHEMA,
+        "classes": list(checkpoint.classes),
+        "teachers": list(checkpoint.teachers),
+        "front_end": checkpoint.front_end.as_dict(),
+    }
+    temporary = path.with_name(path.name + ".part")
+    try:
+        with temporary.open("wb") as file:
+            torch.save(values, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    # torch's zip writer turns a full disk into a RuntimeError.
+    except (OSError, RuntimeError) as error:
+        temporary.unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        kept = f"the one of before is kept ({path.name})" if path.exists() else "there is none of before"
+        raise BirdlibError(f"{path}: the checkpoint cannot be written ({reason}); {kept}; free some space") from None
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint into memory (on the CPU).
+
+    Raises:
+        BirdlibError: the file is missing, damaged, or no checkpoint of ours.
+    """
+    if not path.is_file():
+        raise BirdlibError(f"{path}: no such checkpoint")
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # zip, pickle and torch each have their own
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BirdlibError(f"{path}: cannot be read as a checkpoint ({reason[:120]})") from None
+    if not isinstance(values, dict) or values.get("schema") != SCHEMA:
+        raise BirdlibError(f"{path}: not a checkpoint of this library, or one of another version of it")
+    names = {one.name for one in fields(Checkpoint)}
+    if names - values.keys():
+        raise BirdlibError(f"{path}: the checkpoint lacks {', '.join(sorted(names - values.keys()))}")
+    return Checkpoint(
+        **{name: values[name] for name in names}
+        | {
+            "classes": tuple(values["classes"]),
+            "teachers": tuple(values["teachers"]),
+            "front_end": FrontEnd.from_dict(values["front_end"]),
+        }
+    )
+
+
+def checkpoints_in(folder: Path, suffix: str = LAST) -> tuple[Path, ...]:
+    """The checkpoints that lie directly in a folder, by name."""
+    return tuple(sorted(path for path in folder.glob(f"*{suffix}") if path.is_file()))
