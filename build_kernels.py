@@ -58,6 +58,8 @@ def parser() -> argparse.ArgumentParser:
     add("--layout", choices=("new", "old"), default="new", help="of /kaggle/input in a run")
     rerun = "run as the hidden rerun of a submission (KAGGLE_IS_COMPETITION_RERUN=1)"
     add("--rerun", action="store_true", help=rerun)
+    resume = "let kernels go on from their own earlier output, in a run or on Kaggle"
+    add("--resume", action="store_true", help=resume)
     return parser
 
 
@@ -73,6 +75,8 @@ def show_list(options: argparse.Namespace) -> int:
 
 def build(options: argparse.Namespace) -> int:
     """``--target``, with ``--run`` or without."""
+    from kernelgen.chaining.earlier import going_on
+    from kernelgen.chaining.inputs import check_inputs, parse_inputs
     from kernelgen.datasets.filling import fill
     from kernelgen.datasets.folder import DatasetFolder
     from kernelgen.recipe import load_project
@@ -83,13 +87,14 @@ def build(options: argparse.Namespace) -> int:
     if project.owner is None:
         tell(f"note: no owner is known, so the metadata says {project.owner_or_placeholder}; give --owner, "
              "owner in kernels.toml, or Kaggle credentials")  # fmt: skip
-    kernels = []
+    kernels = [target for target in selected if not isinstance(target, DatasetFolder)]
+    inputs = parse_inputs(options.input) if options.run else None
+    check_inputs(kernels, inputs or {})
+    kernels = going_on(kernels, out, resume=options.resume, inputs=inputs, say=tell)
     for target in selected:
         if isinstance(target, DatasetFolder):
             for path in fill(target, project.owner_or_placeholder, tell):
                 print(shown(path))
-        else:
-            kernels.append(target)
     if kernels:
         from kernelgen.building import build_kernel, write_kernel
         from kernelgen.rendering.provenance import current_commit
@@ -99,16 +104,17 @@ def build(options: argparse.Namespace) -> int:
             notebook = write_kernel(built, out)
             print(shown(notebook))
             print(shown(notebook.with_name("kernel-metadata.json")))
-    return run(options, project, kernels, out) if options.run else 0
+    return 0 if inputs is None else run(options, project, kernels, out, inputs)
 
 
-def run(options: argparse.Namespace, project: Project, kernels: list[Kernel], out: Path) -> int:
+def run(
+    options: argparse.Namespace, project: Project, kernels: list[Kernel], out: Path, inputs: dict[str, Path]
+) -> int:
     """``--run``: each kernel after those that it feeds on; the first failure ends it."""
-    from kernelgen.chaining.inputs import Command, check_inputs, check_mounts, mounts_for, parse_inputs
+    from kernelgen.chaining.earlier import has_output
+    from kernelgen.chaining.inputs import Command, check_mounts, mounts_for
     from kernelgen.chaining.running import run_kernel
 
-    inputs = parse_inputs(options.input)
-    check_inputs(kernels, inputs)
     repeated = ["--project", str(options.project)] if options.project != HERE else []
     repeated += ["--out", str(options.out)] if options.out else []
     command = Command(tuple(repeated))
@@ -116,9 +122,18 @@ def run(options: argparse.Namespace, project: Project, kernels: list[Kernel], ou
     environment = {"KAGGLE_IS_COMPETITION_RERUN": "1"} if options.rerun else {}
     for kernel in kernels:
         mounts = mounts_for(project, kernel, out, inputs, command, say=tell)
-        result = run_kernel(kernel, out, mounts, layout=options.layout, environment=environment)
+        given = inputs.get(kernel.earlier.name) if kernel.earlier else None
+        result = run_kernel(
+            kernel, out, mounts, layout=options.layout, environment=environment, earlier=given, say=tell
+        )
         if not result.ok:
             tell(f"error: kernel {kernel.name}: {result.message}")
+            if kernel.earlier and has_output(out, kernel.name):
+                instead = f" (instead of --input {kernel.earlier.name}=FOLDER)" if given else ""
+                tell(
+                    "note: what it wrote so far is kept; the same command with --resume"
+                    f"{instead} goes on from it"
+                )
             return 1
         print(f"{shown(result.folder)}  ({result.seconds:.0f} s)")
     return 0

@@ -82,7 +82,7 @@ def _template_cells(project: Project, kernel: Kernel, commit: str) -> list[Templ
     template = project.template(kernel)
     context: Mapping[str, Any] = {
         **kernel.settings,
-        "sources": {name: source.literal for name, source in kernel.sources.items()},
+        "sources": kernel.source_literals,
         "kernel": {
             "name": kernel.name,
             "title": kernel.title,

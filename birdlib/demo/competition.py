@@ -8,12 +8,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from birdlib.competition.editions import WINDOW_SECONDS
 from birdlib.competition.rows import ROW_ID
 from birdlib.competition.table import write_table
 from birdlib.demo.ogg import write_ogg
 from birdlib.demo.songs import SAMPLE_RATE, Species, coloured_noise, make_species
-from birdlib.demo.soundscapes import Soundscape, add_song, at_level, plan_soundscapes, soundscape_wave
+from birdlib.demo.soundscapes import (
+    Soundscape,
+    add_song,
+    at_level,
+    plan_soundscapes,
+    soundscape_row_ids,
+    soundscape_wave,
+    window_labels,
+)
 from birdlib.errors import BirdlibError
 
 _FIRST_ID, _FIRST_BROKEN_ID = 100_001, 900_001
@@ -21,12 +28,19 @@ _FIRST_ID, _FIRST_BROKEN_ID = 100_001, 900_001
 
 @dataclass(frozen=True)
 class DemoCompetition:
-    """What was made. broken: filename (as in the metadata) -> what is wrong with the file."""
+    """What was made.
+
+    Attributes:
+        soundscapes: the stems of those to be scored.
+        labelled: the stems of those that come with their labels.
+        broken: filename (as in the metadata) -> what is wrong with the file.
+    """
 
     folder: Path
     classes: tuple[str, ...]
     recordings: int
     soundscapes: tuple[str, ...]
+    labelled: tuple[str, ...]
     broken: dict[str, str]
 
 
@@ -39,20 +53,28 @@ def make_competition(
     soundscapes: int = 3,
     soundscape_seconds: int = 60,
     broken_files: int = 3,
+    labelled_soundscapes: int = 0,
 ) -> DemoCompetition:
     """Writes a competition in the shape of BirdCLEF 2023, without its truth; same arguments, same bytes.
 
     broken_files: training files beyond `recordings_per_species` that no decoder reads.
+    labelled_soundscapes: more soundscapes, in `train_soundscapes/`, with `train_soundscape_labels.csv`: what is
+        found on them is known before anything is submitted. They are others than those of the test.
     Raises BirdlibError for settings that make no competition.
     """
-    if recordings_per_species < 1 or broken_files < 0:
+    if recordings_per_species < 1 or broken_files < 0 or labelled_soundscapes < 0:
         raise BirdlibError(
-            f"the demo needs a recording per species and not less than 0 broken files; "
-            f"got recordings_per_species={recordings_per_species}, broken_files={broken_files}"
+            f"the demo needs a recording per species and not less than 0 broken files and labelled soundscapes; "
+            f"got recordings_per_species={recordings_per_species}, broken_files={broken_files}, "
+            f"labelled_soundscapes={labelled_soundscapes}"
         )
     folder, birds = Path(folder), make_species(species)
     plans = plan_soundscapes(seed, birds, soundscapes, soundscape_seconds)
-    for name in ("test_soundscapes", *(f"train_audio/{bird.label}" for bird in birds)):
+    labelled: tuple[Soundscape, ...] = ()
+    if labelled_soundscapes:
+        labelled = plan_soundscapes(seed, birds, labelled_soundscapes, soundscape_seconds, labelled=True)
+    folders = ["test_soundscapes", *(f"train_audio/{bird.label}" for bird in birds)]
+    for name in [*folders, "train_soundscapes"] if labelled else folders:
         (folder / name).mkdir(parents=True, exist_ok=True)
     recordings = [
         _Recording(seed, birds, position, number, _FIRST_ID + position * recordings_per_species + number)
@@ -66,11 +88,12 @@ def make_competition(
         return row
 
     def write_soundscape(plan: Soundscape) -> None:
-        write_ogg(folder / "test_soundscapes" / f"{plan.stem}.ogg", soundscape_wave(plan), SAMPLE_RATE)
+        name = "train_soundscapes" if plan in labelled else "test_soundscapes"
+        write_ogg(folder / name / f"{plan.stem}.ogg", soundscape_wave(plan), SAMPLE_RATE)
 
     with ThreadPoolExecutor() as pool:
         rows = list(pool.map(write_recording, recordings))
-        list(pool.map(write_soundscape, plans))
+        list(pool.map(write_soundscape, [*plans, *labelled]))
     broken = _write_broken_files(folder, rows, broken_files)
 
     classes = tuple(sorted(bird.label for bird in birds))
@@ -81,12 +104,10 @@ def make_competition(
     sample = pd.DataFrame(1 / len(classes), index=range(len(row_ids)), columns=list(classes))
     sample.insert(0, ROW_ID, row_ids)
     write_table(sample, folder / "sample_submission.csv")
-    return DemoCompetition(folder, classes, len(recordings), tuple(plan.stem for plan in plans), broken)
-
-
-def soundscape_row_ids(plans: Sequence[Soundscape]) -> list[str]:
-    """The row ids of all full windows, soundscape by soundscape."""
-    return [f"{plan.stem}_{end}" for plan in plans for end in range(WINDOW_SECONDS, plan.seconds + 1, WINDOW_SECONDS)]
+    if labelled:
+        write_table(window_labels(labelled, birds), folder / "train_soundscape_labels.csv")
+    stems, labelled_stems = (tuple(plan.stem for plan in some) for some in (plans, labelled))
+    return DemoCompetition(folder, classes, len(recordings), stems, labelled_stems, broken)
 
 
 @dataclass(frozen=True)

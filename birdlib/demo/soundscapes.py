@@ -4,11 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
+from birdlib.competition.editions import WINDOW_SECONDS
+from birdlib.competition.rows import ROW_ID, split_row_id
 from birdlib.demo.songs import SAMPLE_RATE, Species, coloured_noise, sing
 from birdlib.errors import BirdlibError
 
 _AT_ONCE = 2  # calls that may overlap
+_AUDIBLE_SECONDS = 0.5  # a shorter piece of a song does not make a window positive
+_FIRST_TEST, _FIRST_LABELLED = 29201, 10007  # in the names
 
 
 @dataclass(frozen=True)
@@ -31,15 +36,43 @@ class Soundscape:
     seed: tuple[int, ...]
 
 
-def plan_soundscapes(seed: int, species: Sequence[Species], count: int, seconds: int) -> tuple[Soundscape, ...]:
+def plan_soundscapes(
+    seed: int, species: Sequence[Species], count: int, seconds: int, *, labelled: bool = False
+) -> tuple[Soundscape, ...]:
     """Plans soundscapes; the same arguments give the same plans.
+
+    labelled: those that come with their labels for training, which are others than those of the test.
 
     Each species sings in at least one soundscape, in two if there are two and room enough.
     Raises BirdlibError unless there is at least one soundscape, of at least 10 seconds.
     """
     if count < 1 or seconds < 10:
         raise BirdlibError(f"the demo needs soundscapes of 10 s or more; got {count} of {seconds} s")
-    return tuple(_plan((seed, 2, number), number, species, count, seconds) for number in range(count))
+    stream, first = (3, _FIRST_LABELLED) if labelled else (2, _FIRST_TEST)
+    return tuple(
+        _plan(f"soundscape_{first + 37 * number}", (seed, stream, number), number, species, count, seconds)
+        for number in range(count)
+    )
+
+
+def window_labels(plans: Sequence[Soundscape], species: Sequence[Species]) -> pd.DataFrame:
+    """Who sings in each full window: row_id and a column per species, 0 or 1, as a submission is laid out."""
+    row_ids = soundscape_row_ids(plans)
+    labels = pd.DataFrame(0, index=range(len(row_ids)), columns=sorted(bird.label for bird in species))
+    row_of = {split_row_id(row_id): row for row, row_id in enumerate(row_ids)}
+    for plan in plans:
+        for call in plan.calls:
+            for end in range(WINDOW_SECONDS, plan.seconds + 1, WINDOW_SECONDS):
+                heard = min(call.end, end) - max(call.start, end - WINDOW_SECONDS)
+                if heard >= _AUDIBLE_SECONDS:
+                    labels.loc[row_of[plan.stem, end], call.species.label] = 1
+    labels.insert(0, ROW_ID, row_ids)
+    return labels
+
+
+def soundscape_row_ids(plans: Sequence[Soundscape]) -> list[str]:
+    """The row ids of all full windows, soundscape by soundscape."""
+    return [f"{plan.stem}_{end}" for plan in plans for end in range(WINDOW_SECONDS, plan.seconds + 1, WINDOW_SECONDS)]
 
 
 def soundscape_wave(soundscape: Soundscape) -> np.ndarray:
@@ -70,7 +103,9 @@ def at_level(wave: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return wave * np.float32(random.uniform(0.2, 0.9) / np.abs(wave).max())
 
 
-def _plan(seed: tuple[int, ...], number: int, species: Sequence[Species], count: int, seconds: int) -> Soundscape:
+def _plan(
+    stem: str, seed: tuple[int, ...], number: int, species: Sequence[Species], count: int, seconds: int
+) -> Soundscape:
     random = np.random.default_rng(seed)
     calls: list[Call] = []
     for position, one in enumerate(species):
@@ -80,7 +115,7 @@ def _plan(seed: tuple[int, ...], number: int, species: Sequence[Species], count:
         for _ in range(max(1, random.poisson(seconds / 60))):
             calls += _bout(one, seconds, calls, random)
     calls.sort(key=lambda call: (call.start, call.species.label))
-    return Soundscape(f"soundscape_{29201 + 37 * number}", seconds, tuple(calls), seed)
+    return Soundscape(stem, seconds, tuple(calls), seed)
 
 
 def _bout(species: Species, seconds: int, others: Sequence[Call], random: np.random.Generator) -> list[Call]:

@@ -10,6 +10,7 @@ import torch
 
 from birdlib.errors import BirdlibError
 from birdlib.models.architectures import BirdModel
+from birdlib.models.scaled_convolutions import plain_convolutions
 from birdlib.weights.manifest import sha256
 
 # The largest difference in probability from torch that an IR may show, by precision of its weights.
@@ -37,9 +38,11 @@ def export_ir(
         raise BirdlibError(f"precision {precision!r}: expected one of {sorted(PARITY_BOUNDS)}")
     flush_denormals(model)
     model.eval()
+    plain = plain_convolutions(model)
+    flush_denormals(plain)
     with torch.no_grad():
         expected = torch.cat([model(batch) for batch in mels.split(8)]).sigmoid().numpy()
-        graph = ov.convert_model(model, example_input=mels[:2], input=[-1, *mels.shape[1:]])
+        graph = ov.convert_model(plain, example_input=mels[:2], input=[-1, *mels.shape[1:]])
     graph.inputs[0].get_tensor().set_names({"mel"})
     graph.outputs[0].get_tensor().set_names({"logits"})
 

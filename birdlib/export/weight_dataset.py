@@ -46,41 +46,55 @@ def real_mels(recordings: tuple[Path, ...], front_end: FrontEnd, windows_each: i
 
 @dataclass
 class WeightDataset:
-    """A folder of IRs that grows model by model; its manifest always lists what is whole."""
+    """A folder of IRs that grows model by model; its manifest always lists what is whole.
+
+    Attributes:
+        commit: of the source that built the kernel which exports.
+        precision: of the stored weights, "f32" or "f16".
+        measured_seconds: how long each model's speed is measured.
+    """
 
     folder: Path
-    front_end: FrontEnd
-    classes: tuple[str, ...]
-    mels: torch.Tensor
     commit: str
-    recipe: dict
+    precision: str = "f32"
+    measured_seconds: float = 1.0
     entries: list[ModelEntry] = field(default_factory=list)
 
     def add(
         self,
         model: BirdModel,
         *,
+        mels: torch.Tensor,
         name: str,
         architecture: str,
-        precision: str,
+        front_end: FrontEnd,
+        classes: tuple[str, ...],
         seed: int,
         fold: int | str | None,
         score: float | None,
         score_name: str,
+        recipe: dict,
     ) -> ModelEntry:
         """Export a model, measure it, and list it in the manifest.
 
+        Args:
+            mels: of real audio by its front end, float32 [windows, 1, n_mels, frames]: the measure of parity.
+            name and all others: as ``ModelEntry`` has them.
+
         Raises:
-            BirdlibError: its probabilities differ from torch's by more than the precision's bound.
+            BirdlibError: there is a model of that name, or its probabilities differ from torch's by more than the
+                precision's bound.
         """
-        files, parity = export_ir(model, self.mels, self.folder, name, precision)
-        seconds = seconds_per_window(self.folder / f"{name}.xml", self.mels.numpy())
+        if any(entry.name == name for entry in self.entries):
+            raise BirdlibError(f"{name}: exported already; give each model a name of its own")
+        files, parity = export_ir(model, mels, self.folder, name, self.precision)
+        seconds = seconds_per_window(self.folder / f"{name}.xml", mels.numpy(), self.measured_seconds)
         entry = ModelEntry(
             name=name,
             architecture=architecture,
-            front_end=self.front_end,
-            classes=self.classes,
-            precision=precision,
+            front_end=front_end,
+            classes=classes,
+            precision=self.precision,
             files=files,
             seed=seed,
             fold=fold,
@@ -88,7 +102,7 @@ class WeightDataset:
             score_name=score_name,
             seconds_per_window=seconds,
             parity=parity,
-            recipe=self.recipe,
+            recipe=recipe,
             commit=self.commit,
         )
         self.entries.append(entry)
@@ -98,7 +112,7 @@ class WeightDataset:
     def table(self) -> pd.DataFrame:
         """A row per model, for people; BirdlibError if there is none."""
         if not self.entries:
-            raise BirdlibError("no model was exported; name at least one architecture")
+            raise BirdlibError("no model was exported; name at least one")
         rows = [
             {
                 "model": entry.name,
@@ -107,6 +121,7 @@ class WeightDataset:
                 "windows per second": 1 / entry.seconds_per_window,
                 "largest difference from torch": entry.parity,
                 "score": entry.score,
+                "which score": entry.score_name,
             }
             for entry in self.entries
         ]

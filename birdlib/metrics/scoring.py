@@ -1,5 +1,6 @@
-"""Scores a submission against the truth."""
+"""Scores submissions against the truth."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,3 +69,31 @@ def score_submission(submission: Path | str, truth: Path | str, *, repeats: int 
         else:
             metrics[name] = Interval(metric(labels, scores), float("nan"), float("nan"))
     return ScoreReport(metrics, class_table(labels, scores, classes), row_ids, classes, labels, scores)
+
+
+def score_submissions(
+    submissions: Mapping[str, Path | str], truth: Path | str, *, repeats: int = 200, seed: int = 0
+) -> dict[str, ScoreReport]:
+    """The report of each submission, all against the same truth and over the same draws of soundscapes.
+
+    Raises:
+        BirdlibError: there is none, two names stand for one file, or one does not fit the truth.
+    """
+    if not submissions:
+        raise BirdlibError("no submission to score; name at least one")
+    of_file: dict[Path, str] = {}
+    for name, path in submissions.items():
+        other = of_file.setdefault(Path(path).resolve(), name)
+        if other != name:
+            raise BirdlibError(f"{other} and {name} are the same file {path}; attach the submission of each")
+    return {name: score_submission(path, truth, repeats=repeats, seed=seed) for name, path in submissions.items()}
+
+
+def scores_table(reports: Mapping[str, ScoreReport]) -> pd.DataFrame:
+    """A row per submission and metric: submission, metric, value, low, high."""
+    tables = []
+    for name, report in reports.items():
+        table = report.table()
+        table.insert(0, "submission", name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)

@@ -72,13 +72,19 @@ class TrainSettings:
         return asdict(self)
 
 
-def check_members(seeds: list[int], folds: list, n_folds: int) -> None:
-    """Raises BirdlibError where a seed or a fold is none, or is named twice."""
+def read_members(seeds: list[int], folds: list[str], n_folds: int) -> tuple[list[int], list[int | str]]:
+    """The seeds and the folds of the models to train; of folds, "0" becomes 0 and "full" stays.
+
+    Raises:
+        BirdlibError: a seed or a fold is none, or is named twice.
+    """
+    known = {str(fold): fold for fold in range(n_folds)} | {FULL: FULL}
     for fold in folds:
-        if fold != FULL and (isinstance(fold, bool) or not isinstance(fold, int) or not 0 <= fold < n_folds):
-            raise BirdlibError(f"FOLDS: {fold!r} is neither 0 to {n_folds - 1} nor {FULL!r}")
+        if str(fold) not in known:
+            raise BirdlibError(f"FOLDS: {fold!r} is none; expected \"0\" to \"{n_folds - 1}\", or \"{FULL}\"")
     for seed in seeds:
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise BirdlibError(f"SEEDS: {seed!r} is not a whole number from 0 on")
-    if not seeds or not folds or len(set(seeds)) < len(seeds) or len(set(folds)) < len(folds):
+    if not seeds or not folds or len(set(seeds)) < len(seeds) or len(set(map(str, folds))) < len(folds):
         raise BirdlibError(f"SEEDS = {seeds}, FOLDS = {folds}: name at least one of each, and none twice")
+    return list(seeds), [known[str(fold)] for fold in folds]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kernelgen.chaining.earlier import earlier_folder
 from kernelgen.chaining.finished import is_finished, is_of_another_build, run_folder
 from kernelgen.datasets.filling import is_filled
 from kernelgen.errors import KernelgenError
@@ -46,8 +47,13 @@ def parse_inputs(texts: Iterable[str]) -> dict[str, Path]:
     return inputs
 
 
-def answers(source: Source) -> set[str]:
-    """Every name by which ``--input`` may mean this source."""
+def answers(kernel: Kernel, source: Source) -> set[str]:
+    """Every name by which ``--input`` may mean this source of ``kernel``.
+
+    A kernel's own earlier output has its name in the recipe only: all others mean what it gives to others.
+    """
+    if source.kernel == kernel.name:
+        return {source.name}
     names = {source.name, source.slug, source.reference, source.literal, source.kernel, source.dataset}
     if source.kind == "model":
         names.add(source.slug.split("/")[0])
@@ -56,12 +62,15 @@ def answers(source: Source) -> set[str]:
 
 def check_inputs(kernels: Iterable[Kernel], inputs: Mapping[str, Path]) -> None:
     """Raises KernelgenError for an ``--input`` that no source of the kernels answers to."""
-    sources = [source for kernel in kernels for source in kernel.sources.values()]
-    known = {name for source in sources for name in answers(source)}
-    slugs = sorted({source.slug for source in sources})
+    known: set[str] = set()
+    slugs: set[str] = set()
+    for kernel in kernels:
+        for source in {*kernel.attached, *filter(None, [kernel.earlier])}:
+            known |= answers(kernel, source)
+            slugs.add(source.name if source == kernel.earlier else source.slug)
     for slug in inputs:
         if slug not in known:
-            there = f"; there is {', '.join(slugs)}" if slugs else "; they attach nothing"
+            there = f"; there is {', '.join(sorted(slugs))}" if slugs else "; they attach nothing"
             raise KernelgenError(
                 f"--input {slug}={inputs[slug]}: no source of the selected kernels has that name"
                 f"{near(slug, known) if len(slugs) > 12 else there}"
@@ -80,8 +89,8 @@ def mounts_for(
 ) -> list[Mount]:
     """The mounts for a run of ``kernel``.
 
-    A kernel's output is mounted from OUT/NAME/run, a dataset from its folder, anything from what
-    ``--input`` says.
+    A kernel's output is mounted from OUT/NAME/run, its own earlier one from OUT/NAME/earlier (made when the
+    run begins), a dataset from its folder, anything from what ``--input`` says.
 
     Args:
         to_come: kernels that will have run by then, so that nothing is asked of their output now.
@@ -90,9 +99,11 @@ def mounts_for(
         KernelgenError: one line for each source that is not there, with the command that makes it.
     """
     mounts, problems = [], []
-    for source in kernel.sources.values():
-        given = [inputs[name] for name in sorted(answers(source)) if name in inputs]
-        if given:
+    for source in kernel.attached:
+        given = [inputs[name] for name in sorted(answers(kernel, source)) if name in inputs]
+        if source.kernel == kernel.name:
+            folder = earlier_folder(out, kernel.name)
+        elif given:
             folder = given[0]
         else:
             try:
@@ -101,7 +112,9 @@ def mounts_for(
                 problems.append(str(error))
                 continue
         owner = source.owner or project.owner or NOBODY
-        mounts.append(Mount(kind=source.kind, slug=source.slug, owner=owner, folder=folder))
+        mount = Mount(kind=source.kind, slug=source.slug, owner=owner, folder=folder)
+        if mount not in mounts:  # two names may stand for one source
+            mounts.append(mount)
     if problems:
         raise KernelgenError("\n".join(problems))
     return mounts

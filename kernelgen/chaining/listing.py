@@ -14,7 +14,8 @@ def listing(project: Project) -> str:
     for kernel in project.kernels.values():
         hardware = ["GPU"] if kernel.gpu else []
         hardware += ["internet"] if kernel.internet else []
-        needs = [f"{source.kind}:{source.kernel or source.slug}" for source in kernel.sources.values()]
+        needs = [f"{source.kind}:{source.kernel or source.slug}" for source in kernel.attached]
+        needs = list(dict.fromkeys(needs)) + ["itself with --resume"] * bool(kernel.earlier)
         rows.append(
             (
                 kernel.name,

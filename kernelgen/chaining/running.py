@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from kernelgen.chaining.earlier import prepare_earlier
 from kernelgen.chaining.finished import forget_run, note_run, run_folder
 from kernelgen.recipe.project import Kernel
-from kernelgen.running import Mount, RunResult, run_notebook
+from kernelgen.running import Mount, RunResult, find_environment, run_notebook
 
 
 def run_kernel(
@@ -17,9 +18,18 @@ def run_kernel(
     *,
     layout: str = "new",
     environment: Mapping[str, str] | None = None,
+    earlier: Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> RunResult:
-    """Runs the kernel that was built in ``out``; its output can feed others only if this succeeds."""
+    """Runs the kernel that was built in ``out``; its output can feed others only if this succeeds.
+
+    Args:
+        earlier: the folder that ``--input`` gives for the kernel's own earlier output.
+    """
+    find_environment()  # before anything is moved: without one there is no run
     forget_run(out, kernel.name)
+    if kernel.earlier:
+        prepare_earlier(kernel, out, earlier, say)
     result = run_notebook(
         Path(out) / kernel.name / f"{kernel.name}.ipynb",
         mounts,

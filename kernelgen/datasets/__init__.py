@@ -1,1 +1,1 @@
-"""Dataset folders: what Kaggle shall know of them, and how a wheel dataset is filled."""
+"""Dataset folders: what Kaggle shall know of them, and how wheels and downloads fill them."""

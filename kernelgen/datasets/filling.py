@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from kernelgen.datasets.downloads import fill_downloads, missing_files
 from kernelgen.datasets.folder import DatasetFolder
 from kernelgen.datasets.wheels import fill_wheels, missing_wheels
 from kernelgen.errors import KernelgenError
 
 
 def is_filled(dataset: DatasetFolder) -> bool:
-    """Whether it can be attached: every pinned wheel with its hash, or any payload at all."""
-    if dataset.table.wheels is None:
-        return bool(dataset.payload())
-    return not missing_wheels(dataset)
+    """Whether it can be attached: every pinned wheel or download with its hash, or any payload at all."""
+    if dataset.table.wheels is not None:
+        return not missing_wheels(dataset)
+    if dataset.table.downloads:
+        return not missing_files(dataset)
+    return bool(dataset.payload())
 
 
 def fill(dataset: DatasetFolder, owner: str, say: Callable[[str], None] = lambda line: None) -> list[Path]:
@@ -25,6 +28,8 @@ def fill(dataset: DatasetFolder, owner: str, say: Callable[[str], None] = lambda
     """
     if dataset.table.wheels is not None:
         payload = fill_wheels(dataset, say)
+    elif dataset.table.downloads:
+        payload = fill_downloads(dataset, say)
     else:
         payload = dataset.payload()
         if not payload:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from kernelgen.errors import KernelgenError
 from kernelgen.writing import write_text
@@ -60,6 +60,33 @@ class WheelsTable(_Table):
     provides: Annotated[list[str], Field(min_length=1)]
 
 
+def _file_name(value: str) -> str:
+    if value in NOT_PAYLOAD or value.startswith(".") or not re.fullmatch(r"[A-Za-z0-9._-]+", value):
+        raise ValueError(f"{value!r} is no name for a file of the dataset; letters, digits, . _ and - only")
+    return value
+
+
+def _web_address(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]+/\S+", value):
+        raise ValueError(f"{value!r} is no web address; write https://…")
+    return value
+
+
+def _digest(value: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{8,64}", value):
+        raise ValueError(f"{value!r} is no SHA-256; write its 64 hexadecimal digits, or the first 8 or more")
+    return value
+
+
+class DownloadTable(_Table):
+    """``[[downloads]]``: a file that is fetched from the web."""
+
+    file: Annotated[str, AfterValidator(_file_name)]
+    url: Annotated[str, AfterValidator(_web_address)]
+    # All of it, or its beginning as publishers write it into file names; "" where nobody said it.
+    sha256: Annotated[str, AfterValidator(_digest)] = ""
+
+
 class DatasetTable(_Table):
     """The whole of dataset.toml."""
 
@@ -69,6 +96,16 @@ class DatasetTable(_Table):
     description: str | None = None
     keywords: list[str] = []
     wheels: WheelsTable | None = None
+    downloads: list[DownloadTable] = []
+
+    @model_validator(mode="after")
+    def _one_way_to_fill_it(self) -> DatasetTable:
+        files = [wanted.file for wanted in self.downloads]
+        if doubled := next((file for file in files if files.count(file) > 1), None):
+            raise ValueError(f"downloads: {doubled!r} is named twice; keep one")
+        if files and self.wheels:
+            raise ValueError("has both [wheels] and [[downloads]]; make two datasets of it")
+        return self
 
 
 @dataclass(frozen=True)

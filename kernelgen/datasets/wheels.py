@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -11,10 +10,10 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from kernelgen.datasets.folder import DatasetFolder, WheelsTable
+from kernelgen.datasets.hashes import sha256
 from kernelgen.errors import KernelgenError
 
 _PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)((?:\s+--hash=sha256:[0-9a-f]{64})+)")
@@ -149,18 +148,7 @@ def _reason(output: str, python: str) -> str:
 
 def _good_wheels(folder: Path, pins: list[Pin]) -> list[Path]:
     hashes = {digest for pin in pins for digest in pin.hashes}
-    return sorted(path for path in folder.glob("*.whl") if _sha256(path) in hashes)
-
-
-def _sha256(path: Path) -> str:
-    state = path.stat()
-    return _sha256_of(path, state.st_size, state.st_mtime_ns)
-
-
-@lru_cache(maxsize=256)
-def _sha256_of(path: Path, size: int, changed_ns: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sorted(path for path in folder.glob("*.whl") if sha256(path) in hashes)
 
 
 def _normal(name: str) -> str:

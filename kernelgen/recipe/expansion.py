@@ -11,6 +11,7 @@ from kernelgen.recipe.schema import KERNEL_NAME, KernelTable, RecipeTable, near
 from kernelgen.recipe.settings import OtherType, merged, replaced
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+SELF = "self"  # in titles and sources {self} is the kernel's own name
 # What stands for the whole kernel is inherited key by key; these are merged or not inherited at all.
 _MERGED = {"settings", "sources"}
 _NOT_INHERITED = {"title", "extends"}
@@ -28,7 +29,7 @@ class Expanded:
     family: str
     table: dict[str, Any]
     settings: dict[str, Any]
-    sources: dict[str, str]
+    sources: dict[str, str | list[str]]
     own_settings: set[str]
     own_sources: set[str]
     each: dict[str, Any] = field(default_factory=dict)
@@ -38,7 +39,7 @@ class Expanded:
 class _Resolved:
     table: dict[str, Any]
     settings: dict[str, Any]
-    sources: dict[str, str]
+    sources: dict[str, str | list[str]]
 
 
 class Problems(list[str]):
@@ -133,7 +134,7 @@ def _members(name: str, table: KernelTable, whole: _Resolved, problems: Problems
     members = []
     for values in itertools.product(*each.values()):
         chosen = dict(zip(each, values, strict=True))
-        suffix = "".join(f"-{_in_a_name(key)}{_in_a_name(value)}" for key, value in chosen.items())
+        suffix = "".join(f"-{_in_a_name(_of_one(key, value))}{_in_a_name(value)}" for key, value in chosen.items())
         settings = dict(whole.settings)
         for key, value in chosen.items():
             try:
@@ -153,17 +154,28 @@ def _members(name: str, table: KernelTable, whole: _Resolved, problems: Problems
         if not KERNEL_NAME.fullmatch(member.name):
             problems.add(f"kernels.{name}", "each", f"makes {member.name!r}, which is not a kernel's name")
         if (title := member.table.get("title")) is not None:
-            member.table["title"] = _filled(title, chosen, f"kernels.{name}", "title", problems)
-        for key, reference in whole.sources.items():
-            member.sources[key] = _filled(reference, chosen, f"kernels.{name}.sources", key, problems)
+            member.table["title"] = _filled(title, member, f"kernels.{name}", "title", problems)
+        for key, text in whole.sources.items():
+            filled = [
+                _filled(one, member, f"kernels.{name}.sources", key, problems)
+                for one in ([text] if isinstance(text, str) else text)
+            ]
+            member.sources[key] = filled[0] if isinstance(text, str) else filled
         members.append(member)
     return members
 
 
 def _placeholders(whole: _Resolved) -> set[str]:
     """The keys of ``each`` that tell sources or titles apart, and so need not be settings of the template."""
-    texts = [*whole.sources.values(), whole.table.get("title") or ""]
+    texts = [whole.table.get("title") or ""]
+    for text in whole.sources.values():
+        texts += [text] if isinstance(text, str) else text
     return {match[1] for text in texts for match in PLACEHOLDER.finditer(text)}
+
+
+def _of_one(key: str, value: Any) -> str:
+    """``seeds`` is ``seed`` in the name of a member that has one of them."""
+    return key.removesuffix("s") if isinstance(value, list) and len(value) == 1 else key
 
 
 def _in_a_name(value: Any) -> str:
@@ -171,12 +183,15 @@ def _in_a_name(value: Any) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text).strip("-")
 
 
-def _filled(text: str, values: dict[str, Any], table: str, key: str, problems: Problems) -> str:
+def _filled(text: str, member: Expanded, table: str, key: str, problems: Problems) -> str:
+    values = {**member.each}
+    values.setdefault(SELF, member.name)
+
     def value(match: re.Match[str]) -> str:
         if match[1] in values:
             return str(values[match[1]])
-        hint = f"; there is {', '.join('{' + name + '}' for name in values)}" if values else ""
-        problems.add(table, key, f"{match[0]} is not a name of `each`{hint}; correct it")
+        there = ", ".join("{" + name + "}" for name in values)
+        problems.add(table, key, f"{match[0]} is not a name of `each`; there is {there}; correct it")
         return match[1]
 
     return PLACEHOLDER.sub(value, text)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from kernelgen.datasets.folder import DatasetFolder, load_datasets
 from kernelgen.errors import KernelgenError
+from kernelgen.recipe.agreement import check_agreement
 from kernelgen.recipe.expansion import Expanded, Problems, expand
 from kernelgen.recipe.owner import UNKNOWN_OWNER, find_owner
 from kernelgen.recipe.schema import RecipeTable, near, read_toml, validated
 from kernelgen.recipe.settings import override_value, split_override
-from kernelgen.recipe.sources import BadReference, Source, parse_source
+from kernelgen.recipe.sources import Attached, BadReference, Source, each_of, parse_sources
 from kernelgen.recipe.titles import default_title, slug_of, title_problem
 from kernelgen.rendering.template import Names, Template
 
@@ -29,8 +30,10 @@ SESSION_MINUTES = 720.0  # Kaggle ends a CPU or GPU session after 12 hours
 class Kernel:
     """One kernel of the recipe, everything decided.
 
-    settings: exactly those that its template names. sources: those that it attaches, by their names in
-    the recipe. time_limit: minutes, or the name of the setting that holds them.
+    settings: exactly those that its template names. sources: by their names in the recipe, each one
+    source, several, or none. agrees: for sources that are kernels of the recipe, the settings that must
+    fit theirs. time_limit: minutes, or the name of the setting that holds them. resumed: whether it is
+    given the output of an earlier run of its own, where it names that as a source.
     """
 
     name: str
@@ -38,8 +41,10 @@ class Kernel:
     title: str
     slug: str
     settings: dict[str, Any]
-    sources: dict[str, Source]
+    sources: dict[str, Attached]
     family: str = ""
+    agrees: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    resumed: bool = False
     include: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     gpu: bool = False
@@ -65,7 +70,36 @@ class Kernel:
     @property
     def needs(self) -> list[str]:
         """The kernels of the same recipe whose outputs it reads."""
-        return sorted({source.kernel for source in self.sources.values() if source.kernel})
+        named = {source.kernel for attached in self.sources.values() for source in each_of(attached)}
+        return sorted(name for name in named - {self.name} if name)
+
+    @property
+    def earlier(self) -> Source | None:
+        """The source that is this kernel's own earlier output, whether or not it is resumed."""
+        sources = (source for attached in self.sources.values() for source in each_of(attached))
+        return next((source for source in sources if source.kernel == self.name), None)
+
+    @property
+    def attached(self) -> tuple[Source, ...]:
+        """The single sources that it attaches, in the recipe's order; its own earlier output if resumed."""
+        return tuple(
+            source
+            for attached in self.sources.values()
+            for source in each_of(attached)
+            if self.resumed or source.kernel != self.name
+        )
+
+    @property
+    def source_literals(self) -> dict[str, str | list[str] | None]:
+        """What its template is given for each name: a text, a list of them, or None."""
+        there = set(self.attached)
+
+        def value(attached: Attached) -> str | list[str] | None:
+            if isinstance(attached, tuple):
+                return [source.literal for source in attached]
+            return attached.literal if attached in there else None
+
+        return {name: value(attached) for name, attached in self.sources.items()}
 
 
 @dataclass
@@ -171,6 +205,8 @@ class Project:
             for kernel in naming:
                 if problem := self._override_problems.get((kernel.name, text)):
                     raise KernelgenError(problem)
+        if problems := check_agreement(self.kernels, kernels, RECIPE):
+            raise KernelgenError("\n".join(problems))
 
 
 def load_project(root: Path, overrides: Iterable[str] = (), owner: str | None = None) -> Project:
@@ -203,6 +239,8 @@ def load_project(root: Path, overrides: Iterable[str] = (), owner: str | None = 
         problems.add(f"kernels.{name}", "", f"datasets/{name} has the same name; rename one of them")
     _check_slugs(kernels, problems)
     _check_circles(kernels, problems)
+    if not problems:
+        problems += check_agreement(kernels, kernels.values(), RECIPE)
     if problems:
         raise KernelgenError("\n".join(problems))
     project = Project(
@@ -261,11 +299,13 @@ def _kernels(
         member.table["title"] = title
         slugs[member.name] = slug_of(title)
     kernels = {}
-    members = {member.name for member in expanded}
+    families: dict[str, list[str]] = {}
+    for member in expanded:
+        families.setdefault(member.family, []).append(member.name)
     for member in expanded:
         template = member.table.get("template")
         if template in names:
-            kernel = _kernel(member, folder, names[template], members, slugs, datasets, problems)
+            kernel = _kernel(member, folder, names[template], families, slugs, datasets, problems)
             if kernel:
                 kernels[member.name] = kernel
     if len(names) == len({member.table.get("template") for member in expanded}):
@@ -282,13 +322,14 @@ def _kernel(
     member: Expanded,
     folder: Path,
     names: Names,
-    members: set[str],
+    families: dict[str, list[str]],
     slugs: dict[str, str],
     datasets: dict[str, DatasetFolder],
     problems: Problems,
 ) -> Kernel | None:
     table, template = f"kernels.{member.family}", f"{member.table['template']}.py.j2"
     limit = member.table.get("time_limit", SESSION_MINUTES)
+    members = [name for family in families.values() for name in family]
     used = dict(names.settings)
     if isinstance(limit, str):
         held = member.settings.get(limit)
@@ -309,16 +350,18 @@ def _kernel(
             f"kernel_templates/{template} does not name {name}{near(name, names.settings)}; "
             "remove it or use it there",
         )
-    sources: dict[str, Source] = {}
+    sources: dict[str, Attached] = {}
     for name, text in member.sources.items():
         used_here = name in names.sources or names.all_sources
         if not used_here and name not in member.own_sources:
             continue
         try:
-            sources[name] = parse_source(
+            sources[name] = parse_sources(
                 name,
                 text,
+                of=member.name,
                 kernels=members,
+                families=families,
                 datasets=datasets,
                 slug_of_kernel=lambda name: slugs.get(name, name),
             )
@@ -339,6 +382,20 @@ def _kernel(
                 f"{near(name, member.sources)}; write it under [{table}.sources]"
             )
     _check_one_folder_each(sources, f"{table}.sources", problems)
+    agrees = {name: tuple(keys) for name, keys in (member.table.get("agrees") or {}).items()}
+    for name, keys in agrees.items():
+        if name not in member.sources:
+            problems.add(
+                f"{table}.agrees", name, f"there is no such source{near(name, member.sources)}; name one"
+            )
+        for key in keys:
+            if key not in used:
+                problems.add(
+                    f"{table}.agrees",
+                    name,
+                    f"kernel_templates/{template} does not name {key}{near(key, names.settings)}; "
+                    "correct or remove it",
+                )
     if member.name not in slugs:
         return None
     return Kernel(
@@ -349,6 +406,7 @@ def _kernel(
         slug=slugs[member.name],
         settings={name: value for name, value in member.settings.items() if name in used},
         sources=sources,
+        agrees=agrees,
         include=tuple(member.table.get("include") or ()),
         files=tuple(member.table.get("files") or ()),
         gpu=bool(member.table.get("gpu")),
@@ -362,10 +420,10 @@ def _kernel(
     )
 
 
-def _check_one_folder_each(sources: dict[str, Source], table: str, problems: Problems) -> None:
+def _check_one_folder_each(sources: dict[str, Attached], table: str, problems: Problems) -> None:
     """In Kaggle's old layout sources of one slug, whatever their kind and owner, share a folder."""
     seen: dict[str, Source] = {}
-    for source in sources.values():
+    for source in [source for attached in sources.values() for source in each_of(attached)]:
         other = seen.setdefault(source.slug, source)
         if (other.kind, other.owner) != (source.kind, source.owner):
             problems.add(

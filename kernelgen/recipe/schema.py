@@ -68,6 +68,17 @@ def _setting_name(value: Any) -> Any:
     return value
 
 
+def _source(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list):
+        raise ValueError('expected a string, a list of strings, or "" for none')
+    for item in value:
+        if not isinstance(item, str) or not item:
+            raise ValueError(f"a list of sources cannot hold {_shown(item)}; remove it")
+    return list(value)
+
+
 def _time_limit(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError("expected a number of minutes or the name of the setting that holds it")
@@ -81,6 +92,7 @@ def _time_limit(value: Any) -> Any:
 TimeLimit = Annotated[Any, BeforeValidator(_time_limit)]
 Setting = Annotated[Any, BeforeValidator(_setting)]
 SettingName = Annotated[str, BeforeValidator(_setting_name)]
+SourceText = Annotated[Any, BeforeValidator(_source)]
 KernelName = Annotated[
     str, _matching(KERNEL_NAME, "a kernel's name; lower case letters, digits and hyphens only")
 ]
@@ -105,7 +117,8 @@ class KernelTable(Strict):
     extends: KernelName | None = None
     each: dict[SettingName, Annotated[list[Setting], Field(min_length=1)]] | None = None
     settings: dict[SettingName, Setting] = {}
-    sources: dict[SettingName, str] = {}
+    sources: dict[SettingName, SourceText] = {}
+    agrees: dict[SettingName, Annotated[list[SettingName], Field(min_length=1)]] | None = None
     include: list[str] | None = None
     files: list[str] | None = None
     gpu: bool | None = None

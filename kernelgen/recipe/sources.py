@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,6 +55,80 @@ class Source:
             return self.slug
         parts = [self.owner or owner, self.slug] + ([self.version] if self.version else [])
         return "/".join(parts)
+
+
+# What a recipe's name of a source stands for: one source, several in a list, or none.
+Attached = Source | tuple[Source, ...] | None
+
+
+def each_of(attached: Attached) -> tuple[Source, ...]:
+    """The single sources."""
+    if attached is None:
+        return ()
+    return (attached,) if isinstance(attached, Source) else attached
+
+
+def parse_sources(
+    name: str,
+    text: str | list[str],
+    *,
+    of: str,
+    kernels: Collection[str],
+    families: Mapping[str, Sequence[str]],
+    datasets: Collection[str],
+    slug_of_kernel,
+) -> Attached:
+    """What a recipe's ``name = text`` stands for; "" is none.
+
+    In a list, a kernel may also be a family or a glob over the names of kernels and families; the kernel
+    whose source it is (``of``) is never meant by these.
+
+    Raises:
+        BadReference: as parse_source; a glob that matches nothing; a kernel in a list of its own.
+    """
+
+    def parsed(reference: str) -> Source:
+        return parse_source(
+            name, reference, kernels=kernels, datasets=datasets, slug_of_kernel=slug_of_kernel
+        )
+
+    if text == "":
+        return None
+    if isinstance(text, str):
+        kind, _, reference = text.partition(":")
+        if kind == "kernel" and reference not in kernels and (reference in families or _is_glob(reference)):
+            raise BadReference(f'{text!r} may be several kernels; name one, or write a list: ["{text}"]')
+        return parsed(text)
+    found: dict[Source, None] = {}
+    for item in text:
+        found |= dict.fromkeys(map(parsed, _expanded(item, of, kernels, families)))
+    if any(source.kernel == of for source in found):
+        raise BadReference(
+            f"{f'kernel:{of}'!r}: its own earlier output needs a name of its own, outside the list"
+        )
+    return tuple(found)
+
+
+def _expanded(
+    text: str, of: str, kernels: Collection[str], families: Mapping[str, Sequence[str]]
+) -> list[str]:
+    kind, _, reference = text.partition(":")
+    if kind != "kernel" or reference in kernels:
+        return [text]
+    if reference in families:
+        matching = [reference]
+    elif _is_glob(reference):
+        matching = [name for name in [*families, *kernels] if fnmatch.fnmatchcase(name, reference)]
+    else:
+        return [text]
+    chosen = {member for name in matching for member in families.get(name, [name])} - {of}
+    if not chosen:
+        raise BadReference(f"{text!r}: matches no other kernel of the recipe; correct or remove it")
+    return [f"kernel:{name}" for name in kernels if name in chosen]
+
+
+def _is_glob(reference: str) -> bool:
+    return any(sign in reference for sign in "*?[")
 
 
 def parse_source(

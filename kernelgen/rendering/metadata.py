@@ -13,7 +13,7 @@ def kernel_metadata(project: Project, kernel: Kernel) -> dict[str, Any]:
     owner = project.owner_or_placeholder
 
     def attached(kind: str) -> list[str]:
-        return sorted({source.identity(owner) for source in kernel.sources.values() if source.kind == kind})
+        return sorted({source.identity(owner) for source in kernel.attached if source.kind == kind})
 
     metadata: dict[str, Any] = {
         "code_file": f"{kernel.name}.ipynb",

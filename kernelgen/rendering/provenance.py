@@ -28,14 +28,19 @@ def provenance(project: Project, kernel: Kernel, commit: str) -> str:
         f"`{RECIPE}`, template `{kernel.template_name}`.",
         "",
     ]
-    if kernel.sources:
+    if kernel.attached:
         lines += ["Attach to it:", ""]
         words = {"kernel": "output of the kernel"}
-        lines += [
-            f"- {words.get(source.kind, source.kind)} `{source.slug}`" for source in kernel.sources.values()
-        ]
+        bullets = [f"- {words.get(source.kind, source.kind)} `{source.slug}`" for source in kernel.attached]
+        lines += dict.fromkeys(bullets)
     else:
         lines += ["It needs nothing attached."]
+    if kernel.earlier and not kernel.resumed:
+        lines += [
+            "",
+            "It can go on from an earlier version of itself: build it with `--resume`, or attach the output "
+            f'of `{kernel.earlier.slug}` and give `"{kernel.earlier.literal}"` in the settings.',
+        ]
     return "\n".join(lines)
 
 

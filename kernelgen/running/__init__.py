@@ -9,8 +9,9 @@ _HOMES = {
     "RunResult": "execution",
     "find_environment": "environment",
     "run_notebook": "execution",
+    "sole_use": "execution",
 }
-__all__ = ["Mount", "RunEnvironment", "RunResult", "find_environment", "run_notebook"]  # noqa: F822
+__all__ = ["Mount", "RunEnvironment", "RunResult", "find_environment", "run_notebook", "sole_use"]  # noqa: F822
 
 
 def __getattr__(name: str) -> Any:

@@ -109,7 +109,7 @@ def run_notebook(
     arguments = (notebook, mounts, layout, folder, image, dict(environment or {}))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _own(folder), _ended_by_signals():
+        with sole_use(folder), _ended_by_signals():
             _empty(folder)
             course = _run_in_some_room(arguments, time_limit_s, show)
     except OSError as error:
@@ -280,8 +280,8 @@ NOT ISOLATED: a kernel that passes here may still fail on Kaggle; switch user na
 
 
 @contextmanager
-def _own(folder: Path) -> Iterator[None]:
-    """Keeps a second run out of the folder that this one writes to."""
+def sole_use(folder: Path) -> Iterator[None]:
+    """Keeps any other run out of the folder; raises `KernelgenError` where one is writing to it."""
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

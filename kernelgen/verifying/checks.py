@@ -46,7 +46,7 @@ def verify(project: Project, built: BuiltKernel) -> None:
 
 def _provided(project: Project, built: BuiltKernel) -> set[str]:
     names: set[str] = set()
-    for source in built.kernel.sources.values():
+    for source in built.kernel.attached:
         if source.kind == "dataset" and source.slug in project.datasets:
             names |= set(project.datasets[source.slug].provides)
     return names
@@ -121,7 +121,7 @@ def _leak_problems(project: Project, built: BuiltKernel) -> list[str]:
     texts += [(str(file.file), 1, file.data.decode("utf-8", "replace")) for file in built.closure.files]
     paths, secrets = path_pattern(project.root), known_secrets()
     words = {project.library, kernel.name, *kernel.name.split("-"), *kernel.slug.split("-"), *kernel.settings}
-    words |= {word for source in kernel.sources.values() for word in (source.slug, *source.slug.split("-"))}
+    words |= {word for source in kernel.attached for word in (source.slug, *source.slug.split("-"))}
     owner = owner_pattern(project.owner, words) if project.owner else None
     problems = []
     for where, first, text in texts:

@@ -103,6 +103,31 @@ def test_broken_files_can_be_left_out(tmp_path: Path):
     assert len(pd.read_csv(tmp_path / "train_metadata.csv")) == 6
 
 
+def test_labelled_soundscapes_come_with_their_truth_and_are_none_of_the_test(tmp_path: Path, small: DemoCompetition):
+    made = make_competition(tmp_path, **SMALL, labelled_soundscapes=2)
+    files = CompetitionFiles(tmp_path)
+    assert [p.stem for p in files.other_soundscapes] == list(made.labelled)
+    assert len(made.labelled) == 2 and not set(made.labelled) & set(made.soundscapes)
+    truth = pd.read_csv(tmp_path / "train_soundscape_labels.csv")
+    assert list(truth.columns) == ["row_id", *made.classes]
+    assert truth["row_id"].tolist() == [f"{stem}_{end}" for stem in made.labelled for end in (5, 10, 15, 20)]
+    assert set(np.unique(truth.iloc[:, 1:])) == {0, 1} and (truth.iloc[:, 1:].sum() > 0).all()
+    waves = [p.read_bytes() for p in (*files.other_soundscapes, *files.test_soundscapes)]
+    assert len(set(waves)) == 4
+    # All else is as it is without them.
+    without = contents(small.folder)
+    assert {name: data for name, data in contents(tmp_path).items() if name in without} == without
+
+
+def test_the_labelled_soundscapes_sound_as_their_labels_say(tmp_path: Path):
+    made = make_competition(tmp_path, **SMALL, labelled_soundscapes=1)
+    truth = pd.read_csv(tmp_path / "train_soundscape_labels.csv").set_index("row_id")
+    wave, rate = soundfile.read(tmp_path / "train_soundscapes" / f"{made.labelled[0]}.ogg")
+    loud = [np.abs(part).max() for part in np.split(wave, 4)]
+    assert min(np.array(loud)[truth.sum(axis=1) > 0]) > 1.5 * np.std(wave)
+    assert rate == 32_000 and len(wave) == 20 * rate
+
+
 def test_the_sample_submission_asks_for_every_full_window(small: DemoCompetition, default: DemoCompetition):
     for made in (small, default):
         files = CompetitionFiles(made.folder)
@@ -118,7 +143,7 @@ def test_the_sample_submission_asks_for_every_full_window(small: DemoCompetition
 
 
 def test_the_truth_is_not_in_the_competition_and_needs_no_audio(tmp_path: Path, small: DemoCompetition):
-    labels = make_truth(tmp_path, **SMALL, broken_files=3)
+    labels = make_truth(tmp_path, **SMALL, broken_files=3, labelled_soundscapes=2)
     assert labels == tmp_path / "soundscape_labels.csv"
     assert sorted(contents(tmp_path)) == ["soundscape_events.csv", "soundscape_labels.csv"]
     assert not any("label" in name or "event" in name for name in contents(small.folder))
@@ -161,6 +186,7 @@ def test_the_events_are_audible_where_the_truth_says(default: DemoCompetition, d
         {"soundscapes": 0},
         {"soundscape_seconds": 9},
         {"broken_files": -1},
+        {"labelled_soundscapes": -1},
     ],
 )
 def test_settings_that_make_no_competition_are_refused_before_anything_is_written(tmp_path: Path, wrong: dict):

@@ -91,20 +91,25 @@ def test_speed_is_measured_per_window(tmp_path, mels):
 
 
 def test_a_weight_dataset_is_what_the_submission_reads(tmp_path, mels):
-    weights = WeightDataset(tmp_path, FRONT_END, tuple("abcdef"), mels, commit="c0ffee", recipe={"seed": 3})
+    weights = WeightDataset(tmp_path, commit="c0ffee", measured_seconds=0.1)
     with pytest.raises(BirdlibError, match="no model was exported"):
         weights.table()
     for seed in (1, 2):
-        weights.add(
-            model(seed=seed),
-            name=f"net-seed{seed}",
-            architecture="net",
-            precision="f32",
-            seed=seed,
-            fold=None,
-            score=seed / 10,
-            score_name="test",
-        )
+        values = {
+            "mels": mels,
+            "name": f"net-seed{seed}",
+            "architecture": "net",
+            "front_end": FRONT_END,
+            "classes": tuple("abcdef"),
+            "seed": seed,
+            "fold": None,
+            "score": seed / 10,
+            "score_name": "test",
+            "recipe": {"seed": 3},
+        }
+        weights.add(model(seed=seed), **values)
+        with pytest.raises(BirdlibError, match=f"net-seed{seed}: exported already"):
+            weights.add(model(seed=7), **values)
         faults = []
         found = read_manifest(tmp_path, faults.append)
         assert not faults and len(found) == seed

@@ -1,4 +1,4 @@
-"""Scoring a submission file against a truth file."""
+"""Scoring submission files against a truth file."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 
 from birdlib.errors import BirdlibError
 from birdlib.metrics.ranking import macro_roc_auc, padded_cmap
-from birdlib.metrics.scoring import score_submission
+from birdlib.metrics.scoring import score_submission, score_submissions, scores_table
 
 BIRDMINI = Path(__file__).resolve().parents[4] / "shared" / "audio" / "birdmini"
 
@@ -80,6 +80,33 @@ def test_a_single_soundscape_is_scored_without_an_interval(tmp_path: Path, submi
     report = score(tmp_path, submission.iloc[:12], truth.iloc[:12])
     assert 0 < report.metrics["padded cmAP"].value < 1
     assert report.table()[["low", "high"]].isna().all(axis=None)
+
+
+def test_several_submissions_stand_side_by_side_each_with_its_own_score(tmp_path: Path, submission, truth):
+    classes = ["crow", "owl", "1139490"]
+    truth.to_csv(tmp_path / "truth.csv", index=False)
+    tables = {"guessed": submission, "perfect": truth, "upside down": submission.assign(**(1 - submission[classes]))}
+    files = {}
+    for name, table in tables.items():
+        files[name] = tmp_path / f"{name}.csv"
+        table.to_csv(files[name], index=False)
+    reports = score_submissions(files, tmp_path / "truth.csv", repeats=20)
+    table = scores_table(reports)
+    assert table["submission"].tolist() == ["guessed"] * 2 + ["perfect"] * 2 + ["upside down"] * 2
+    assert table["metric"].tolist() == ["padded cmAP", "macro ROC-AUC"] * 3
+    areas = table[table["metric"] == "macro ROC-AUC"].set_index("submission")["value"]
+    assert areas["perfect"] == 1 and areas["guessed"] + areas["upside down"] == pytest.approx(1)
+    alone = score_submission(files["guessed"], tmp_path / "truth.csv", repeats=20)
+    assert reports["guessed"].metrics == alone.metrics
+
+
+def test_submissions_that_cannot_be_compared_are_refused(tmp_path: Path, submission, truth):
+    score(tmp_path, submission, truth)
+    file = tmp_path / "submission.csv"
+    with pytest.raises(BirdlibError, match="trained and untrained are the same file .*; attach the submission of each"):
+        score_submissions({"trained": file, "untrained": file}, tmp_path / "truth.csv")
+    with pytest.raises(BirdlibError, match="no submission to score"):
+        score_submissions({}, tmp_path / "truth.csv")
 
 
 @pytest.mark.skipif(not BIRDMINI.is_dir(), reason="the shared recordings of real birds are not here")

@@ -193,7 +193,7 @@ BAD_RECIPES = {
     ),
     "a placeholder that each does not have": (
         'library = "pk"\n[kernels.case]\ntemplate = "set"\neach = {epochs = [1]}\ntitle = "Title {seed}"',
-        ["[kernels.case] title: {seed} is not a name of `each`; there is {epochs}; correct it"],
+        ["[kernels.case] title: {seed} is not a name of `each`; there is {epochs}, {self}; correct it"],
     ),
     "a time limit that no setting holds": (
         'library = "pk"\n[kernels.case]\ntemplate = "case"\ntime_limit = "minutes"',

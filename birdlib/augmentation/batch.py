@@ -1,0 +1,34 @@
+"""What augmentation takes and gives: a batch of inputs, their targets, and which of those count."""
+
+from dataclasses import dataclass
+
+import torch
+
+from birdlib.errors import BirdlibError
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips with their labels, all on one device.
+
+    Attributes:
+        input: waves, float [batch, samples], or mel spectrograms, float [batch, 1, n_mels, frames].
+        targets: float [batch, classes] in 0 to 1.
+        weights: float [batch, classes]; a target of weight 0 is unknown and stays out of the loss.
+        parts: how many windows of the model's length a clip has: 2 once ``concatmix`` has doubled it.
+    """
+
+    input: torch.Tensor
+    targets: torch.Tensor
+    weights: torch.Tensor
+    parts: int = 1
+
+    def __post_init__(self) -> None:
+        if self.targets.shape != self.weights.shape or self.input.shape[:1] != self.targets.shape[:1]:
+            raise BirdlibError(
+                f"batch: input {list(self.input.shape)}, targets {list(self.targets.shape)} and weights "
+                f"{list(self.weights.shape)} do not fit; expected [batch, ...] and twice [batch, classes]"
+            )
+
+    def __len__(self) -> int:
+        return len(self.input)

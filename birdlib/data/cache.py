@@ -1,0 +1,129 @@
+"""The starts of recordings, decoded once: one flat file of int16 samples, so that clips need no decoder."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from birdlib.data.reading import as_float32
+from birdlib.errors import BirdlibError
+
+CACHE_FILE = "cache.i16"
+_BYTES = 2  # of a sample
+
+
+@dataclass(frozen=True)
+class CachePlan:
+    """Where each recording's start lies in the cache, in samples.
+
+    Attributes:
+        starts: int64 [recordings]; -1 where nothing of it is kept.
+        samples: int64 [recordings].
+    """
+
+    starts: np.ndarray
+    samples: np.ndarray
+    sample_rate: int
+
+    @property
+    def bytes(self) -> int:
+        return int(self.samples.sum()) * _BYTES
+
+
+def plan_cache(seconds: np.ndarray, sample_rate: int, gigabytes: float, cache_seconds: float) -> CachePlan:
+    """Shares a budget out: each recording keeps its first seconds, as many as all others or all that it has.
+
+    Args:
+        seconds: float [recordings]; 0 where a recording cannot be read.
+        gigabytes: of 10^9 bytes.
+        cache_seconds: more of one recording is never kept.
+    """
+    if gigabytes < 0 or cache_seconds <= 0:
+        raise BirdlibError(
+            f"cache_gigabytes = {gigabytes}, cache_seconds = {cache_seconds}: expected at least 0 and more than 0"
+        )
+    lengths = np.ceil(np.minimum(seconds, cache_seconds) * sample_rate).astype(np.int64)
+    samples = np.minimum(lengths, _fair_share(lengths, int(gigabytes * 1e9) // _BYTES))
+    starts = np.where(samples > 0, np.cumsum(samples) - samples, -1)
+    return CachePlan(starts, samples, sample_rate)
+
+
+def _fair_share(lengths: np.ndarray, budget: int) -> int:
+    """The largest length to which all may be cut so that their sum fits the budget."""
+    budget = max(budget, 0)
+    ordered = np.sort(lengths)
+    before = np.cumsum(ordered) - ordered  # of all that are shorter
+    left = np.arange(len(ordered), 0, -1)
+    # Cut to the length of the i-th shortest, all together take this much.
+    sums = before + ordered * left
+    fitting = int(np.searchsorted(sums, budget, side="right"))
+    if fitting == len(ordered):
+        return int(ordered[-1]) if len(ordered) else 0
+    return int((budget - before[fitting]) // left[fitting])
+
+
+class CacheWriter:
+    """Writes recordings' starts to their places, from any thread; nothing of it is kept in memory."""
+
+    def __init__(self, folder: Path, plan: CachePlan) -> None:
+        free = shutil.disk_usage(folder).free
+        if plan.bytes > free:
+            raise BirdlibError(
+                f"{folder}: the cache needs {plan.bytes / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; "
+                "lower cache_gigabytes"
+            )
+        self.path = folder / CACHE_FILE
+        self.plan = plan
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.ftruncate(self._file, plan.bytes)
+
+    def write(self, position: int, pieces: list[np.ndarray]) -> int:
+        """Writes the start of the recording at this position of the plan, int16 pieces; returns its samples.
+
+        Raises BirdlibError where the disk is full.
+        """
+        offset = int(self.plan.starts[position]) * _BYTES
+        written = 0
+        try:
+            for piece in pieces:
+                data = memoryview(piece.astype("<i2", copy=False)).cast("B")
+                while data:
+                    done = os.pwrite(self._file, data, offset + written)
+                    written += done
+                    data = data[done:]
+        except OSError as error:
+            raise BirdlibError(f"{self.path}: cannot be written ({error.strerror}); lower cache_gigabytes") from error
+        return written // _BYTES
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+class Cache:
+    """Reads the cache; may be copied to other processes, each of which maps the file by itself."""
+
+    def __init__(self, path: Path, sample_rate: int, starts: np.ndarray, samples: np.ndarray) -> None:
+        """starts, samples: int64 [recordings], as in the plan. Raises BirdlibError if the file is too short."""
+        self.path = path
+        self.sample_rate = sample_rate
+        self.starts = starts
+        self.samples = samples
+        self._map: np.memmap | None = None
+        needed = int((starts + samples).max(initial=0)) * _BYTES
+        if not path.is_file():
+            raise BirdlibError(f"{path}: the cache is missing; attach all that the preparation wrote")
+        if path.stat().st_size < needed:
+            raise BirdlibError(f"{path}: {path.stat().st_size} bytes instead of {needed}; run the preparation again")
+
+    def __getstate__(self) -> dict:
+        return self.__dict__ | {"_map": None}
+
+    def read(self, position: int, first: int, count: int) -> np.ndarray:
+        """Samples ``first`` to ``first + count`` of a recording, float32, as far as they are kept."""
+        if self._map is None:
+            self._map = np.memmap(self.path, dtype="<i2", mode="r")
+        start = int(self.starts[position])
+        stop = start + min(first + count, int(self.samples[position]))
+        return as_float32(self._map[start + first : stop])

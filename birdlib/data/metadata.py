@@ -1,0 +1,151 @@
+"""The table of training recordings, as every year's competition wrote it."""
+
+import ast
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from birdlib.competition.layout import CompetitionFiles
+from birdlib.competition.rows import doubles, one_line, read_sample, shown
+from birdlib.errors import BirdlibError
+
+_NEEDED = ("filename", "primary_label", "secondary_labels", "author")
+_PLACE = ("latitude", "longitude")
+# In 2021 and 2022 a row of the submission was not a column per class, but one of these.
+_LONG_FORM = (("birds",), ("target",))
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """The training recordings of a competition. All labels are strings, also those that look like numbers.
+
+    Attributes:
+        classes: in the order of sample_submission.csv.
+        table: a row per row of the metadata, all columns strings: filename (``label/XC1.ogg``, below the audio
+            folder), primary_label, secondary_labels (space separated; classes only, the primary not among them),
+            author, place ("" where unknown).
+        version: of the table's rows; another one is another version of the competition's data.
+        notes: what a person should know, a line each.
+    """
+
+    classes: tuple[str, ...]
+    table: pd.DataFrame
+    version: str
+    notes: tuple[str, ...]
+
+
+def read_metadata(files: CompetitionFiles, *, unknown_secondary: str = "report") -> Metadata:
+    """Reads ``train_metadata.csv`` or ``train.csv`` of any year.
+
+    Args:
+        unknown_secondary: what to do with secondary labels that are no class of the competition: "report" leaves
+            them out and notes how many, "stop" refuses them.
+
+    Raises:
+        BirdlibError: a column is missing, a filename stands twice, a label is missing or unknown, or
+            secondary_labels is no list.
+    """
+    if unknown_secondary not in ("report", "stop"):
+        raise BirdlibError(f'unknown_secondary = {unknown_secondary!r}: expected "report" or "stop"')
+    path = files.metadata
+    raw = _read(files)
+    if incomplete := [number for number, label in enumerate(raw["primary_label"]) if not label]:
+        raise BirdlibError(f"{path}: no primary_label in line {incomplete[0] + 2} ({len(incomplete)} such rows)")
+    filenames = [
+        # In 2021 the label's folder was left out.
+        name if "/" in name else f"{label}/{name}"
+        for name, label in zip(raw["filename"], raw["primary_label"], strict=True)
+    ]
+    if doubled := doubles(filenames):
+        raise BirdlibError(f"{path}: {shown(doubled, 'filename')} more than once")
+    classes = _classes(files, raw["primary_label"])
+    known = set(classes)
+    if unknown := sorted(set(raw["primary_label"]) - known):
+        raise BirdlibError(
+            f"{path}: {shown(unknown, 'primary label')} not among the {len(classes)} classes of "
+            f"{files.sample_submission.name}; is it of the same competition?"
+        )
+    secondary, strangers = [], Counter()
+    for filename, label, text in zip(filenames, raw["primary_label"], raw["secondary_labels"], strict=True):
+        try:
+            labels = parse_labels(text)
+        except ValueError:
+            raise BirdlibError(f"{path}: secondary_labels of {filename} is no list of labels: {text!r}") from None
+        strangers.update(set(labels) - known)
+        secondary.append(" ".join(one for one in dict.fromkeys(labels) if one in known and one != label))
+    notes = []
+    if strangers:
+        text = f"{shown(sorted(strangers), 'secondary label')} that are no class of the competition"
+        if unknown_secondary == "stop":
+            raise BirdlibError(f'{path}: {text}; correct them, or leave them out with unknown_secondary = "report"')
+        notes.append(f"{text}: left out of {strangers.total():,} recordings' labels")
+    if silent := sorted(known - set(raw["primary_label"])):
+        notes.append(f"{_of(silent, 'class', 'classes')} without a recording of its own: nothing to learn it from")
+    place = raw[_PLACE[0]] + "," + raw[_PLACE[1]] if set(_PLACE) <= set(raw) else pd.Series("", index=raw.index)
+    table = pd.DataFrame(
+        {
+            "filename": filenames,
+            "primary_label": raw["primary_label"],
+            "secondary_labels": secondary,
+            "author": raw["author"],
+            "place": place.where(place != ",", ""),
+        }
+    )
+    rows = zip(filenames, raw["primary_label"], raw["secondary_labels"], raw["author"], strict=True)
+    return Metadata(classes, table, version_of(rows), tuple(notes))
+
+
+def parse_labels(text: str) -> list[str]:
+    """The labels of one cell: "['a', 'b']", "['']", "[]", "", "a b" and "a;b" all occur. ValueError for others."""
+    text = text.strip()
+    if not text.startswith("["):
+        return [label for label in re.split(r"[\s;,]+", text) if label]
+    try:
+        labels = ast.literal_eval(text)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise ValueError(text) from None
+    if not all(isinstance(label, (str, int)) for label in labels):
+        raise ValueError(text)
+    return [label for label in (str(label).strip() for label in labels) if label]
+
+
+def version_of(rows: Iterable[Iterable[str]]) -> str:
+    """A name for some rows of text, the same in whatever order they come: 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for row in sorted("\x1f".join(row) for row in rows):
+        digest.update(row.encode() + b"\x1e")
+    return digest.hexdigest()[:16]
+
+
+def _read(files: CompetitionFiles) -> pd.DataFrame:
+    """The columns that are needed, as strings without blanks at their ends."""
+    path = files.metadata
+    try:
+        raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (ValueError, OSError) as error:
+        raise BirdlibError(f"{path}: not readable as a table ({one_line(error)})") from None
+    if missing := [name for name in _NEEDED if name not in raw]:
+        there = ", ".join(map(str, raw.columns))
+        raise BirdlibError(f"{path}: there is no column {' or '.join(missing)}; the table has {there}")
+    if raw.empty:
+        raise BirdlibError(f"{path}: the table has no rows")
+    raw = raw[[name for name in (*_NEEDED, *_PLACE) if name in raw]]
+    return raw.apply(lambda column: column.str.strip())
+
+
+def _classes(files: CompetitionFiles, labels: pd.Series) -> tuple[str, ...]:
+    classes = read_sample(files.sample_submission).classes
+    if classes in _LONG_FORM:
+        classes = tuple(sorted(set(labels)))
+    if spaced := [name for name in classes if name.split() != [name]]:
+        raise BirdlibError(f"{files.sample_submission}: {shown(spaced, 'class name')} with blanks; labels have none")
+    return classes
+
+
+def _of(names: list[str], one: str, many: str) -> str:
+    listed = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    return f"{len(names)} {one if len(names) == 1 else many} ({listed})"

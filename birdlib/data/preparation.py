@@ -1,0 +1,139 @@
+"""The preparation: computes once what every training needs to know of a competition's recordings."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from birdlib.competition.layout import CompetitionFiles
+from birdlib.competition.table import write_table
+from birdlib.data.duplicates import mark_duplicates
+from birdlib.data.examination import examine
+from birdlib.data.folds import assign_folds
+from birdlib.data.metadata import read_metadata
+from birdlib.data.prepared import COLUMNS, FOLDS_FILE, RECORDINGS_FILE, SCHEMA, data_version
+
+
+@dataclass
+class Preparation:
+    """What a preparation found and wrote.
+
+    Attributes:
+        recordings: as written: a row per row of the metadata; fold is NaN for faulty ones and duplicates.
+        seconds: that each stage took.
+    """
+
+    folder: Path
+    classes: tuple[str, ...]
+    recordings: pd.DataFrame
+    data_version: str
+    notes: list[str]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def prepare(
+    files: CompetitionFiles,
+    folder: Path,
+    *,
+    n_folds: int = 5,
+    fold_seed: int = 0,
+    rare_below: int = 2,
+    sample_rate: int = 32_000,
+    cache_gigabytes: float = 0.0,
+    cache_seconds: float = 60.0,
+    max_unreadable: float = 0.01,
+    unknown_secondary: str = "report",
+    workers: int = 0,
+) -> Preparation:
+    """Reads the metadata, decodes every recording once, assigns folds; writes recordings.csv and folds.json.
+
+    What a person should know is printed, a line each, as soon as it is known. The arguments are those of
+    ``read_metadata``, ``examine`` and ``assign_folds``; ``birdlib.data.prepared`` reads what is written.
+
+    Raises:
+        BirdlibError: the metadata is wrong, too many recordings are, or the folds cannot be made.
+    """
+    notes: list[str] = []
+    seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(name: str) -> Iterator[None]:
+        started, before = time.perf_counter(), len(notes)
+        yield
+        seconds[name] = time.perf_counter() - started
+        for note in notes[before:]:
+            print(note, flush=True)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    # It stands for the whole of the output: an earlier one's must not stand for what a failed run leaves behind.
+    (folder / FOLDS_FILE).unlink(missing_ok=True)
+    with stage("Read the metadata"):
+        metadata = read_metadata(files, unknown_secondary=unknown_secondary)
+        notes += metadata.notes
+    with stage("Decode the recordings"):
+        found = examine(
+            metadata.table["filename"].tolist(),
+            files.train_audio,
+            folder=folder,
+            sample_rate=sample_rate,
+            cache_gigabytes=cache_gigabytes,
+            cache_seconds=cache_seconds,
+            max_unreadable=max_unreadable,
+            workers=workers,
+        )
+        recordings = pd.concat([metadata.table, found], axis=1)
+        faulty = recordings[recordings["fault"] != ""]
+        notes += [
+            f"{files.train_audio / filename}: {fault}; left out"
+            for filename, fault in zip(faulty["filename"], faulty["fault"], strict=True)
+        ]
+    with stage("Find copies"):
+        recordings, found_notes = mark_duplicates(recordings)
+        notes += found_notes
+    with stage("Assign folds"):
+        usable = (recordings["fault"] == "") & (recordings["duplicate_of"] == "")
+        folds, found_notes = assign_folds(recordings[usable], n_folds=n_folds, seed=fold_seed, rare_below=rare_below)
+        recordings["fold"] = np.nan
+        recordings.loc[usable, "fold"] = folds
+        notes += found_notes
+    with stage("Write"):
+        # A copy's place in the cache is never asked for.
+        recordings.loc[~usable, ["cache_start", "cache_samples"]] = (-1, 0)
+        recordings = recordings[list(COLUMNS)]
+        written = _as_text(recordings)
+        version = data_version(written)
+        write_table(written, folder / RECORDINGS_FILE)
+        facts = {
+            "schema": SCHEMA,
+            "data_version": version,
+            "competition": metadata.version,
+            "n_folds": n_folds,
+            "seed": fold_seed,
+            "sample_rate": sample_rate,
+            "classes": list(metadata.classes),
+        }
+        _write_json(facts, folder / FOLDS_FILE)
+    return Preparation(folder, metadata.classes, recordings, version, notes, seconds)
+
+
+def _as_text(recordings: pd.DataFrame) -> pd.DataFrame:
+    """The table with numbers that are the same after reading: microseconds are less than a sample."""
+    return recordings.assign(
+        seconds=[f"{seconds:.6f}" for seconds in recordings["seconds"]],
+        fold=["" if np.isnan(fold) else f"{fold:.0f}" for fold in recordings["fold"]],
+    )
+
+
+def _write_json(value: object, path: Path) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,170 @@
+"""Predictions of a validation, row by row, kept as CSV; the folds' out-of-fold predictions as one table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from birdlib.competition.rows import ROW_ID, doubles, one_line, read_header, shown, split_row_id
+from birdlib.competition.table import write_table
+from birdlib.errors import BirdlibError
+from birdlib.metrics.validation import validation_metrics
+
+_NAMES = (ROW_ID, "filename", "truth", "masked")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Scores of rows and what they should have been.
+
+    scores, truth, weights: float32 [rows, classes]; truth and weights hold 0 and 1, weight 0 is "do not count".
+    """
+
+    row_ids: tuple[str, ...]
+    filenames: tuple[str, ...]  # of recordings as in train_audio, of soundscapes their stem
+    classes: tuple[str, ...]
+    scores: np.ndarray
+    truth: np.ndarray
+    weights: np.ndarray
+
+    def metrics(self) -> dict[str, float | None]:
+        """See ``birdlib.metrics.validation.validation_metrics``."""
+        return validation_metrics(self.truth, self.scores, self.weights)
+
+
+def clip_row_ids(filenames: Sequence[str], end_second: int = 5) -> list[str]:
+    """Row ids of clips that begin with their recording: "abethr1/XC128013.ogg" -> "abethr1/XC128013_5".
+
+    The folder stays, since one recording may lie in two.
+    """
+    return [f"{PurePosixPath(filename).with_suffix('')}_{end_second}" for filename in filenames]
+
+
+def write_predictions(
+    path: Path | str,
+    row_ids: Sequence[str],
+    classes: Sequence[str],
+    scores: np.ndarray,
+    truth: np.ndarray,
+    *,
+    filenames: Sequence[str] | None = None,
+    weights: np.ndarray | None = None,
+) -> None:
+    """Write predictions as CSV, whole or not at all, with 6 significant digits.
+
+    Columns: row_id, filename, truth and masked (names of classes, separated by spaces), then a score per class.
+
+    Args:
+        row_ids: unique, each ends in ``_<end of the window in seconds>``.
+        scores: float [rows, classes].
+        truth: 0/1 [rows, classes].
+        filenames: None: the row ids without their end.
+        weights: float [rows, classes]; cells of 0 are those masked. None: none is.
+
+    Raises:
+        BirdlibError: a row id stands twice or has no end, shapes do not fit, or a value is out of its range.
+    """
+    row_ids, classes = [str(row_id) for row_id in row_ids], [str(name) for name in classes]
+    scores, truth = np.asarray(scores), np.asarray(truth)
+    weights = np.ones(truth.shape) if weights is None else np.asarray(weights)
+    shape = (len(row_ids), len(classes))
+    for name, table in (("scores", scores), ("truth", truth), ("weights", weights)):
+        if table.shape != shape:
+            raise BirdlibError(f"{path}: {name} of shape {table.shape}, expected {shape} (row ids, classes)")
+    if not np.isfinite(scores).all() or not ((truth == 0) | (truth == 1)).all():
+        raise BirdlibError(f"{path}: scores that are not finite, or truth other than 0 and 1")
+    if doubled := doubles(row_ids):
+        raise BirdlibError(f"{path}: {shown(doubled, 'row id')} more than once")
+    if bad := doubles(classes) or [name for name in classes if not name or name in _NAMES or len(name.split()) != 1]:
+        raise BirdlibError(f"{path}: {shown(bad, 'class')}: doubled, with a space, or named as another column")
+    stems = [split_row_id(row_id)[0] for row_id in row_ids]
+    if filenames is not None and len(filenames) != len(row_ids):
+        raise BirdlibError(f"{path}: {len(filenames)} filenames for {len(row_ids)} row ids")
+    names = np.array(classes, dtype=object)
+    columns = {
+        ROW_ID: row_ids,
+        "filename": stems if filenames is None else [str(filename) for filename in filenames],
+        "truth": [" ".join(names[row]) for row in truth == 1],
+        "masked": [" ".join(names[row]) for row in weights == 0],
+    }
+    table = pd.concat([pd.DataFrame(columns), pd.DataFrame(scores.astype(np.float64), columns=classes)], axis=1)
+    try:
+        write_table(table, path)
+    except OSError as error:
+        raise BirdlibError(f"{path}: cannot be written ({error.strerror}); is the disk full?") from error
+
+
+def read_predictions(path: Path | str) -> Predictions:
+    """What ``write_predictions`` wrote.
+
+    Raises:
+        BirdlibError: the file cannot be read, or holds no predictions.
+    """
+    columns = read_header(path)
+    classes = columns[len(_NAMES) :]
+    if columns[: len(_NAMES)] != _NAMES or not classes:
+        raise BirdlibError(f"{path}: no predictions; expected the columns {', '.join(_NAMES)}, then the classes")
+    try:
+        # Classes may have names that look like numbers.
+        table = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(_NAMES, str) | dict.fromkeys(classes, np.float32),
+            keep_default_na=False,
+        )
+    except (ValueError, OSError) as error:
+        raise BirdlibError(f"{path}: not readable as predictions ({one_line(error)})") from None
+    row_ids = tuple(table[ROW_ID])
+    if doubled := doubles(row_ids):
+        raise BirdlibError(f"{path}: {shown(doubled, 'row id')} more than once")
+    return Predictions(
+        row_ids=row_ids,
+        filenames=tuple(table["filename"]),
+        classes=classes,
+        scores=table[list(classes)].to_numpy(np.float32),
+        truth=_cells(path, table["truth"], classes),
+        weights=1 - _cells(path, table["masked"], classes),
+    )
+
+
+def combine_out_of_fold(paths: Sequence[Path | str]) -> tuple[Predictions, dict[str, float | None]]:
+    """The predictions of several folds as one, and their metrics over all rows together.
+
+    Raises:
+        BirdlibError: no file, other classes in one of them, or a row in two: then the folds were not of one split.
+    """
+    if not paths:
+        raise BirdlibError("no out-of-fold predictions to combine; name a .oof.csv of each fold")
+    parts = [read_predictions(path) for path in paths]
+    first = parts[0]
+    where: dict[str, Path | str] = {}
+    for path, part in zip(paths, parts, strict=True):
+        if part.classes != first.classes:
+            raise BirdlibError(f"{path}: other classes than {paths[0]}; these models are not of one recipe")
+        if shared := [row_id for row_id in part.row_ids if row_id in where]:
+            raise BirdlibError(
+                f"{path}: {shown(shared, 'row')} in {where[shared[0]]} too; name one model of each fold of one split"
+            )
+        where |= dict.fromkeys(part.row_ids, path)
+    combined = Predictions(
+        row_ids=tuple(row_id for part in parts for row_id in part.row_ids),
+        filenames=tuple(filename for part in parts for filename in part.filenames),
+        classes=first.classes,
+        scores=np.concatenate([part.scores for part in parts]),
+        truth=np.concatenate([part.truth for part in parts]),
+        weights=np.concatenate([part.weights for part in parts]),
+    )
+    return combined, combined.metrics()
+
+
+def _cells(path: Path | str, labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
+    """float32 [rows, classes]: 1 where a class is among a row's space-separated names."""
+    place = {name: number for number, name in enumerate(classes)}
+    cells = np.zeros((len(labels), len(classes)), dtype=np.float32)
+    for row, names in enumerate(labels):
+        for name in names.split():
+            if name not in place:
+                raise BirdlibError(f"{path}: {name!r} in row {row + 1} is none of its classes")
+            cells[row, place[name]] = 1
+    return cells

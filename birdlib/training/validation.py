@@ -1,0 +1,160 @@
+"""Validation after an epoch: on the fold's held-out clips, and on labelled soundscapes where there are any."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from birdlib.competition.editions import MACRO_ROC_AUC, PADDED_CMAP
+from birdlib.competition.rows import split_row_id
+from birdlib.data.clips import Clips
+from birdlib.data.labelled_soundscapes import LabelledSoundscapes
+from birdlib.data.prepared import Prepared
+from birdlib.frontend.mel import FrontEnd
+from birdlib.metrics.validation import AUC, CMAP, soundscape_metrics
+from birdlib.training.predictions import Predictions, clip_row_ids, write_predictions
+
+OUT_OF_FOLD, ON_SOUNDSCAPES = ".oof.csv", ".soundscapes.csv"
+# How the competitions' metrics are called in logs and checkpoints.
+_KEYS = {PADDED_CMAP: CMAP, MACRO_ROC_AUC: AUC}
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """What a validation found.
+
+    Attributes:
+        scores: {"clips": {metric: value}, "soundscapes": {…}}, None where nothing was there to listen to.
+        main_score: by which the best epoch is chosen: the competition's metric, on soundscapes if there are any
+            (clips alone stopped predicting the leaderboard after 2023), else on clips.
+    """
+
+    scores: dict
+    main_score: float | None
+    clips: Predictions | None
+    soundscapes: Predictions | None
+
+    def write(self, folder: Path, name: str) -> None:
+        """Write the predictions beside the checkpoint: ``NAME.oof.csv`` and ``NAME.soundscapes.csv``."""
+        for heard, suffix in ((self.clips, OUT_OF_FOLD), (self.soundscapes, ON_SOUNDSCAPES)):
+            if heard is not None:
+                write_predictions(
+                    folder / f"{name}{suffix}",
+                    heard.row_ids,
+                    heard.classes,
+                    heard.scores,
+                    heard.truth,
+                    filenames=heard.filenames,
+                    weights=heard.weights,
+                )
+
+
+class Validation:
+    """Listens to what a fold holds back, always the same windows.
+
+    Args:
+        prepared: the recordings and their folds; of each held-out one, the first window is heard.
+        metric: the competition's, as ``birdlib.competition.editions`` names it.
+        soundscapes: labelled ones, None if the competition has none.
+        batch_size: windows at a time.
+        workers: processes that read audio.
+        padding: how short recordings fill a window.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        front_end: FrontEnd,
+        *,
+        metric: str,
+        soundscapes: LabelledSoundscapes | None,
+        batch_size: int,
+        workers: int,
+        padding: str,
+    ) -> None:
+        self.prepared, self.front_end, self.soundscapes = prepared, front_end, soundscapes
+        self.metric = _KEYS.get(metric, AUC)  # other years ranked by none of ours
+        self.batch_size, self.workers, self.padding = batch_size, workers, padding
+
+    def __call__(
+        self,
+        model: nn.Module,
+        fold: int | str,
+        mel: nn.Module,
+        autocast: Callable[[], AbstractContextManager],
+    ) -> ValidationReport:
+        """Hear the model out, in evaluation mode, on the device that ``mel`` and it are on."""
+        clips = self._hear_clips(model, fold, mel, autocast)
+        soundscapes = self._hear_soundscapes(model, mel, autocast)
+        scores = {
+            "clips": clips.metrics() if clips else None,
+            "soundscapes": soundscape_metrics(soundscapes.truth, soundscapes.scores, soundscapes.row_ids)
+            if soundscapes
+            else None,
+        }
+        main = scores["soundscapes"] or scores["clips"] or {}
+        return ValidationReport(scores, main.get(self.metric), clips, soundscapes)
+
+    def _hear_clips(self, model, fold, mel, autocast) -> Predictions | None:
+        rows = self.prepared.validation_rows(fold)
+        if not len(rows):
+            return None
+        clips = Clips(
+            self.prepared,
+            rows,
+            sample_rate=self.front_end.sample_rate,
+            window_seconds=self.front_end.window_seconds,
+            crop="first",
+            padding=self.padding,
+            seed=0,
+        )
+        loader = DataLoader(
+            clips,
+            sampler=[(0, position) for position in range(len(rows))],
+            batch_size=self.batch_size,
+            num_workers=self.workers,
+            generator=torch.Generator().manual_seed(0),
+        )
+        heard = [
+            (_probabilities(model, mel, waves, autocast), targets.numpy(), weights.numpy())
+            for waves, targets, weights, _ in loader
+        ]
+        scores, truth, weights = (np.concatenate(one) for one in zip(*heard, strict=True))
+        filenames = tuple(self.prepared.recordings["filename"].iloc[rows])
+        row_ids = tuple(clip_row_ids(filenames, round(self.front_end.window_seconds)))
+        # A target between 0 and 1 is a matter of training; for ranking, a label is there or not.
+        return Predictions(row_ids, filenames, self.prepared.classes, scores, (truth >= 0.5) * np.float32(1), weights)
+
+    def _hear_soundscapes(self, model, mel, autocast) -> Predictions | None:
+        if self.soundscapes is None:
+            return None
+        row_ids, probabilities, truth = [], [], []
+        for ids, waves, labels in self.soundscapes.windows(self.front_end.sample_rate, self.front_end.window_seconds):
+            row_ids += list(ids)
+            truth.append(labels)
+            for batch in torch.from_numpy(waves).split(self.batch_size):
+                probabilities.append(_probabilities(model, mel, batch, autocast))
+        labels = np.concatenate(truth)
+        return Predictions(
+            tuple(row_ids),
+            tuple(split_row_id(row_id)[0] for row_id in row_ids),
+            self.prepared.classes,
+            np.concatenate(probabilities),
+            labels,
+            np.ones_like(labels),
+        )
+
+
+@torch.no_grad()
+def _probabilities(model: nn.Module, mel: nn.Module, waves: torch.Tensor, autocast) -> np.ndarray:
+    """float32 [windows, samples] to probabilities, float32 [windows, classes]."""
+    device = next(model.parameters()).device
+    inputs = mel(waves.to(device))
+    with autocast():
+        logits = model(inputs)
+    return logits.float().sigmoid().cpu().numpy()

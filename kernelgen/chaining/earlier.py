@@ -1,0 +1,163 @@
+"""What earlier runs of a kernel left, for a run that goes on from it.
+
+OUT/NAME/run is the last run's output, OUT/NAME/earlier what a run that goes on is given, and
+OUT/NAME/previous what lay there when a run began anew. Files only ever move between the three, one rename
+each: whenever this is interrupted, each file is in one place or the other, and the next call finishes it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from kernelgen.chaining.finished import NOTEBOOK, run_folder
+from kernelgen.errors import KernelgenError
+from kernelgen.recipe.project import Kernel
+from kernelgen.running import sole_use
+
+EARLIER, PREVIOUS = "earlier", "previous"
+
+
+def earlier_folder(out: Path, kernel: str) -> Path:
+    """What is mounted for a run that goes on."""
+    return Path(out) / kernel / EARLIER
+
+
+def has_output(out: Path, kernel: str) -> bool:
+    """Whether earlier runs left more than their notebook."""
+    return any(map(_holds_output, (run_folder(out, kernel), earlier_folder(out, kernel))))
+
+
+def going_on(
+    kernels: Iterable[Kernel],
+    out: Path,
+    *,
+    resume: bool,
+    inputs: Mapping[str, Path] | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> list[Kernel]:
+    """The kernels, those ``resumed`` that shall go on from their own earlier output.
+
+    Args:
+        resume: whether ``--resume`` was given.
+        inputs: those of the run; None where nothing runs here, so that nothing has to be here.
+
+    Raises:
+        KernelgenError: ``--resume`` was given, and none of them can go on; or a folder is given as well.
+    """
+    kernels = list(kernels)
+    able = [kernel for kernel in kernels if kernel.earlier]
+    if resume and not able:
+        raise KernelgenError(
+            "--resume: none of the selected kernels reads its own earlier output; "
+            'in its sources write earlier = "kernel:{self}"'
+        )
+    resumed, anew = set(), []
+    for kernel in able:
+        given = inputs is not None and kernel.earlier.name in inputs
+        if given and resume:
+            raise KernelgenError(
+                f"--input {kernel.earlier.name}={inputs[kernel.earlier.name]}: --resume goes on from what "
+                f"{kernel.name} wrote to {out} itself; give one of the two"
+            )
+        if given or (resume and (inputs is None or has_output(out, kernel.name))):
+            resumed.add(kernel.name)
+        elif resume:
+            anew.append(kernel)
+    if anew and not resumed:
+        names = ", ".join(kernel.name for kernel in anew)
+        raise KernelgenError(
+            f"--resume: no earlier run of {names} in {out}; run it without --resume, "
+            f"or give --input {anew[0].earlier.name}=FOLDER"
+        )
+    for kernel in anew:
+        say(f"note: kernel {kernel.name} has no earlier run and starts anew")
+    return [replace(kernel, resumed=kernel.name in resumed) for kernel in kernels]
+
+
+def prepare_earlier(
+    kernel: Kernel, out: Path, given: Path | None, say: Callable[[str], None] = lambda line: None
+) -> None:
+    """Before a run of a kernel that reads its own earlier output: nothing that is there may be lost.
+
+    A run that goes on is given all that the runs before it left, of files that several wrote the newest: the
+    last run may have ended before it had taken over what it was given. Before a run that starts anew, or from
+    the folder ``given``, all this is put out of its way.
+
+    Raises:
+        KernelgenError: another run is writing there, or a file cannot be moved.
+    """
+    run, earlier = run_folder(out, kernel.name), earlier_folder(out, kernel.name)
+    staged = earlier.with_name(f"{EARLIER}.part")
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        with sole_use(run):
+            if given:
+                _remove(staged)
+                shutil.copytree(given, staged, copy_function=_link_or_copy)
+            earlier.mkdir(exist_ok=True)
+            _move_into(run, earlier)
+            if given or not kernel.resumed:
+                _set_aside(earlier, kernel, say)
+            if given:
+                os.rename(staged, earlier)
+    except OSError as error:
+        where = error.filename or earlier
+        raise KernelgenError(
+            f"kernel {kernel.name}: {where}: {error.strerror or error}; its earlier output could not be kept "
+            "for this run"
+        ) from None
+    except shutil.Error as error:
+        source, _, why = error.args[0][0]
+        raise KernelgenError(f"kernel {kernel.name}: {source}: cannot be copied: {why}") from None
+
+
+def _set_aside(earlier: Path, kernel: Kernel, say: Callable[[str], None]) -> None:
+    previous = earlier.with_name(PREVIOUS)
+    if not _holds_output(earlier):
+        _remove(earlier)  # a run that failed at once must not push out what is worth keeping
+        return
+    _remove(previous)
+    os.rename(earlier, previous)
+    say(
+        f"note: what kernel {kernel.name} wrote before is now in {previous}; "
+        f"--input {kernel.earlier.name}={previous} goes on from it"
+    )
+
+
+def _holds_output(folder: Path) -> bool:
+    """Whether anything but the notebook, whole or in part, lies in it."""
+    return folder.is_dir() and any(not path.name.startswith(NOTEBOOK) for path in folder.iterdir())
+
+
+def _move_into(source: Path, target: Path) -> None:
+    for entry in list(source.iterdir()):
+        there = target / entry.name
+        if _is_folder(entry) and _is_folder(there):
+            _move_into(entry, there)
+            entry.rmdir()
+            continue
+        if _is_folder(entry) or _is_folder(there):
+            _remove(there)
+        os.replace(entry, there)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _remove(path: Path) -> None:
+    if _is_folder(path):
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # on another disk
+        shutil.copy2(source, target)

@@ -1,0 +1,144 @@
+"""The augmentations of a recipe together: order, probabilities, doubled clips, and what is refused."""
+
+import pytest
+import torch
+
+from birdlib.augmentation.batch import Batch
+from birdlib.augmentation.recipe import Augmentation
+from birdlib.errors import BirdlibError
+from birdlib.frontend.mel import FrontEnd, MelSpectrogram
+from birdlib.models.architectures import BirdModel
+from birdlib.models.heads import AttentionHead, PoolHead
+from birdlib.models.parts import mel_of_parts
+
+RECIPE = [
+    {"name": "concatmix", "p": 0.5, "reading": "doubled"},
+    {"name": "sumix", "p": 1.0, "low": 0.3, "high": 1.0},
+    {"name": "mixup", "p": 1.0, "alpha": 1.5},
+    {"name": "cutmix", "p": 0.5, "alpha": 1.5},
+]
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def waves(size=4, samples=12):
+    random = torch.Generator().manual_seed(7)
+    targets = (torch.rand(size, 5, generator=random) > 0.6).float()
+    return Batch(torch.randn(size, samples, generator=random), targets, torch.ones(size, 5))
+
+
+def test_each_step_happens_to_whole_batches_with_its_probability():
+    augmentation = Augmentation(RECIPE)
+    doubled = [augmentation.waves(waves(), generator(seed)).parts == 2 for seed in range(1000)]
+    assert sum(doubled) / 1000 == pytest.approx(0.5, abs=0.08)
+    cutmix = Augmentation(RECIPE[3:])
+    before = Batch(torch.randn(8, 1, 16, 16), torch.eye(8), torch.ones(8, 8))
+    touched = [not torch.equal(cutmix.mels(before, generator(seed)).input, before.input) for seed in range(1000)]
+    assert sum(touched) / 1000 == pytest.approx(0.5, abs=0.08)
+
+
+@pytest.mark.parametrize("p", [0, 1, 0.0, 1.0])
+def test_a_probability_of_nought_is_never_and_of_one_is_always(p):
+    augmentation = Augmentation([{"name": "concatmix", "p": p}])
+    assert {augmentation.waves(waves(), generator(seed)).parts for seed in range(50)} == {2 if p else 1}
+
+
+def test_steps_follow_in_the_recipes_order():
+    """Doubled before summed: both windows of a clip are mixed with the same partner's."""
+    silent = Batch(torch.zeros(3, 4), torch.zeros(3, 2), torch.ones(3, 2))
+    first = Augmentation([{"name": "concatmix", "p": 1}, {"name": "sumup", "p": 1}]).waves(silent, generator())
+    assert first.input.shape == (3, 8) and first.parts == 2
+    steps = [{"name": "sumup", "p": 1.0}, {"name": "sumix", "p": 1.0, "low": 0.5, "high": 0.5}]
+    before = waves(1)  # its own partner: (w + w) * 0.5 + (w + w) * 0.5
+    torch.testing.assert_close(Augmentation(steps).waves(before, generator()).input, 2 * before.input)
+
+
+def test_without_steps_nothing_happens():
+    before = waves()
+    assert Augmentation([]).waves(before, generator()) is before
+
+
+def test_the_same_generator_gives_the_same_batch_and_goes_on_from_there():
+    augmentation = Augmentation(RECIPE)
+
+    def run(generator):
+        outcomes = []
+        for _ in range(3):
+            batch = augmentation.waves(waves(), generator)
+            mels = Batch(batch.input.view(4, 1, 4, -1), batch.targets, batch.weights, batch.parts)
+            outcomes.append(augmentation.mels(mels, generator))
+        return outcomes
+
+    first, second = run(generator(1)), run(generator(1))
+    for one, other in zip(first, second, strict=True):
+        assert torch.equal(one.input, other.input) and torch.equal(one.targets, other.targets)
+    assert not torch.equal(first[0].input, first[1].input)
+
+
+@pytest.mark.parametrize("head", [PoolHead, AttentionHead])
+@pytest.mark.parametrize("size", [1, 3])
+def test_the_whole_recipe_goes_from_waves_to_logits(head, size):
+    front_end = FrontEnd(16000, 1, 512, 256, 32, 50, 8000)
+    augmentation, mel = Augmentation(RECIPE), MelSpectrogram(front_end)
+    backbone = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 5, 4), torch.nn.SiLU())
+    model = BirdModel(backbone, head(8, 5), channels=1)
+    seen = set()
+    for seed in range(8):
+        batch = augmentation.waves(waves(size, front_end.samples), generator(seed))
+        mels = mel_of_parts(mel, batch.input, batch.parts)
+        assert mels.shape == (size, 1, 32, batch.parts * front_end.frames)
+        batch = augmentation.mels(Batch(mels, batch.targets, batch.weights, batch.parts), generator(seed))
+        logits = model(batch.input, parts=batch.parts)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, batch.targets, batch.weights)
+        loss.backward()
+        assert logits.shape == (size, 5) and loss.isfinite()
+        seen.add(batch.parts)
+    assert seen == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("steps", "says"),
+    [
+        ([{"name": "sumiks", "p": 1.0}], "step 1: unknown name 'sumiks'; expected one of .*'sumix'"),
+        ([{"name": ["mixup"], "p": 1.0}], r"step 1: unknown name \['mixup'\]"),
+        (["mixup"], "step 1: 'mixup'; expected a table"),
+        ([{"p": 1.0}], "step 1: .*expected a table as"),
+        ([{"name": "mixup", "alpha": 1.5}], "step 1: mixup needs 'p'; add it"),
+        ([{"name": "mixup", "p": 1.0}], "step 1: mixup needs 'alpha'; add it"),
+        ([{"name": "mixup", "p": 1.0, "alfa": 1}], r"mixup has no parameter 'alfa'; expected \['p', 'alpha'\]"),
+        ([{"name": "sumup", "p": 1.0, "low": 1}], r"sumup has no parameter 'low'; expected \['p'\]"),
+        ([{"name": "mixup", "p": 1.5, "alpha": 1}], "mixup: p = 1.5; expected a number from 0 to 1"),
+        ([{"name": "mixup", "p": True, "alpha": 1}], "mixup: p = True; expected a number"),
+        ([{"name": "mixup", "p": 1, "alpha": 0}], "mixup: alpha = 0; expected a number from 0.01 to 1000"),
+        ([{"name": "cutmix", "p": 1, "alpha": "1"}], "cutmix: alpha = '1'; expected a number"),
+        ([{"name": "sumix", "p": 1, "low": 0.6, "high": 0.5}], "sumix: high = 0.5; expected a number from 0.6 on"),
+        ([{"name": "sumix", "p": 1, "low": -0.1, "high": 0.5}], "sumix: low = -0.1; expected a number from 0 on"),
+        ([{"name": "sumix", "p": 1, "low": float("nan"), "high": 0.5}], "sumix: low = nan; expected"),
+        ([{"name": "sumix", "p": 1, "low": 0, "high": 0}], "sumix: high = 0 leaves no sound"),
+        ([{"name": "sumix", "p": 1, "low": 0, "high": 1, "curve": "ramp"}], "sumix: curve = 'ramp'; expected one of"),
+        ([{"name": "sumix", "p": 1, "low": 0, "high": 1, "curve": []}], "expected points .* rising coefficients"),
+        ([{"name": "sumix", "p": 1, "low": 0, "high": 1, "curve": [[0, 0], [0, 1]]}], "rising coefficients"),
+        ([{"name": "sumix", "p": 1, "low": 0, "high": 1, "curve": [0.5, 1]}], "expected points"),
+        ([{"name": "sumix", "p": 1, "low": 0, "high": 1, "curve": [[0, 2]]}], "curve's factor = 2; expected"),
+        ([{"name": "concatmix", "p": 1, "reading": "halved"}], "reading = 'halved'; expected 'doubled' or 'halves'"),
+        (
+            [RECIPE[2], RECIPE[1]],
+            "step 2: sumix mixes waves and cannot come after mixup, which mixes mel spectrograms; put it before",
+        ),
+    ],
+)
+def test_a_recipe_that_cannot_be_meant_is_one_line(steps, says):
+    with pytest.raises(BirdlibError, match=says) as error:
+        Augmentation(steps)
+    assert "\n" not in str(error.value) and str(error.value).startswith("augmentation")
+
+
+def test_waves_where_mels_are_due_are_refused():
+    augmentation = Augmentation(RECIPE)
+    with pytest.raises(BirdlibError, match=r"input \[4, 12\]; expected mel spectrograms"):
+        augmentation.mels(waves(), generator())
+    with pytest.raises(BirdlibError, match=r"input \[4, 1, 3, 4\]; expected waves"):
+        before = waves()
+        augmentation.waves(Batch(before.input.view(4, 1, 3, 4), before.targets, before.weights), generator())

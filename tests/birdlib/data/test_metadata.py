@@ -1,0 +1,124 @@
+"""The metadata of every year, and what is said of wrong ones."""
+
+import pandas as pd
+import pytest
+
+from birdlib.competition.layout import CompetitionFiles
+from birdlib.data.metadata import parse_labels, read_metadata
+from birdlib.errors import BirdlibError
+
+
+def write(folder, columns, rows, metadata="train_metadata.csv", classes=("a", "b", "c")):
+    folder.mkdir(exist_ok=True)
+    pd.DataFrame(rows, columns=columns.split()).to_csv(folder / metadata, index=False)
+    pd.DataFrame([["x_5", *classes]], columns=["row_id", *classes]).to_csv(
+        folder / "sample_submission.csv", index=False
+    )
+    return CompetitionFiles(folder)
+
+
+COLUMNS = "primary_label secondary_labels author filename"
+ROW = ["a", "[]", "Ann", "a/XC1.ogg"]
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("['houspa', 'comrav']", ["houspa", "comrav"]),
+        ('["comrav"]', ["comrav"]),
+        ("[]", []),
+        ("['']", []),  # 2025
+        ("[1139490, 41663]", ["1139490", "41663"]),
+        ("", []),
+        ("houspa comrav", ["houspa", "comrav"]),
+        ("1161364;22930", ["1161364", "22930"]),
+    ],
+)
+def test_every_way_of_writing_secondary_labels_is_understood(text, labels):
+    assert parse_labels(text) == labels
+
+
+@pytest.mark.parametrize("text", ["['a', 'b'", "[a]", "[['a']]", "[__import__('os')]", "[1.5]"])
+def test_what_is_no_list_of_labels_is_refused(text):
+    with pytest.raises(ValueError):
+        parse_labels(text)
+
+
+def test_labels_stay_strings_and_the_table_keeps_its_order(tmp_path):
+    rows = [["041663", "['1139490', '041663', '1139490']", "Ann", "041663/iNat1.ogg"]]
+    rows += [["1139490", "['']", "", "1139490/CSA2.ogg"]]
+    files = write(tmp_path / "c", COLUMNS, rows, "train.csv", classes=("1139490", "041663"))
+    metadata = read_metadata(files)
+    assert metadata.classes == ("1139490", "041663")
+    assert metadata.table["primary_label"].tolist() == ["041663", "1139490"]
+    # Neither twice, nor the primary label once more.
+    assert metadata.table["secondary_labels"].tolist() == ["1139490", ""]
+    assert metadata.table["filename"].tolist() == ["041663/iNat1.ogg", "1139490/CSA2.ogg"]
+
+
+def test_labels_that_read_like_missing_values_are_labels(tmp_path):
+    files = write(tmp_path / "c", COLUMNS, [["nan", "['null']", "NA", "nan/1.ogg"]], classes=("nan", "null"))
+    table = read_metadata(files).table
+    assert table.loc[0, ["primary_label", "secondary_labels", "author"]].tolist() == ["nan", "null", "NA"]
+
+
+def test_2021_has_filenames_without_folders_and_no_column_per_class(tmp_path):
+    files = write(tmp_path / "c", COLUMNS, [["b", "[]", "Ann", "XC1.ogg"], ["a", "[]", "Bo", "XC2.ogg"]])
+    pd.DataFrame([["x_1_5", "nocall"]], columns=["row_id", "birds"]).to_csv(
+        tmp_path / "c" / "sample_submission.csv", index=False
+    )
+    metadata = read_metadata(files)
+    assert metadata.table["filename"].tolist() == ["b/XC1.ogg", "a/XC2.ogg"]
+    assert metadata.classes == ("a", "b")
+
+
+def test_secondary_labels_of_no_class_are_counted_or_refused(tmp_path):
+    rows = [["a", "['b', 'zebra']", "Ann", "a/1.ogg"], ["b", "['zebra', 'yeti']", "Bo", "b/2.ogg"]]
+    files = write(tmp_path / "c", COLUMNS, rows)
+    metadata = read_metadata(files)
+    assert metadata.table["secondary_labels"].tolist() == ["b", ""]
+    assert "2 secondary labels (yeti, zebra) that are no class of the competition" in metadata.notes[0]
+    assert "3" in metadata.notes[0]
+    with pytest.raises(BirdlibError, match=r"2 secondary labels \(yeti, zebra\).*unknown_secondary"):
+        read_metadata(files, unknown_secondary="stop")
+    with pytest.raises(BirdlibError, match="unknown_secondary = 'drop'"):
+        read_metadata(files, unknown_secondary="drop")
+
+
+def test_a_class_without_a_recording_is_noted(tmp_path):
+    notes = read_metadata(write(tmp_path / "c", COLUMNS, [ROW])).notes
+    assert len(notes) == 1 and "2 classes (b, c) without a recording" in notes[0]
+
+
+def test_the_version_is_that_of_the_rows_whatever_their_order(tmp_path):
+    rows = [ROW, ["b", "['a']", "Bo", "b/2.ogg"]]
+    version = read_metadata(write(tmp_path / "one", COLUMNS, rows)).version
+    assert read_metadata(write(tmp_path / "two", COLUMNS, rows[::-1])).version == version
+    for position, value in enumerate(["c", "['c']", "Cy", "b/3.ogg"]):
+        other = [ROW, rows[1][:position] + [value] + rows[1][position + 1 :]]
+        assert read_metadata(write(tmp_path / f"other{position}", COLUMNS, other)).version != version
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "message"),
+    [
+        ("primary_label author filename", [["a", "Ann", "a/1.ogg"]], "there is no column secondary_labels"),
+        ("secondary_labels filename", [["[]", "a/1.ogg"]], "there is no column primary_label or author"),
+        (COLUMNS, [], "has no rows"),
+        (COLUMNS, [ROW, ROW], r"1 filename \(a/XC1.ogg\) more than once"),
+        (COLUMNS, [["zebra", "[]", "Ann", "zebra/1.ogg"]], r"1 primary label \(zebra\) not among the 3 classes"),
+        (COLUMNS, [ROW, ["", "[]", "Ann", "a/2.ogg"]], "no primary_label in line 3"),
+        (COLUMNS, [["a", "['b", "Ann", "a/1.ogg"]], r"secondary_labels of a/1.ogg is no list of labels: \"\['b\""),
+    ],
+)
+def test_a_wrong_table_is_refused_in_one_line_that_names_it(tmp_path, columns, rows, message):
+    files = write(tmp_path / "c", columns, rows)
+    with pytest.raises(BirdlibError, match=message) as caught:
+        read_metadata(files)
+    assert "train_metadata.csv" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_real_birds_are_read(shared):
+    metadata = read_metadata(CompetitionFiles(shared / "audio" / "birdmini"))
+    assert len(metadata.table) == 111 and len(metadata.classes) == 41 and metadata.notes == ()
+    assert metadata.table["place"].ne("").sum() > 50

@@ -1,0 +1,137 @@
+"""A preparation from the competition's folder to the files that training reads."""
+
+import json
+import threading
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from birdlib.competition.layout import CompetitionFiles
+from birdlib.data import examination
+from birdlib.data.preparation import prepare
+from birdlib.data.prepared import COLUMNS, Prepared
+from birdlib.errors import BirdlibError
+
+
+def lines(capsys):
+    return [line for line in capsys.readouterr().out.splitlines() if "file/s" not in line and line.strip()]
+
+
+def test_every_row_of_the_metadata_is_written_with_what_was_found(ordinary, tmp_path, capsys):
+    made = prepare(ordinary, tmp_path, fold_seed=1)
+    table = pd.read_csv(tmp_path / "recordings.csv", keep_default_na=False)
+    metadata = pd.read_csv(ordinary.metadata)
+    assert tuple(table.columns) == COLUMNS
+    assert table["filename"].tolist() == metadata["filename"].tolist()
+    assert table["seconds"].round(3).tolist() == [0.05, 0.3] * 15
+    assert table["secondary_labels"].tolist()[:4] == ["b", "", "", "e"]
+    assert set(table["sample_rate"]) == {32_000} and set(table["channels"]) == {1}
+    assert table["audio_sha256"].str.fullmatch("[0-9a-f]{64}").all() and table["audio_sha256"].is_unique
+    assert (table["cache_start"] == -1).all() and not (tmp_path / "cache.i16").exists()
+    assert table["fold"].between(-1, 4).all()
+    facts = json.loads((tmp_path / "folds.json").read_text())
+    assert facts["classes"] == list("abcdef") and facts["n_folds"] == 5 and facts["seed"] == 1
+    assert facts["data_version"] == made.data_version
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["folds.json", "recordings.csv"]
+    assert lines(capsys) == []
+
+
+def test_the_same_competition_gives_the_same_bytes(ordinary, tmp_path):
+    for name, workers in (("one", 1), ("two", 3)):
+        (tmp_path / name).mkdir()
+        prepare(ordinary, tmp_path / name, cache_gigabytes=1e-4, workers=workers)
+    for file in ("recordings.csv", "folds.json", "cache.i16"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_faulty_recordings_are_named_once_and_copies_are_left_out(competition, tmp_path, capsys):
+    for number in range(20):
+        competition.add(f"{'ab'[number % 2]}/XC{number}.ogg", author=f"Person {number}")
+    competition.add("a/XC20.ogg", seed=3).add("a/XC21.ogg", seconds=0)
+    files = competition.write()
+    prepare(files, tmp_path, max_unreadable=0.05)
+    table = pd.read_csv(tmp_path / "recordings.csv", keep_default_na=False).set_index("filename")
+    assert table.loc["a/XC20.ogg", "duplicate_of"] == "b/XC3.ogg"
+    assert table.loc["b/XC3.ogg", "secondary_labels"] == "a"
+    assert table.loc["a/XC21.ogg", ["fault", "audio_sha256"]].tolist() == ["there is no such file", ""]
+    assert table.loc[["a/XC20.ogg", "a/XC21.ogg"], "fold"].tolist() == ["", ""]
+    printed = lines(capsys)
+    assert [line for line in printed if "XC21" in line] == [
+        f"{files.train_audio}/a/XC21.ogg: there is no such file; left out"
+    ]
+    assert [line for line in printed if "XC20.ogg = b/XC3.ogg" in line and "another label" in line]
+    prepared = Prepared.read(tmp_path, files)
+    assert len(prepared.recordings) == 20
+
+
+def test_too_many_faulty_recordings_stop_the_run_with_their_number_and_the_first(competition, tmp_path):
+    for number in range(30):
+        competition.add(f"a/XC{number}.ogg", author=f"Person {number}", seconds=0.05 if number % 10 else 0)
+    files = competition.write()
+    with pytest.raises(BirdlibError, match=r"3 of the first 21 recordings of 30 .*a/XC0\.ogg: there is no such file"):
+        prepare(files, tmp_path, max_unreadable=0.07)
+    assert not (tmp_path / "folds.json").exists()
+    prepare(files, tmp_path, max_unreadable=0.1)
+    with pytest.raises(BirdlibError, match="max_unreadable = 1"):
+        prepare(files, tmp_path, max_unreadable=1)
+
+
+def test_an_error_does_not_wait_for_the_recordings_that_are_left(competition, tmp_path, monkeypatch):
+    for number in range(300):
+        competition.add(f"a/XC{number}.ogg", author=f"Person {number}", seconds=0)
+    decoded = []
+
+    def slow(path, first):
+        decoded.append(path)
+        time.sleep(0.02)
+        raise BirdlibError("broken")
+
+    monkeypatch.setattr(examination, "decode", slow)
+    with pytest.raises(BirdlibError, match=r"4 of the first 4 recordings of 300 .*a/XC0\.ogg: broken"):
+        prepare(competition.write(), tmp_path, workers=2)
+    assert len(decoded) < 20 and not [one for one in threading.enumerate() if "ThreadPool" in one.name]
+
+
+def test_a_preparation_that_fails_does_not_leave_an_earlier_ones_folds_behind(ordinary, tmp_path):
+    prepare(ordinary, tmp_path)
+    ordinary.metadata.write_text("filename\na/XC1.ogg\n")
+    with pytest.raises(BirdlibError, match="there is no column"):
+        prepare(ordinary, tmp_path)
+    with pytest.raises(BirdlibError, match="folds.json: there is no such file"):
+        Prepared.read(tmp_path, ordinary)
+
+
+def test_the_cache_holds_the_starts_of_the_recordings_and_no_more_than_allowed(competition, tmp_path, write_audio):
+    for number in range(12):
+        competition.add(f"a/XC{number}.ogg", author=f"Person {number}", seconds=0.1)
+    competition.add("b/XC99.ogg", author="Bo", seconds=2, rate=48_000, channels=2)
+    files = competition.write()
+    made = prepare(files, tmp_path, cache_gigabytes=2e-4, cache_seconds=1.0)
+    assert (tmp_path / "cache.i16").stat().st_size <= 200_000
+    cache = np.fromfile(tmp_path / "cache.i16", dtype="<i2")
+    for row in made.recordings.itertuples():
+        if row.primary_label == "a":
+            number = int(row.filename[4:-4])
+            expected = write_audio(tmp_path / "again.ogg", 0.1, seed=number)[:, 0]
+            np.testing.assert_array_equal(cache[row.cache_start : row.cache_start + row.cache_samples], expected)
+        else:
+            assert row.cache_samples == 32_000 and (row.sample_rate, row.channels) == (48_000, 2)
+
+
+def test_the_real_birds_are_prepared(shared, tmp_path):
+    birds = shared / "audio" / "birdmini"
+    for name in ("train_audio", "sample_submission.csv"):
+        (tmp_path / name).symlink_to(birds / name)
+    some = pd.read_csv(birds / "train_metadata.csv")
+    some = some[some["primary_label"].isin(["houspa", "chbchi", "orcwar", "towwar", "whcspa", "comrav"])]
+    some.to_csv(tmp_path / "train_metadata.csv", index=False)
+    made = prepare(CompetitionFiles(tmp_path), tmp_path, n_folds=3)
+    table = made.recordings.set_index("filename")
+    assert len(table) == len(some) and (table["fault"] == "").all()
+    for filename, seconds in table["seconds"].items():
+        info = soundfile.info(birds / "train_audio" / filename)
+        assert seconds == info.frames / info.samplerate
+    assert (table["fold"] >= 0).sum() > 25 and (table["fold"][table["primary_label"] == "comrav"] == -1).all()

@@ -1,0 +1,335 @@
+"""Pictures of a training: they show what the log and the predictions hold, and drawing never stops a training."""
+
+import base64
+import os
+import threading
+import time
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import birdlib
+import birdlib.plots.training as pictures
+from birdlib.errors import BirdlibError
+from birdlib.plots.training import LiveCurves, plot_curves, plot_mistakes, plot_reliability
+from birdlib.training.log import MetricsLog
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_stays():
+    yield
+    plt.close("all")
+
+
+def log_training(folder: Path, name: str, epochs: int = 6, clips: bool = True, soundscapes: bool = True) -> None:
+    random = np.random.default_rng(len(name))
+    with MetricsLog(folder / f"{name}.metrics.jsonl") as log:
+        log.session(step=0)
+        for step in range(1, 10 * epochs + 1):
+            log.step(step=step, epoch=step / 10, loss=1 / step, seconds=60.0 * step)
+            if step % 10:
+                continue
+            cmap, area = random.random(), random.random()
+            found = {"loss": 2 / step, "padded_cmap": cmap, "macro_roc_auc": area}
+            heard = found | {"padded_cmap_low": cmap - 0.1, "padded_cmap_high": cmap + 0.1}
+            log.epoch(
+                epoch=step // 10,
+                step=step,
+                train_loss=0.1,
+                seconds=60.0 * step,
+                clips=found if clips else None,
+                soundscapes=heard if soundscapes else None,
+            )
+
+
+def panels(figure) -> dict:
+    return {axis.get_title(loc="left"): axis for axis in figure.axes}
+
+
+def words(figure) -> str:
+    every = [figure.get_suptitle()] + [text.get_text() for axis in figure.axes for text in axis.texts]
+    return "\n".join(every)
+
+
+# ---- curves
+
+
+def test_one_training_has_a_panel_per_measure_with_the_values_of_its_log(tmp_path: Path):
+    log_training(tmp_path, "rx-wdfbn-ema-6-fold0-seed1")
+    figure = plot_curves(tmp_path)
+    assert list(panels(figure)) == ["loss", "padded cmAP", "macro ROC-AUC"]
+    _, epochs = pictures.read_metrics(tmp_path / "rx-wdfbn-ema-6-fold0-seed1.metrics.jsonl")
+    drawn = {
+        line.get_color(): line.get_ydata() for line in panels(figure)["padded cmAP"].lines if len(line.get_xdata()) > 1
+    }
+    np.testing.assert_array_equal(drawn[pictures.CLIPS], epochs["clips_padded_cmap"])
+    np.testing.assert_array_equal(drawn[pictures.SOUNDSCAPES], epochs["soundscapes_padded_cmap"])
+    assert "rx-wdfbn-ema-6-fold0-seed1    epoch 6.0, step 60, 1 h 00 min" in words(figure)
+    best = epochs["clips_padded_cmap"].max()
+    assert f"{best:.3f}" in words(figure)
+
+
+def test_a_model_of_all_data_has_its_loss_alone(tmp_path: Path):
+    log_training(tmp_path, "full", clips=False, soundscapes=False)
+    assert list(panels(plot_curves(tmp_path))) == ["loss"]
+
+
+def test_several_trainings_are_told_apart_by_what_differs_in_their_names(tmp_path: Path):
+    for seed in (1, 2, 3):
+        log_training(tmp_path, f"rkl-rx-wdfbn-rx-ema-200-full-seed{seed}")
+    figure = plot_curves(tmp_path)
+    assert "3 trainings of rkl-rx-wdfbn-rx-ema-200-full, 6.0 epochs" in words(figure)
+    for axis in figure.axes:
+        assert sorted(text.get_text().split(" ")[0] for text in axis.texts) == ["seed1", "seed2", "seed3"]
+
+
+@pytest.mark.parametrize("count", [1, 5, 10])
+def test_labels_neither_meet_nor_leave_their_panel(tmp_path: Path, count: int):
+    for seed in range(count):
+        log_training(tmp_path, f"rx-seed{seed}", soundscapes=count < 10)
+    figure = plot_curves(tmp_path)
+    figure.canvas.draw()
+    for axis in figure.axes:
+        boxes = sorted((text.get_window_extent() for text in axis.texts), key=lambda box: box.y0)
+        assert all(below.y1 <= above.y0 + 3 for below, above in zip(boxes, boxes[1:], strict=False))
+        assert all(
+            figure.bbox.x1 >= box.x1 and box.y0 >= axis.bbox.y0 - 4 and box.y1 <= axis.bbox.y1 + 4 for box in boxes
+        )
+
+
+def test_many_steps_are_averaged_not_thrown_away():
+    steps = pictures.metrics_tables(
+        {"event": "step", "step": step, "epoch": step / 100, "loss": float(step % 2), "seconds": 0.0}
+        for step in range(1, 10_001)
+    )[0]
+    x, y = pictures._thinned(steps)
+    assert len(x) <= 150 and x.min() > 0 and x.max() <= 100
+    np.testing.assert_allclose(y, 0.5, atol=0.02)
+
+
+def test_a_folder_without_a_log_says_so(tmp_path: Path):
+    with pytest.raises(BirdlibError, match=r"no \*\.metrics\.jsonl"):
+        plot_curves(tmp_path)
+
+
+def test_a_training_that_has_just_begun_can_be_drawn(tmp_path: Path):
+    with MetricsLog(tmp_path / "a.metrics.jsonl") as log:
+        log.session(step=0)
+        plot_curves(tmp_path).canvas.draw()
+        log.step(step=1, epoch=0.01, loss=float("nan"), seconds=1.0)
+        plot_curves(tmp_path).canvas.draw()
+        log.epoch(epoch=1, step=1, train_loss=0.7, seconds=1.0, clips={"loss": 0.0, "padded_cmap": None})
+        plot_curves(tmp_path).canvas.draw()
+
+
+# ---- live
+
+
+class Place:
+    """A place in a notebook that remembers what was shown in it."""
+
+    def __init__(self) -> None:
+        self.shown: list[dict] = []
+        self.threads: set[str] = set()
+
+    def update(self, data: dict, **_: object) -> None:
+        self.shown.append(data)
+        self.threads.add(threading.current_thread().name)
+
+    def wait_for(self, count: int) -> None:
+        until = time.monotonic() + 20
+        while len(self.shown) < count:
+            assert time.monotonic() < until, f"{len(self.shown)} of {count} pictures"
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Place:
+    place = Place()
+    monkeypatch.setattr(pictures, "_notebook_place", lambda: place)
+    monkeypatch.setattr(LiveCurves, "share", 1.0)
+    return place
+
+
+def watchers() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "live curves"]
+
+
+def test_the_picture_follows_the_log_also_when_a_resumed_training_rewrites_it(tmp_path: Path, place: Place):
+    with LiveCurves(tmp_path, every_seconds=0.05) as live:
+        log_training(tmp_path, "a", epochs=3)
+        place.wait_for(1)
+        with MetricsLog(tmp_path / "a.metrics.jsonl", resume_step=10) as log:
+            log.step(step=11, epoch=1.1, loss=0.5, seconds=1.0)
+    (followed,) = live._followed.values()
+    steps, epochs = followed.tables()
+    assert steps["step"].tolist() == list(range(1, 12)) and epochs["epoch"].tolist() == [1]
+    assert place.shown[-1]["image/png"].startswith(b"\x89PNG")
+    assert not watchers()
+
+
+def test_nothing_new_draws_nothing_and_pyplot_is_left_alone(tmp_path: Path, place: Place):
+    log_training(tmp_path, "a", epochs=1)
+    with LiveCurves(tmp_path, every_seconds=0.02):
+        place.wait_for(1)
+        time.sleep(0.3)
+    assert len(place.shown) == 1
+    assert place.threads == {"live curves"}
+    assert plt.get_fignums() == []
+
+
+def test_a_picture_that_fails_is_told_in_one_line_and_stops_nothing(tmp_path: Path, place: Place, monkeypatch, capsys):
+    monkeypatch.setattr(pictures, "_draw_curves", lambda *_: 1 / 0)
+    with LiveCurves(tmp_path, every_seconds=0.02):
+        log_training(tmp_path, "a", epochs=1)
+        time.sleep(0.2)
+    out, err = capsys.readouterr()
+    assert out == "The live curves were not drawn to the end: ZeroDivisionError: division by zero\n"
+    assert err == "" and not watchers()
+    assert [*place.shown[-1]] == ["text/html"]
+
+
+def test_a_training_that_raises_raises_and_its_last_picture_is_drawn(tmp_path: Path, place: Place):
+    with pytest.raises(KeyboardInterrupt), LiveCurves(tmp_path, every_seconds=60):
+        log_training(tmp_path, "a", epochs=1)
+        raise KeyboardInterrupt
+    assert len(place.shown) == 1 and "image/png" in place.shown[0]
+    assert not watchers()
+
+
+def test_outside_of_a_notebook_nothing_is_drawn_or_printed(tmp_path: Path, capsys):
+    with LiveCurves(tmp_path):
+        assert not watchers()
+        log_training(tmp_path, "a", epochs=1)
+    assert capsys.readouterr() == ("", "")
+
+
+NOTEBOOK = """
+import multiprocessing, threading
+from pathlib import Path
+import tests_of_the_picture as the
+
+def train(seed):
+    the.log_training(Path("."), f"rx-fold0-seed{seed}")
+
+with the.LiveCurves(".", every_seconds=0.05) as live:
+    live.share = 1.0
+    for seed in range(2):
+        child = multiprocessing.get_context("fork").Process(target=train, args=(seed,))
+        child.start()
+        child.join()
+        assert child.exitcode == 0
+        for _ in range(10):  # forked, as readers of data are, while the thread draws
+            with open("rx-fold0-seed0.metrics.jsonl", "a") as log:
+                log.write('{"event": "session", "step": 0}\\n')
+            reader = multiprocessing.get_context("fork").Process(target=int)
+            reader.start()
+            reader.join(20)
+            assert reader.exitcode == 0
+assert not the.watchers()
+"""
+
+
+def test_a_notebook_by_papermill_holds_one_picture_also_with_training_in_forked_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    papermill = pytest.importorskip("papermill")
+    pytest.importorskip("ipykernel")
+    import nbformat
+
+    (tmp_path / "tests_of_the_picture.py").write_text(Path(__file__).read_text())
+    library = Path(birdlib.__file__).parents[1]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (tmp_path, library))))
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(NOTEBOOK)],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
+    nbformat.write(notebook, tmp_path / "in.ipynb")
+    with (tmp_path / "out.txt").open("w") as out, (tmp_path / "err.txt").open("w") as err:
+        papermill.execute_notebook(
+            str(tmp_path / "in.ipynb"),
+            str(tmp_path / "out.ipynb"),
+            cwd=str(tmp_path),
+            progress_bar=False,
+            log_output=True,
+            stdout_file=out,
+            stderr_file=err,
+        )
+    (output,) = nbformat.read(tmp_path / "out.ipynb", 4).cells[0].outputs
+    assert output.output_type == "display_data" and [*output.data] == ["image/png"]
+    assert base64.b64decode(output.data["image/png"]).startswith(b"\x89PNG")
+    assert (tmp_path / "out.txt").read_text() == (tmp_path / "err.txt").read_text() == ""
+
+
+# ---- calibration and mistakes
+
+
+def test_calibrated_scores_lie_on_the_diagonal_and_masked_cells_do_not_count():
+    random = np.random.default_rng(0)
+    scores = random.random((4000, 20))
+    truth = (random.random(scores.shape) < scores).astype(float)
+    weights = np.ones_like(truth)
+    truth[:100], weights[:100] = 1 - (scores[:100] > 0.5), 0
+    figure = plot_reliability(truth, scores, weights)
+    left, right = figure.axes
+    line = next(line for line in left.lines if len(line.get_xdata()) == 10)
+    np.testing.assert_allclose(line.get_xdata(), line.get_ydata(), atol=0.02)
+    assert "calibration error 0.00" in left.get_title(loc="left")
+    assert "78,000 cells" in right.get_title(loc="left")
+
+
+def test_the_calibration_error_is_the_mean_distance_from_the_diagonal():
+    truth = np.array([[1], [0], [0], [0], [1], [1]])
+    scores = np.array([[0.05], [0.05], [0.05], [0.05], [0.75], [0.75]])
+    left = plot_reliability(truth, scores).axes[0]
+    assert f"calibration error {(4 * 0.2 + 2 * 0.25) / 6:.3f}" in left.get_title(loc="left")
+    with pytest.raises(BirdlibError, match="no cell"):
+        plot_reliability(truth, scores, np.zeros(truth.shape))
+
+
+def gallery(truth, scores, weights=None, count: int = 2, **more) -> tuple[list[int], str]:
+    """The rows whose spectrograms were asked for, in order, and all that is written."""
+    rows: list[int] = []
+
+    def mel_of(row: int) -> np.ndarray:
+        rows.append(row)
+        return np.random.default_rng(row).normal(size=(8, 20))
+
+    figure = plot_mistakes(np.array(truth), np.array(scores), list("abc"), mel_of, weights=weights, count=count, **more)
+    figure.canvas.draw()
+    texts = [text.get_text() for axis in figure.axes for text in axis.texts]
+    texts += [text for axis in figure.axes for text in (axis.get_title(loc="left"), axis.get_xlabel())]
+    texts += [text.get_text() for text in figure.texts]
+    return rows, "\n".join(texts)
+
+
+TRUTH = [[1, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1], [1, 1, 0]]
+SCORES = [[0.9, 0.1, 0.0], [0.2, 0.1, 0.95], [0.0, 0.75, 0.1], [0.5, 0.4, 0.02], [0.8, 0.7, 0.1]]
+
+
+def test_the_worst_false_alarms_and_misses_are_shown_each_row_once():
+    rows, text = gallery(TRUTH, SCORES, names=["r0.ogg", "r1.ogg", "r2.ogg", "$3.ogg", "r4.ogg"])
+    assert rows == [1, 2, 3]
+    assert "c 0.95" in text and "there: b 0.10" in text and "r1.ogg" in text
+    assert "b 0.75" in text and "no labelled bird there" in text
+    assert "c 0.02" in text and "heard a 0.50" in text and "$3.ogg" in text
+
+
+def test_masked_cells_are_no_mistakes():
+    weights = np.ones((5, 3))
+    weights[1, 2] = weights[2, 1] = weights[3, 2] = 0
+    rows, text = gallery(TRUTH, SCORES, weights)
+    assert "0.95" not in text and "b 0.75" not in text and "c 0.02" not in text
+
+
+def test_a_class_that_is_often_wrong_does_not_fill_the_gallery():
+    truth = np.zeros((6, 3))
+    scores = np.array([[0.9, 0, 0], [0.8, 0, 0], [0.7, 0, 0], [0, 0.3, 0], [0, 0.2, 0], [0.1, 0, 0.15]])
+    rows, _ = gallery(truth, scores, count=3)
+    assert rows == [0, 3, 5]
+
+
+def test_without_a_mistake_the_gallery_says_so():
+    assert gallery(TRUTH, TRUTH) == ([], "No mistakes: what is there ranks above all that is not.")

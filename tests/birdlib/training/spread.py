@@ -1,0 +1,36 @@
+"""The gradients of one step, by however many processes: python spread.py COMPETITION PREPARED FOLDER DEVICE_BATCH."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parent))
+from conftest import SETTINGS, surroundings_of  # noqa: E402
+
+from birdlib.competition.layout import CompetitionFiles  # noqa: E402
+from birdlib.data.prepared import Prepared  # noqa: E402
+from birdlib.training.trainer import Trainer  # noqa: E402
+
+torch.set_num_threads(1)
+competition, output, folder = (Path(one) for one in sys.argv[1:4])
+prepared = Prepared.read(output, CompetitionFiles(competition))
+accelerator = Accelerator(cpu=True)
+around = surroundings_of(prepared, folder, device_batch=int(sys.argv[4]))
+# What differs between processes by design is switched off: mixing partners, dropout, batch statistics.
+settings = replace(SETTINGS, batch_size=12, augmentations=[], dropout=0.0)
+trainer = Trainer(settings, around, accelerator, seed=1, fold="full", teachers=[])
+for module in trainer.model.modules():
+    if isinstance(module, nn.BatchNorm2d):
+        module.eval()
+loss, _ = trainer.accumulate(trainer.batches())
+if accelerator.is_main_process:
+    model = accelerator.unwrap_model(trainer.model)
+    gradients = {name: one.grad for name, one in model.named_parameters()}
+    torch.save({"loss": loss, "gradients": gradients}, folder / "gradients.pt")
+    backend = torch.distributed.get_backend() if accelerator.num_processes > 1 else "none"
+    print(f"processes {accelerator.num_processes}, parts {trainer.plan.parts}, backend {backend}")
+accelerator.end_training()
