@@ -16,12 +16,12 @@ from tqdm import tqdm
 
 from birdlib.augmentation.batch import Batch
 from birdlib.augmentation.recipe import Augmentation
-from birdlib.models.parts import mel_of_parts
 from birdlib.data.clips import Clips
 from birdlib.data.prepared import Prepared
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.models.architectures import build_model
+from birdlib.models.parts import mel_of_parts
 from birdlib.models.pretrained import load_pretrained, start_from_backbone
 from birdlib.training.batches import Batches, BatchPlan
 from birdlib.training.clock import SessionClock
