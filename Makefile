@@ -14,9 +14,9 @@ PYTEST := $(RUN) -m pytest -n 2 --dist loadgroup
 demo: setup
 	@$(RUN) build_kernels.py --target 'openvino-wheels,demo-*' --run
 	@echo
-	@echo "The score of untrained models (0.5 is chance):"
+	@echo "The scores of the trained ensemble and of untrained models (0.5 is chance for macro ROC-AUC):"
 	@cat build/demo-score/run/scores.csv
-	@echo "Open build/demo-submission/run/__notebook__.ipynb to see the run, with its pictures."
+	@echo "Open build/demo-train/run/__notebook__.ipynb and build/demo-submission/run/__notebook__.ipynb to see the runs."
 
 test: setup
 	@$(RUN) build_kernels.py --target openvino-wheels,submission,export

@@ -51,19 +51,21 @@ class Augmentation:
             else:
                 self.wave_steps.append(step)
 
-    def waves(self, batch: Batch, generator: torch.Generator) -> Batch:
+    def waves(self, batch: Batch, generator: torch.Generator, decisions: torch.Generator | None = None) -> Batch:
         """The steps on waves, float [batch, samples]; clips are twice as long where ``parts`` comes back doubled.
 
         Args:
-            generator: on the CPU, whatever the batch's device.
+            generator: of partners and coefficients; on the CPU, whatever the batch's device.
+            decisions: of whether each step happens, one that processes share so that none waits while another's
+                clips are twice as long; None for ``generator``.
         """
         _check_axes(batch, 2, "waves [batch, samples]")
-        return _through(self.wave_steps, batch, generator)
+        return _through(self.wave_steps, batch, generator, decisions or generator)
 
-    def mels(self, batch: Batch, generator: torch.Generator) -> Batch:
+    def mels(self, batch: Batch, generator: torch.Generator, decisions: torch.Generator | None = None) -> Batch:
         """The steps on mel spectrograms, float [batch, 1, n_mels, frames] (the frames of all parts of a clip)."""
         _check_axes(batch, 4, "mel spectrograms [batch, 1, n_mels, frames]")
-        return _through(self.mel_steps, batch, generator)
+        return _through(self.mel_steps, batch, generator, decisions or generator)
 
 
 def mixed(mixing: WaveMixing | MelMixing, batch: Batch, generator: torch.Generator) -> tuple[Batch, torch.Tensor]:
@@ -75,9 +77,9 @@ def mixed(mixing: WaveMixing | MelMixing, batch: Batch, generator: torch.Generat
     return mixing.mix(batch, **on_device), drawn["partner"]
 
 
-def _through(steps: list[Step], batch: Batch, generator: torch.Generator) -> Batch:
+def _through(steps: list[Step], batch: Batch, generator: torch.Generator, decisions: torch.Generator) -> Batch:
     for step in steps:
-        if torch.rand((), generator=generator).item() < step.p:
+        if torch.rand((), generator=decisions).item() < step.p:
             batch, _ = mixed(step.mixing, batch, generator)
     return batch
 

@@ -7,7 +7,7 @@ very numbers that it would have had, and no generator's state has to be saved.
 import numpy as np
 import torch
 
-ORDER, MIXING, DROPOUT = 1, 2, 3
+ORDER, MIXING, DROPOUT, DECISIONS = 1, 2, 3, 4
 
 
 def number(*parts: int) -> int:
@@ -24,6 +24,11 @@ def order_of(rows: int, seed: int, epoch: int) -> np.ndarray:
 def mixing_generator(seed: int, step: int, part: int, rank: int) -> torch.Generator:
     """For the augmentations of one batch of one process."""
     return torch.Generator().manual_seed(number(seed, MIXING, step, part, rank))
+
+
+def decision_generator(seed: int, step: int, part: int) -> torch.Generator:
+    """For whether an augmentation happens: the same in all processes."""
+    return torch.Generator().manual_seed(number(seed, DECISIONS, step, part))
 
 
 def seed_dropout(seed: int, step: int, part: int, rank: int) -> None:

@@ -81,7 +81,7 @@ def read_members(seeds: list[int], folds: list[str], n_folds: int) -> tuple[list
     known = {str(fold): fold for fold in range(n_folds)} | {FULL: FULL}
     for fold in folds:
         if str(fold) not in known:
-            raise BirdlibError(f"FOLDS: {fold!r} is none; expected \"0\" to \"{n_folds - 1}\", or \"{FULL}\"")
+            raise BirdlibError(f'FOLDS: {fold!r} is none; expected "0" to "{n_folds - 1}", or "{FULL}"')
     for seed in seeds:
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise BirdlibError(f"SEEDS: {seed!r} is not a whole number from 0 on")

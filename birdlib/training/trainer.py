@@ -28,7 +28,7 @@ from birdlib.training.clock import SessionClock
 from birdlib.training.log import SUFFIX, MetricsLog
 from birdlib.training.losses import bce, distillation
 from birdlib.training.optimiser import build_optimiser
-from birdlib.training.randomness import mixing_generator, seed_dropout
+from birdlib.training.randomness import decision_generator, mixing_generator, seed_dropout
 from birdlib.training.settings import TrainSettings
 from birdlib.training.teacher import Teacher, build_teacher
 from birdlib.training.validation import Validation
@@ -210,12 +210,14 @@ class Trainer:
     def _loss(self, waves: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, part: int) -> torch.Tensor:
         device, rank = self.accelerator.device, self.accelerator.process_index
         generator = mixing_generator(self.seed, self.step, part, rank)
+        decisions = decision_generator(self.seed, self.step, part)
         batch = Batch(*(one.to(device, non_blocking=True) for one in (waves, targets, weights)))
         with torch.no_grad():
-            batch = self.augmentation.waves(batch, generator)
-            parts = batch.input.shape[1] // self.around.front_end.samples
+            batch = self.augmentation.waves(batch, generator, decisions)
+            parts = batch.parts
             mel = mel_of_parts(self.mel, batch.input, parts)
-            batch = self.augmentation.mels(Batch(mel, batch.targets, batch.weights), generator)
+            batch = Batch(mel, batch.targets, batch.weights, parts)
+            batch = self.augmentation.mels(batch, generator, decisions)
         seed_dropout(self.seed, self.step, part, rank)
         logits = self.model(batch.input, parts)
         with self._outside_autocast():

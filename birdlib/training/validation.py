@@ -152,9 +152,10 @@ class Validation:
 
 @torch.no_grad()
 def _probabilities(model: nn.Module, mel: nn.Module, waves: torch.Tensor, autocast) -> np.ndarray:
-    """float32 [windows, samples] to probabilities, float32 [windows, classes]."""
+    """float32 [windows, samples] to probabilities, float64 [windows, classes]."""
     device = next(model.parameters()).device
     inputs = mel(waves.to(device))
     with autocast():
         logits = model(inputs)
-    return logits.float().sigmoid().cpu().numpy()
+    # In float64: beyond a logit of 17 a float32 probability is 1, and ranks no higher than another one.
+    return logits.double().sigmoid().cpu().numpy()
