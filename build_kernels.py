@@ -130,10 +130,7 @@ def run(
             tell(f"error: kernel {kernel.name}: {result.message}")
             if kernel.earlier and has_output(out, kernel.name):
                 instead = f" (instead of --input {kernel.earlier.name}=FOLDER)" if given else ""
-                tell(
-                    "note: what it wrote so far is kept; the same command with --resume"
-                    f"{instead} goes on from it"
-                )
+                tell(f"note: what it wrote so far is kept; the same command with --resume{instead} goes on from it")
             return 1
         print(f"{shown(result.folder)}  ({result.seconds:.0f} s)")
     return 0

@@ -7,6 +7,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from birdlib.audio.samples import mono, reason
 from birdlib.errors import BirdlibError
 
 
@@ -34,7 +35,7 @@ def probe(path: Path) -> RecordingInfo:
     try:
         info = soundfile.info(str(path))
     except (soundfile.SoundFileError, OSError) as error:
-        raise BirdlibError(f"{path.name}: cannot be read as audio ({_reason(error)})") from error
+        raise BirdlibError(f"{path.name}: cannot be read as audio ({reason(error)})") from error
     if info.frames == 0:
         raise BirdlibError(f"{path.name}: the file holds no audio")
     return RecordingInfo(info.frames, info.samplerate, info.channels)
@@ -61,7 +62,7 @@ def read_windows(path: Path, ends: list[float], *, window_seconds: float, sample
     try:
         wave, _ = soundfile.read(str(path), dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
-        wave, damage = None, f"{path.name}: decoding fails ({_reason(error)})"
+        wave, damage = None, f"{path.name}: decoding fails ({reason(error)})"
     else:
         damage = ""
         if len(wave) < info.frames:
@@ -102,14 +103,5 @@ def _fill(window: np.ndarray, wave: np.ndarray) -> None:
 
 
 def _to_mono(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
-    mono = wave[:, 0] if wave.shape[1] == 1 else wave.mean(axis=1)
-    # A file of floats may hold NaN or infinity; one such sample would spoil its whole window.
-    mono = np.nan_to_num(mono, nan=0.0, posinf=0.0, neginf=0.0)
-    if from_rate != to_rate and len(mono):
-        mono = soxr.resample(mono, from_rate, to_rate)
-    return mono
-
-
-def _reason(error: Exception) -> str:
-    text = str(error)
-    return text.rsplit(": ", 1)[-1].rstrip(".") if text else type(error).__name__
+    one = mono(wave)
+    return soxr.resample(one, from_rate, to_rate) if from_rate != to_rate and len(one) else one

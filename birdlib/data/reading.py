@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from birdlib.audio.samples import mono, reason
 from birdlib.errors import BirdlibError
 
 _PIECE_SECONDS = 30  # decoded at a time, so that memory does not grow with a recording's length
@@ -114,13 +115,6 @@ def read_clip(path: Path, start: float, seconds: float, sample_rate: int) -> np.
     return wave[: round(seconds * sample_rate)]
 
 
-def mono(wave: np.ndarray) -> np.ndarray:
-    """Channels averaged: float32 [n, channels] to finite float32 [n]."""
-    wave = wave[:, 0] if wave.shape[1] == 1 else wave.mean(axis=1)
-    # A file of floats may hold NaN or infinity; one such sample would spoil its whole clip.
-    return np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)
-
-
 def as_int16(wave: np.ndarray) -> np.ndarray:
     """float32 in [-1, 1] to int16; what is louder is clipped."""
     return np.clip(np.rint(wave * 32768.0), -32768, 32767).astype(np.int16)
@@ -129,12 +123,6 @@ def as_int16(wave: np.ndarray) -> np.ndarray:
 def as_float32(wave: np.ndarray) -> np.ndarray:
     """int16 to float32 in [-1, 1)."""
     return wave.astype(np.float32) / 32768.0
-
-
-def reason(error: Exception) -> str:
-    """What a decoder's exception says, without the path."""
-    text = str(error)
-    return text.rsplit(": ", 1)[-1].rstrip(".") if text else type(error).__name__
 
 
 def _opened(path: Path) -> soundfile.SoundFile:

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from birdlib.competition.editions import MACRO_ROC_AUC, PADDED_CMAP
+from birdlib.competition.editions import MACRO_ROC_AUC
 from birdlib.errors import BirdlibError
-from birdlib.metrics.validation import AUC, CMAP
+from birdlib.metrics.validation import AUC, KEYS
 from birdlib.models.architectures import BirdModel, build_model
 from birdlib.weights.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
 
@@ -21,7 +21,6 @@ FULL = "full"
 EMA, BEST_EPOCH, PLAIN = "ema", "best", "model"
 # What can be exported of a training, and what that is called where its score is told.
 WEIGHTS = {EMA: "", BEST_EPOCH: ", best epoch", PLAIN: ", of the averaged weights"}
-_METRICS = {PADDED_CMAP: CMAP, MACRO_ROC_AUC: AUC}
 _HEARD = {"soundscapes": "on labelled soundscapes", "clips": "on clips out of fold"}
 
 
@@ -130,7 +129,7 @@ def find_models(
         else:
             models.append(TrainedModel(path, last, weights))
     finished = [saved for saved, _ in everything.values() if saved.finished or allow_unfinished]
-    return _scored(models, finished, _METRICS.get(metric, AUC), metric if metric in _METRICS else MACRO_ROC_AUC)
+    return _scored(models, finished, KEYS.get(metric, AUC), metric if metric in KEYS else MACRO_ROC_AUC)
 
 
 def models_table(models: Sequence[TrainedModel]) -> pd.DataFrame:

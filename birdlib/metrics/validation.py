@@ -4,11 +4,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from birdlib.competition.editions import MACRO_ROC_AUC, PADDED_CMAP
 from birdlib.competition.rows import split_row_id
 from birdlib.errors import BirdlibError
 from birdlib.metrics.ranking import average_precision, bootstrap, macro_roc_auc, roc_auc
 
 LOSS, CMAP, AUC = "loss", "padded_cmap", "macro_roc_auc"
+# How logs and checkpoints call the competitions' metrics.
+KEYS = {PADDED_CMAP: CMAP, MACRO_ROC_AUC: AUC}
 PADDING = 5
 
 

@@ -180,7 +180,7 @@ class Trainer:
         total = torch.zeros(2, device=self.accelerator.device)
         heard: list[int] = []
         for part in range(self.plan.parts):
-            waves, targets, weights, rows = next(batches)
+            waves, targets, weights, rows = _next(batches)
             heard += rows.tolist()
             last = part == self.plan.parts - 1
             with nullcontext() if last else self.accelerator.no_sync(self.model):
@@ -420,6 +420,14 @@ class Trainer:
     def _left(self, loss: float) -> str:
         epoch = f"epoch {self.step // self.plan.steps_per_epoch}/{self.settings.epochs}"
         return f"{epoch}, loss {loss:.4f}, {max(self.around.clock.left(), 0) / 60:.0f} min left"
+
+
+def _next(batches: Iterator) -> tuple[torch.Tensor, ...]:
+    try:
+        return next(batches)
+    except BirdlibError as error:
+        # From a worker it comes with that process's traceback around it.
+        raise BirdlibError(str(error).rpartition("BirdlibError: ")[2].strip()) from None
 
 
 def _short(value: object) -> str:

@@ -10,18 +10,15 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from birdlib.competition.editions import MACRO_ROC_AUC, PADDED_CMAP
 from birdlib.competition.rows import split_row_id
 from birdlib.data.clips import Clips
 from birdlib.data.labelled_soundscapes import LabelledSoundscapes
 from birdlib.data.prepared import Prepared
 from birdlib.frontend.mel import FrontEnd
-from birdlib.metrics.validation import AUC, CMAP, soundscape_metrics
+from birdlib.metrics.validation import AUC, KEYS, soundscape_metrics
 from birdlib.training.predictions import Predictions, clip_row_ids, write_predictions
 
 OUT_OF_FOLD, ON_SOUNDSCAPES = ".oof.csv", ".soundscapes.csv"
-# How the competitions' metrics are called in logs and checkpoints.
-_KEYS = {PADDED_CMAP: CMAP, MACRO_ROC_AUC: AUC}
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ class Validation:
         padding: str,
     ) -> None:
         self.prepared, self.front_end, self.soundscapes = prepared, front_end, soundscapes
-        self.metric = _KEYS.get(metric, AUC)  # other years ranked by none of ours
+        self.metric = KEYS.get(metric, AUC)  # other years ranked by none of ours
         self.batch_size, self.workers, self.padding = batch_size, workers, padding
 
     def __call__(
