@@ -28,6 +28,7 @@ test: setup
 # Measurements, side by side in one run; see benchmarks/.
 bench: setup
 	@$(RUN) benchmarks/memory.py
+	@$(RUN) benchmarks/preparation.py
 
 setup: $(STAMP)
 	@$(RUN) -m kernelgen.running.environment

@@ -90,6 +90,8 @@ def _train(members: Members, around: Surroundings) -> bool:
         # The others wait while the first process validates.
         kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=2))],
     )
+    # Going on to the same numbers needs a GPU that gives the same sums twice.
+    torch.backends.cudnn.deterministic = True
     for fold in members.folds:
         for seed in members.seeds:
             teachers = []
@@ -109,6 +111,7 @@ def _train(members: Members, around: Surroundings) -> bool:
                     "saved; attach this output to the next version and run it to go on"
                 )
                 return False
+            del trainer
             accelerator.free_memory()
     return True
 

@@ -1,5 +1,7 @@
 """The arithmetic that a device is good at."""
 
+import os
+
 import torch
 
 from birdlib.errors import BirdlibError
@@ -31,4 +33,6 @@ def mixed_precision(wanted: str, capability: tuple[int, int] | None) -> str:
 
 def capability_here() -> tuple[int, int] | None:
     """Of this process's GPU. Initialises CUDA: only for processes that train."""
-    return torch.cuda.get_device_capability() if torch.cuda.is_available() else None
+    if not torch.cuda.is_available():
+        return None
+    return torch.cuda.get_device_capability(int(os.environ.get("LOCAL_RANK", "0")))
