@@ -40,10 +40,10 @@ def _problem(value: Any, key: str, others: list[Kernel]) -> str | None:
     theirs = [other.settings[key] for other in others]
     if isinstance(value, list) and all(isinstance(held, list) for held in theirs):
         fits = all(any(_same(item, there) for held in theirs for there in held) for item in value)
-        way_out = "leave out what is not theirs"
+        way_out = "leave out what is not theirs, or build them with the same --set"
     else:
         fits = all(_same(value, held) for held in theirs)
-        way_out = "give both the same value"
+        way_out = "give both the same value (with --set, name both in --target)"
     if fits:
         return None
     said = " and ".join(f"kernel {other.name} has {other.settings[key]!r}" for other in others)

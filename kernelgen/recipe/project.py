@@ -115,6 +115,7 @@ class Project:
     overrides: tuple[str, ...] = ()
     _templates: dict[str, Template] = field(default_factory=dict, repr=False)
     _override_problems: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
+    _as_written: dict[str, Kernel] = field(default_factory=dict, repr=False)
     _library_files: Any = field(default=None, repr=False)
 
     @property
@@ -205,7 +206,9 @@ class Project:
             for kernel in naming:
                 if problem := self._override_problems.get((kernel.name, text)):
                     raise KernelgenError(problem)
-        if problems := check_agreement(self.kernels, kernels, RECIPE):
+        # A kernel that is not built this time was built from the recipe as it stands.
+        built = {kernel.name: kernel for kernel in kernels}
+        if problems := check_agreement(self._as_written | built, kernels, RECIPE):
             raise KernelgenError("\n".join(problems))
 
 
@@ -473,6 +476,7 @@ def _check_circles(kernels: dict[str, Kernel], problems: Problems) -> None:
 
 
 def _apply_overrides(project: Project) -> None:
+    project._as_written = dict(project.kernels)
     for text in project.overrides:
         key, value = split_override(text)
         naming = [kernel for kernel in project.kernels.values() if key in kernel.settings]

@@ -192,11 +192,11 @@ def test_a_part_of_the_other_kernels_list_agrees(pair, students):
 def test_a_setting_that_does_not_fit_the_other_kernel_s_is_refused_in_one_line(pair):
     assert problem(pair, "[0, 1]", "[0, 4]") == (
         "kernel_templates/kernels.toml: [kernels.student.agrees] teacher: kernel student has folds = [0, 4], but "
-        "kernel train has [0, 1]; leave out what is not theirs"
+        "kernel train has [0, 1]; leave out what is not theirs, or build them with the same --set"
     )
     recipe = AGREES.replace("n_folds = 5", "n_folds = 4", 1)
     said = problem(pair, "[0]", "[0]", recipe=recipe)
-    assert "n_folds = 5, but kernel train has 4; give both the same value" in said
+    assert "n_folds = 5, but kernel train has 4; give both the same value (with --set, name both in --target)" in said
 
 
 @pytest.mark.parametrize(("teachers", "students"), [("[0, 1]", "[false]"), ("[0, 1]", "0"), ("1", "true")])
@@ -205,7 +205,10 @@ def test_what_python_calls_equal_need_not_agree(pair, teachers, students):
 
 
 def test_set_is_checked_for_what_is_built(pair):
-    assert pair("[0, 1]", "[0]", "folds=[3]")  # it replaces the setting of both kernels
+    assert pair("[0, 1]", "[0]", "folds=[3]", target="train,student")  # it replaces the setting of both kernels
+    # A teacher that is not built now was built as the recipe says: a student of another fold would be told too much.
+    assert "folds = [3], but kernel train has [0, 1]" in problem(pair, "[0, 1]", "[0]", "folds=[3]")
+    assert pair("[0, 1]", "[0]", "folds=[1]")
     # A list of numbers takes no text, so this fits the student alone.
     assert "folds = ['full'], but kernel train has [0]" in problem(pair, "[0]", "[]", "folds=['full']")
 
