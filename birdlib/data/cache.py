@@ -1,4 +1,4 @@
-"""The starts of recordings, decoded once: one flat file of int16 samples, so that clips need no decoder."""
+"""The starts of recordings, decoded once into one flat file of int16 samples."""
 
 import os
 import shutil

@@ -2,7 +2,6 @@
 
 import math
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -11,12 +10,12 @@ from typing import TypeVar
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from birdlib.audio.recordings import probe
 from birdlib.data.cache import CachePlan, CacheWriter, plan_cache
 from birdlib.data.reading import Decoded, Resampled, decode
 from birdlib.errors import BirdlibError
+from birdlib.progress import progress_bar
 
 Result = TypeVar("Result")
 
@@ -114,6 +113,6 @@ def _in_threads(work: Callable[..., Result], items: Sequence, workers: int, desc
     pool = ThreadPoolExecutor(workers or os.cpu_count())
     try:
         results = pool.map(work, items)
-        yield from tqdm(results, description, len(items), unit="file", ncols=110, file=sys.stdout, mininterval=1)
+        yield from progress_bar(results, description, total=len(items), unit="file")
     finally:
         pool.shutdown(cancel_futures=True)  # or an error would wait for thousands of recordings

@@ -1,13 +1,14 @@
 """What a validation says: loss, padded cmAP and macro ROC-AUC, on clips and on labelled soundscapes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from birdlib.competition.editions import MACRO_ROC_AUC, PADDED_CMAP
 from birdlib.competition.rows import split_row_id
 from birdlib.errors import BirdlibError
-from birdlib.metrics.ranking import average_precision, bootstrap, macro_roc_auc, roc_auc
+from birdlib.metrics.ranking import average_precision, roc_auc
+from birdlib.metrics.resampling import ranking_intervals
 
 LOSS, CMAP, AUC = "loss", "padded_cmap", "macro_roc_auc"
 # How logs and checkpoints call the competitions' metrics.
@@ -67,39 +68,12 @@ def soundscape_metrics(
     soundscapes = [split_row_id(row_id)[0] for row_id in row_ids]
     if len(soundscapes) != len(truth):
         raise BirdlibError(f"{len(soundscapes)} row ids for {len(truth)} rows of soundscapes")
-    heard = truth.any(axis=0)
-    if repeats == 0 or len(set(soundscapes)) < 2 or not heard.any():
-        low_high = dict.fromkeys((CMAP, AUC), (None, None))
-    else:
-        # Of hundreds of classes most are never heard. Whatever is drawn, such a class has no area, and a padded
-        # precision of 1 as long as no score ties with the padding: without them the draws are much quicker.
-        ranked = heard | (scores.max(axis=0) >= 1)
-
-        def cmap_of_all(truth: np.ndarray, scores: np.ndarray) -> float:
-            precisions = average_precision(truth, scores, PADDING)
-            return float((precisions.sum() + np.count_nonzero(~ranked)) / len(ranked))
-
-        low_high = {
-            CMAP: _interval(cmap_of_all, truth[:, ranked], scores[:, ranked], soundscapes, repeats),
-            AUC: _interval(macro_roc_auc, truth[:, heard], scores[:, heard], soundscapes, repeats),
-        }
+    low_high = dict.fromkeys((CMAP, AUC), (None, None))
+    if repeats and truth.any():
+        low_high = ranking_intervals(truth, scores, soundscapes, repeats=repeats)._asdict()
     for name, (low, high) in low_high.items():
         metrics |= {f"{name}_low": low, f"{name}_high": high}
     return metrics
-
-
-def _interval(
-    metric: Callable[[np.ndarray, np.ndarray], float],
-    truth: np.ndarray,
-    scores: np.ndarray,
-    soundscapes: Sequence[str],
-    repeats: int,
-) -> tuple[float | None, float | None]:
-    try:
-        interval = bootstrap(metric, truth, scores, soundscapes, repeats)
-    except BirdlibError:  # the tables were checked before: what is left is a metric that is hardly ever defined
-        return None, None
-    return interval.low, interval.high
 
 
 def _of_counted_rows(truth: np.ndarray, scores: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

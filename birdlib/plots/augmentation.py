@@ -14,6 +14,7 @@ from birdlib.data.prepared import Prepared
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.models.parts import mel_of_parts
+from birdlib.plots.style import WIDTH, show_mel
 from birdlib.training.settings import TrainSettings
 
 _COLOURS = {"clip": "tab:blue", "partner": "tab:orange", "mixture": "black"}
@@ -61,12 +62,12 @@ def plot_augmentations(
     steps = [(step, batch) for step in augmentation.wave_steps]
     steps += [(step, Batch(mels, batch.targets, batch.weights)) for step in augmentation.mel_steps]
     if not steps:
-        figure, axis = plt.subplots(figsize=(9, 1), layout="constrained")
+        figure, axis = plt.subplots(figsize=(WIDTH, 1), layout="constrained")
         axis.axis("off")
         axis.set_title("no augmentation")
         return figure
     figure, axes = plt.subplots(
-        len(steps), 4, figsize=(11, 2.1 * len(steps)), squeeze=False, layout="constrained", width_ratios=[3, 3, 3, 2]
+        len(steps), 4, figsize=(WIDTH, 1.7 * len(steps)), squeeze=False, layout="constrained", width_ratios=[3, 3, 3, 2]
     )
     seconds = mel_module.front_end.window_seconds
     for number, (row, (step, before)) in enumerate(zip(axes, steps, strict=True)):
@@ -79,15 +80,7 @@ def plot_augmentations(
         for axis, (title, mel) in zip(row, pictures.items(), strict=False):
             length = seconds * (after.parts if title == "mixture" else 1)
             # What the front end makes has mean 0 and deviation 1: one scale for all.
-            axis.imshow(
-                mel[0].numpy(),
-                origin="lower",
-                aspect="auto",
-                cmap="magma",
-                extent=(0, length, 0, len(mel[0])),
-                vmin=-2,
-                vmax=3,
-            )
+            show_mel(axis, mel[0].numpy(), 0, length, vmin=-2, vmax=3)
             axis.set_yticks([])
             if not number:
                 axis.set_title(title, color=_COLOURS[title])

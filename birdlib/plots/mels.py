@@ -5,6 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from birdlib.frontend.mel import FrontEnd
+from birdlib.plots.style import show_mel
 
 
 def plot_mels(mels: np.ndarray, front_end: FrontEnd, columns: int = 4) -> Figure:
@@ -12,7 +13,7 @@ def plot_mels(mels: np.ndarray, front_end: FrontEnd, columns: int = 4) -> Figure
     rows = -(-len(mels) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(2.6 * columns, 1.7 * rows), squeeze=False, layout="constrained")
     for axis, mel in zip(axes.ravel(), mels, strict=False):
-        axis.imshow(mel, origin="lower", aspect="auto", cmap="magma", extent=(0, front_end.window_seconds, 0, len(mel)))
+        show_mel(axis, mel, 0, front_end.window_seconds)
     for axis in axes.ravel()[len(mels) :]:
         axis.axis("off")
     for axis in axes[:, 1:].ravel():

@@ -6,6 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter, ScalarFormatter
 
+from birdlib.plots.style import CLIPS, GREY, INK, SOUNDSCAPES, WIDTH, plain
+
 _MOST_NAMES = 60  # beyond so many classes their names would not be readable
 
 
@@ -17,10 +19,11 @@ def plot_durations(recordings: pd.DataFrame, window_seconds: float) -> Figure:
     """
     seconds = recordings["seconds"].to_numpy()
     short = int((seconds < window_seconds).sum())
-    figure, axis = plt.subplots(figsize=(9, 2.8), layout="constrained")
+    figure, axis = plt.subplots(figsize=(WIDTH, 2.8), layout="constrained")
     low, high = min(seconds.min(), window_seconds / 2), max(seconds.max(), window_seconds * 2)
-    axis.hist(seconds, bins=np.geomspace(low, high, 60), color="tab:blue")
-    axis.axvline(window_seconds, color="black", linewidth=0.8, linestyle="--")
+    plain(axis, f"{len(seconds):,} recordings, {seconds.sum() / 3600:,.1f} hours, median {np.median(seconds):.0f} s")
+    axis.hist(seconds, bins=np.geomspace(low, high, 60), color=CLIPS)
+    axis.axvline(window_seconds, color=INK, linewidth=0.8, linestyle="--")
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter(ScalarFormatter())
     axis.set_xticks([tick for tick in (1, 2, 5, 10, 20, 60, 120, 300, 600, 1800) if low <= tick <= high])
@@ -29,7 +32,6 @@ def plot_durations(recordings: pd.DataFrame, window_seconds: float) -> Figure:
     axis.set(
         xlabel=f"seconds (dashed: a clip of {window_seconds:g} s; {short:,} recordings are shorter)",
         ylabel="recordings",
-        title=f"{len(seconds):,} recordings, {seconds.sum() / 3600:,.1f} hours, median {np.median(seconds):.0f} s",
     )
     return figure
 
@@ -45,21 +47,19 @@ def plot_class_counts(recordings: pd.DataFrame, classes: tuple[str, ...]) -> Fig
     order = primary.sort_values(ascending=False, kind="stable").index
     places = np.arange(len(order))
     width = 1 if len(order) > _MOST_NAMES else 0.8
-    figure, axis = plt.subplots(figsize=(9, 3.2), layout="constrained")
-    axis.bar(places, primary[order], width, color="tab:blue", label="primary label")
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.2), layout="constrained")
+    plain(axis, f"{primary.max():,} recordings of the commonest class, {primary.min():,} of the rarest")
+    axis.bar(places, primary[order], width, color=CLIPS, label="primary label")
     if secondary.any():
-        axis.bar(places, secondary[order], width, primary[order], color="tab:orange", label="secondary label")
-        axis.legend(frameon=False)
+        axis.bar(places, secondary[order], width, primary[order], color=SOUNDSCAPES, label="secondary label")
+        # Right above the axes, where no bar can be.
+        axis.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderpad=0, fontsize=8.5)
     axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     if len(order) > _MOST_NAMES:
         axis.set_xlabel(f"{len(order)} classes, the commonest first")
     else:
         axis.set_xticks(places, order, rotation=90, fontsize=8)
-    axis.set(
-        xlim=(-0.6, len(order) - 0.4),
-        ylabel="recordings",
-        title=f"{primary.max():,} recordings of the commonest class, {primary.min():,} of the rarest",
-    )
+    axis.set(xlim=(-0.6, len(order) - 0.4), ylabel="recordings")
     return figure
 
 
@@ -75,19 +75,19 @@ def plot_folds(recordings: pd.DataFrame, n_folds: int) -> Figure:
     counts = counts[folds]
     rows = np.arange(len(folds))
     figure, (left, right) = plt.subplots(
-        1, 2, figsize=(9, 0.42 * len(folds) + 1.3), sharey=True, layout="constrained", width_ratios=[1, 2]
+        1, 2, figsize=(WIDTH, 0.42 * len(folds) + 1.3), sharey=True, layout="constrained", width_ratios=[1, 2]
     )
-    bars = left.barh(rows, counts.sum(), color=["tab:gray" if fold == -1 else "tab:blue" for fold in folds])
+    plain(left, "recordings")
+    bars = left.barh(rows, counts.sum(), color=[GREY if fold == -1 else CLIPS for fold in folds])
     left.bar_label(bars, labels=[f"{count:,}" for count in counts.sum()], fontsize=8, padding=2)
     left.margins(x=0.2)
     left.set_yticks(rows, ["always in training" if fold == -1 else f"fold {fold}" for fold in folds])
-    left.set(xlabel="recordings")
+    left.grid(visible=False)
     shares = counts.div(counts.sum(axis=1), axis=0).to_numpy()
     image = right.imshow(shares.T, aspect="auto", cmap="viridis", vmin=0, vmax=1, interpolation="nearest")
     right.xaxis.set_major_locator(MaxNLocator(integer=True))
-    right.set(
-        xlabel=f"{len(counts)} labels, the commonest first",
-        title=f"share of each label's recordings (even: {1 / n_folds:.0%})",
-    )
+    plain(right, f"share of each label's recordings (even: {1 / n_folds:.0%})")
+    right.grid(visible=False)
+    right.set(xlabel=f"{len(counts)} labels, the commonest first")
     figure.colorbar(image, ax=right, format=PercentFormatter(xmax=1))
     return figure

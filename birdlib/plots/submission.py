@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from birdlib.audio.recordings import read_windows
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
+from birdlib.plots.style import show_mel
 from birdlib.submission.preparation import Task
 
 
@@ -36,9 +37,7 @@ def plot_windows(task: Task, scores: np.ndarray, front_end: FrontEnd, count: int
             mel = MelSpectrogram(front_end)(torch.from_numpy(np.nan_to_num(wave)))[0, 0].numpy()
         row = scores[soundscape.rows[position]]
         heard = ", ".join(f"{task.plan.classes[i]} {row[i]:.2f}" for i in np.argsort(-row, kind="stable")[:top])
-        axis.imshow(
-            mel, origin="lower", aspect="auto", cmap="magma", extent=(end - front_end.window_seconds, end, 0, 1)
-        )
+        show_mel(axis, mel, end - front_end.window_seconds, end)
         axis.set(title=f"{soundscape.path.stem}: {heard}", yticks=[], ylabel="mel")
         axis.title.set_fontsize(9)
     axes[-1, 0].set_xlabel("seconds")

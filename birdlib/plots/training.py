@@ -1,10 +1,11 @@
-"""Pictures of a training: curves while it runs and after it, calibration, and the most confident mistakes."""
+"""Pictures of a training: its curves, while it runs and after it, and how far it is."""
 
 import io
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from tqdm import tqdm
 
 from birdlib.errors import BirdlibError
+from birdlib.plots.style import CLIPS, INK, SOUNDSCAPES, TRAINING, WIDTH, plain, plain_numbers
+from birdlib.progress import COLUMNS, NotebookLine, in_notebook
+from birdlib.training.clock import SessionClock
 from birdlib.training.log import SUFFIX, metrics_tables, parse_record, read_metrics
 
-# Hues that stay apart for the colour-blind; a set of data keeps its own in every picture.
-TRAINING, CLIPS, SOUNDSCAPES = "#8a8f98", "#1f6fb4", "#d9650b"
-RIGHT, WRONG = "#1f6fb4", "#c2273a"
 _MEMBERS = (
     "#1f6fb4",
     "#d9650b",
@@ -34,9 +36,8 @@ _MEMBERS = (
     "#5b6270",
     "#7a9a01",
 )
-_INK, _FAINT = "#22262c", "#d9dce1"
 _METRICS = {"padded_cmap": "padded cmAP", "macro_roc_auc": "macro ROC-AUC"}
-_SIZE = (10.0, 3.3)  # inches: the width of a notebook's output
+_SIZE = (WIDTH, 3.3)  # inches
 _STEPS = (1, 2, 5, 10)  # of ticks
 
 Tables = tuple[pd.DataFrame, pd.DataFrame]  # steps and epochs, see birdlib.training.log.read_metrics
@@ -64,27 +65,47 @@ class LiveCurves:
     """Draws the curves of all trainings in a folder while they run, in one place of the notebook.
 
     A context manager around the training. A thread follows the logs, so the training may run here or in other
-    processes, and the picture is redrawn at most every ``every_seconds`` and once at the end. Outside of a notebook
-    nothing is drawn. A picture that fails is never the end of a training: it is told in one line, at the end.
+    processes. The picture is redrawn at most every ``every_seconds`` and once at the end; below it each training of
+    this session has a line that says how far it is. Outside of a notebook nothing is drawn. A picture that fails is
+    never the end of a training: it is told in one line, at the end.
+
+    Args:
+        epochs: of each training; None for no such lines.
+        clock: tells how much of the session is left.
     """
 
     # A redraw holds Python's lock for some tenths of a second: not more than this share of the time goes into it.
     share = 0.03
+    # While a version runs, Kaggle shows what is printed, and nothing else.
+    minutes_between_prints = 15.0
 
-    def __init__(self, folder: Path | str, every_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        folder: Path | str,
+        every_seconds: float = 10.0,
+        *,
+        epochs: int | None = None,
+        clock: SessionClock | None = None,
+    ) -> None:
         self._folder = Path(folder)
         self._every = every_seconds
+        self._epochs = epochs
+        self._clock = clock
         self._followed: dict[Path, _Followed] = {}
+        self._old_sessions: dict[Path, int] = {}
+        self._lines: dict[Path, NotebookLine] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._handle: Any = None
-        self._drawn = False
+        self._drawn = self._behind = False
         self._fault = ""
         self._process = os.getpid()
 
     def __enter__(self) -> "LiveCurves":
         self._handle = _notebook_place()
         if self._handle is not None:
+            self._follow()
+            self._old_sessions = {path: log.sessions for path, log in self._followed.items()}
             # A daemon, so that not even a display that hangs could keep the process from ending.
             self._thread = threading.Thread(target=self._watch, name="live curves", daemon=True)
             self._thread.start()
@@ -97,40 +118,53 @@ class LiveCurves:
         self._stop.set()
         self._thread.join()
         self._thread = None
-        self._redraw()
+        self._guarded(self._show_lines)
+        self._guarded(self._redraw)
         if not self._drawn:
             self._handle.update({"text/html": "<i>There are no curves to show.</i>"}, raw=True)
         if self._fault:
             print(f"The live curves were not drawn to the end: {self._fault}")
 
     def _watch(self) -> None:
+        drawn_at = printed_at = time.monotonic()
         pause = self._every
-        while not self._stop.wait(pause):
-            began = time.perf_counter()
-            self._redraw()
-            pause = max(self._every, (time.perf_counter() - began) / self.share)
+        while not self._stop.wait(min(self._every, 5.0)):
+            self._guarded(self._show_lines)
+            began = time.monotonic()
+            if began - drawn_at >= pause:
+                self._guarded(self._redraw)
+                drawn_at = time.monotonic()
+                pause = max(self._every, (drawn_at - began) / self.share)
+            if began - printed_at >= 60 * self.minutes_between_prints:
+                self._guarded(self._print)
+                printed_at = began
 
-    def _redraw(self) -> None:
+    def _guarded(self, show: Callable[[], None]) -> None:
         if self._fault:
             return
         try:
-            if self._follow():
-                self._show()
-                self._drawn = True
+            show()
         except Exception as error:
             self._fault = f"{type(error).__name__}: {error}"
 
-    def _follow(self) -> bool:
-        """Read what is new; whether anything is."""
+    def _follow(self) -> None:
+        """Read what is new."""
         paths = _logs(self._folder)
         self._followed = {path: self._followed.get(path) or _Followed(path) for path in paths}
-        return any([log.read_on() for log in self._followed.values()])
+        self._behind |= any([log.read_on() for log in self._followed.values()])
 
-    def _show(self) -> None:
+    def _redraw(self) -> None:
+        self._follow()
+        if self._behind:
+            self._behind = False
+            self._show_curves()
+            self._drawn = True
+
+    def _show_curves(self) -> None:
         logs = {path.name.removesuffix(SUFFIX): log.tables() for path, log in self._followed.items()}
         # pyplot keeps one current figure for all threads: here a figure is made without it. The labels hold no
         # formulas, since matplotlib's parser of these is shared between threads as well.
-        figure = Figure(figsize=_SIZE, dpi=144, layout="constrained")
+        figure = Figure(figsize=_SIZE, dpi=120, layout="constrained")
         canvas = FigureCanvasAgg(figure)
         _draw_curves(figure, logs)
         png = io.BytesIO()
@@ -140,198 +174,58 @@ class LiveCurves:
             {"image/png": png.getvalue()}, metadata={"image/png": {"width": width, "height": height}}, raw=True
         )
 
+    def _running(self) -> dict[Path, "_Position"]:
+        """How far the trainings of this session are, in the order in which they were begun."""
+        self._follow()
+        logs = sorted(self._followed.items(), key=lambda item: item[1].modified)
+        positions = {path: log.position() for path, log in logs if log.sessions > self._old_sessions.get(path, 0)}
+        return {path: position for path, position in positions.items() if position}
 
-def plot_reliability(
-    truth: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None, bins: int = 10
-) -> Figure:
-    """How often a bird is there when the model gives it a probability, and how the probabilities are spread.
+    def _show_lines(self) -> None:
+        if self._epochs is not None:
+            for path, position in self._running().items():
+                line = self._lines.setdefault(path, NotebookLine())
+                line.show(position.bar(self._epochs, self._left()))
 
-    Left: cells (row and class) in equal steps of probability, with the 95 % interval of the share that is true
-    (Wilson's); below the diagonal the model is too sure. The calibration error is the mean distance from the
-    diagonal, over cells. Right: how many cells have which probability.
+    def _print(self) -> None:
+        running = self._running()
+        if running:
+            path, last = running.popitem()
+            of = "" if self._epochs is None else f" of {self._epochs}"
+            name = path.name.removesuffix(SUFFIX)
+            print(f"{name}: epoch {last.epoch:.1f}{of}, loss {last.loss:.4f}{self._left()}", flush=True)
 
-    Args:
-        truth: 0/1 [rows, classes].
-        scores: float [rows, classes], probabilities.
-        weights: float [rows, classes]; cells of weight 0 are left out.
-    """
-    truth, scores = np.asarray(truth), np.asarray(scores, dtype=np.float64)
-    counted = np.ones(truth.shape, bool) if weights is None else np.asarray(weights) > 0
-    true, probability = truth[counted] == 1, scores[counted]
-    if not true.size:
-        raise BirdlibError("no cell to draw the calibration of; were all masked?")
-    place = np.minimum((probability * bins).astype(int), bins - 1)
-    cells = np.bincount(place, minlength=bins)
-    filled = np.flatnonzero(cells)
-    said = np.bincount(place, probability, minlength=bins)[filled] / cells[filled]
-    hits = np.bincount(place, true, minlength=bins)[filled]
-    shares = hits / cells[filled]
-    error = np.average(np.abs(shares - said), weights=cells[filled])
-
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(_SIZE[0], 3.8), layout="constrained", gridspec_kw={"width_ratios": [1, 1.5]}
-    )
-    _plain(left, f"reliability (calibration error {error:.3f})")
-    left.plot([0, 1], [0, 1], color=_INK, linewidth=0.8, linestyle=(0, (4, 3)))
-    left.text(0.05, 0.95, "too cautious", color=TRAINING, fontsize=8.5, va="top")
-    left.text(0.97, 0.05, "too sure", color=TRAINING, fontsize=8.5, ha="right")
-    low, high = _wilson(hits, cells[filled])
-    left.errorbar(
-        said,
-        shares,
-        yerr=[np.maximum(shares - low, 0), np.maximum(high - shares, 0)],
-        color=CLIPS,
-        marker="o",
-        markersize=4.5,
-        linewidth=1.6,
-        elinewidth=1,
-        clip_on=False,
-    )
-    left.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="probability given", ylabel="share that was true")
-
-    _plain(right, f"probabilities of {true.size:,} cells")
-    edges = np.linspace(0, 1, 41)
-    absent = right.hist(probability[~true], edges, color=_FAINT)[0]
-    present = np.histogram(probability[true], edges)[0]
-    right.stairs(present, edges, baseline=None, color=CLIPS, linewidth=1.6)
-    right.set_yscale("log")
-    right.set(
-        xlim=(0, 1), ylim=(0.7, 4 * max(absent.max(), present.max(), 1)), xlabel="probability given", ylabel="cells"
-    )
-    _plain_numbers(right, subs=(1.0,))
-    right.text(0.98, 0.95, f"bird there ({true.sum():,})", color=CLIPS, transform=right.transAxes, ha="right", va="top")
-    right.text(
-        0.98, 0.87, f"not there ({(~true).sum():,})", color=TRAINING, transform=right.transAxes, ha="right", va="top"
-    )
-    return figure
-
-
-def plot_mistakes(
-    truth: np.ndarray,
-    scores: np.ndarray,
-    classes: Sequence[str],
-    mel_of: Callable[[int], np.ndarray],
-    *,
-    names: Sequence[str] | None = None,
-    weights: np.ndarray | None = None,
-    seconds: float = 5.0,
-    count: int = 4,
-) -> Figure:
-    """Mel spectrograms of the most confident mistakes: birds heard that are not there, and birds missed.
-
-    A false alarm ranks an absent class above all that are there (where none is: above half of all that are there
-    anywhere); a miss ranks one that is there below one that is not. A row is shown once, and a class once in each
-    line as long as there are others.
-
-    Args:
-        truth: 0/1 [rows, classes].
-        scores: float [rows, classes].
-        mel_of: gives the mel spectrogram of a row, float [n_mels, frames].
-        names: of the rows' recordings, to be written below.
-        weights: float [rows, classes]; cells of weight 0 are no mistakes.
-        seconds: a window's length.
-        count: pictures of each kind.
-    """
-    truth, scores, classes = np.asarray(truth), np.asarray(scores, dtype=np.float64), list(classes)
-    if truth.shape != scores.shape or truth.ndim != 2 or truth.shape[1] != len(classes):
-        raise BirdlibError(f"truth {truth.shape}, scores {scores.shape} and {len(classes)} classes do not fit together")
-    counted = np.ones(truth.shape, bool) if weights is None else np.asarray(weights) > 0
-    there, absent = (truth == 1) & counted, (truth == 0) & counted
-    alarms, misses = _mistakes(there, absent, scores, count)
-    lines = [
-        (kind, cells) for kind, cells in (("heard, but not there", alarms), ("there, but missed", misses)) if cells
-    ]
-    if not lines:
-        figure = plt.figure(figsize=(_SIZE[0], 0.8), layout="constrained")
-        figure.text(0.01, 0.5, "No mistakes: what is there ranks above all that is not.", color=_INK, va="center")
-        return figure
-    figure = plt.figure(figsize=(_SIZE[0], 2.55 * len(lines)), layout="constrained")
-    for part, (kind, cells) in zip(figure.subfigures(len(lines), 1, squeeze=False)[:, 0], lines, strict=True):
-        part.suptitle(kind, x=0.005, ha="left", color=_INK, fontsize=10.5, fontweight="bold")
-        axes = part.subplots(1, count, squeeze=False)[0]
-        for axis in axes[len(cells) :]:
-            axis.axis("off")
-        for axis, (row, c) in zip(axes, cells, strict=False):
-            mel = np.asarray(mel_of(row))
-            axis.imshow(mel, origin="lower", aspect="auto", cmap="magma", extent=(0, seconds, 0, len(mel)))
-            axis.set(yticks=[])
-            axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-            axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} s"))
-            axis.tick_params(labelsize=7, length=2, colors=TRAINING)
-            axis.spines[:].set_visible(False)
-            _title_of_mistake(axis, there[row], absent[row], scores[row], classes, c)
-            if names is not None:
-                axis.set_xlabel(_cut(str(names[row]), 34), fontsize=7, color=TRAINING, parse_math=False)
-    return figure
-
-
-def _title_of_mistake(
-    axis: Axes, there: np.ndarray, absent: np.ndarray, scores: np.ndarray, classes: list[str], c: int
-) -> None:
-    if there[c]:
-        other = int(np.argmax(np.where(absent, scores, -np.inf)))
-        second = f"heard {_cut(classes[other], 16)} {scores[other]:.2f}"
-    elif there.any():
-        best = int(np.argmax(np.where(there, scores, -np.inf)))
-        second = f"there: {_cut(classes[best], 16)} {scores[best]:.2f}"
-        second += f" +{there.sum() - 1}" if there.sum() > 1 else ""
-    else:
-        second = "no labelled bird there"
-    head = f"{_cut(classes[c], 22)} {scores[c]:.2f}"
-    axis.set_title(second, fontsize=8, color=_INK, loc="left", pad=4, parse_math=False)
-    axis.annotate(
-        head,
-        (0, 1),
-        xycoords="axes fraction",
-        xytext=(0, 17),
-        textcoords="offset points",
-        fontsize=9.5,
-        fontweight="bold",
-        color=RIGHT if there[c] else WRONG,
-        parse_math=False,
-    )
-
-
-def _mistakes(
-    there: np.ndarray, absent: np.ndarray, scores: np.ndarray, count: int
-) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Cells (row, class) of the worst false alarms and of the worst misses, the worst first."""
-    typical = np.median(scores[there]) if there.any() else 0.0
-    best_there = np.where(there, scores, -np.inf).max(axis=1, keepdims=True)
-    best_there[~there.any(axis=1)] = typical
-    best_absent = np.where(absent, scores, -np.inf).max(axis=1, keepdims=True)
-    alarms = _worst(np.where(absent & (scores > best_there), scores, -np.inf), count, taken=set())
-    # By the distance to what was heard instead: a bird that is quiet among quiet scores is no confident miss.
-    gap = np.where(there & (scores < best_absent), best_absent - scores, -np.inf)
-    return alarms, _worst(gap, count, taken={row for row, _ in alarms})
-
-
-def _worst(badness: np.ndarray, count: int, taken: set[int]) -> list[tuple[int, int]]:
-    """The cells of the highest finite values, of other rows than those taken, of different classes if possible."""
-    flat = badness.ravel()
-    order = np.argsort(-flat, kind="stable")[: np.isfinite(flat).sum()]
-    chosen: list[tuple[int, int]] = []
-    for again in (False, True):
-        for at in order:
-            row, c = divmod(int(at), badness.shape[1])
-            if len(chosen) == count:
-                break
-            if row not in taken and (again or c not in {one for _, one in chosen}):
-                chosen.append((row, c))
-                taken.add(row)
-    return sorted(chosen, key=lambda cell: -badness[cell])
-
-
-def _wilson(hits: np.ndarray, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The 95 % interval of shares, defined also where all or none are hits."""
-    z = 1.96
-    share = hits / cells
-    middle = (share + z**2 / (2 * cells)) / (1 + z**2 / cells)
-    half = z / (1 + z**2 / cells) * np.sqrt(share * (1 - share) / cells + z**2 / (4 * cells**2))
-    return middle - half, middle + half
+    def _left(self) -> str:
+        return "" if self._clock is None else f", {max(self._clock.left(), 0) / 60:.0f} min left"
 
 
 # ---- the curves
+
+
+@dataclass(frozen=True)
+class _Position:
+    """How far a training is, and where its session began. loss: mean of the last steps; seconds: of this session."""
+
+    first_step: int
+    step: int
+    epoch: float
+    loss: float
+    seconds: float
+
+    def bar(self, epochs: int, left: str) -> str:
+        """As tqdm draws it."""
+        total = round(self.step / self.epoch * epochs)
+        finished = self.step >= total
+        return tqdm.format_meter(
+            self.step,
+            total,
+            self.seconds,
+            ncols=COLUMNS,
+            prefix="train",
+            unit="step",
+            initial=self.first_step,
+            postfix=f"epoch {self.epoch:.0f}/{epochs}, loss {self.loss:.4f}{'' if finished else left}",
+        )
 
 
 class _Followed:
@@ -343,6 +237,7 @@ class _Followed:
         self._begin()
 
     def _begin(self) -> None:
+        self.modified = 0.0  # when something was appended last
         self._offset = 0
         self._records: list[dict] = []
         self._tables: Tables | None = None
@@ -363,6 +258,7 @@ class _Followed:
         if not whole:
             return False
         self._offset += len(whole)
+        self.modified = status.st_mtime
         self._records += [record for record in map(parse_record, whole.splitlines()) if record]
         self._tables = None
         return True
@@ -372,6 +268,27 @@ class _Followed:
             self._tables = metrics_tables(self._records)
         return self._tables
 
+    @property
+    def sessions(self) -> int:
+        """How many sessions have written to it."""
+        return sum(record["event"] == "session" for record in self._records)
+
+    def position(self) -> _Position | None:
+        """None before the first step of its last session."""
+        start = max((at for at, record in enumerate(self._records) if record["event"] == "session"), default=0)
+        known = [one for one in self._records[start:] if one["event"] == "step" and one.get("loss") is not None]
+        if not known:
+            return None
+        before = max((record.get("seconds") or 0.0 for record in self._records[:start]), default=0.0)
+        last = known[-1]
+        return _Position(
+            first_step=self._records[start]["step"],
+            step=last["step"],
+            epoch=last["epoch"],
+            loss=float(np.mean([step["loss"] for step in known[-20:]])),
+            seconds=last["seconds"] - before,
+        )
+
 
 def _logs(folder: Path) -> list[Path]:
     """The logs of a folder, in the order in which their trainings were begun, as far as the files tell."""
@@ -380,15 +297,10 @@ def _logs(folder: Path) -> list[Path]:
 
 def _notebook_place() -> Any:
     """A place in the notebook's output that can be drawn to again; None outside of a notebook."""
-    try:
-        from IPython import get_ipython
-        from IPython.display import display
-    except ImportError:
+    if not in_notebook():
         return None
-    # The terminal's IPython has no kernel, and a forked process no way to the notebook.
-    kernel = getattr(get_ipython(), "kernel", None)
-    if kernel is None:
-        return None
+    from IPython.display import display
+
     # Taken now, so that the picture stands above what the training prints. HTML alone: a plain text would be
     # repeated in the log of a run.
     waiting = {"text/html": "<i>The curves begin with the first steps.</i>"}
@@ -398,7 +310,7 @@ def _notebook_place() -> Any:
 def _draw_curves(figure: Figure, logs: Mapping[str, Tables]) -> None:
     logs = {name: tables for name, tables in logs.items() if len(tables[0]) or len(tables[1])}
     if not logs:
-        figure.text(0.01, 0.5, "Nothing is logged yet.", color=_INK)
+        figure.text(0.01, 0.5, "Nothing is logged yet.", color=INK)
         return
     panels = ["loss"] + [
         metric
@@ -408,7 +320,7 @@ def _draw_curves(figure: Figure, logs: Mapping[str, Tables]) -> None:
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     end = max(max(_last(steps["epoch"]), _last(epochs["epoch"])) for steps, epochs in logs.values())
     for axis, panel in zip(axes, panels, strict=True):
-        _plain(axis, _METRICS.get(panel, panel))
+        plain(axis, _METRICS.get(panel, panel))
         axis.set_xlim(0, max(end, 0.1) * 1.02)
         axis.xaxis.set_major_locator(MaxNLocator(5, steps=_STEPS, integer=end >= 1))
         axis.set_xlabel("epoch")
@@ -416,7 +328,7 @@ def _draw_curves(figure: Figure, logs: Mapping[str, Tables]) -> None:
             _draw_one(axis, panel, *next(iter(logs.values())))
         else:
             _draw_several(axis, panel, logs)
-    figure.suptitle(_headline(logs), x=0.008, ha="left", fontsize=10, color=_INK)
+    figure.suptitle(_headline(logs), x=0.008, ha="left", fontsize=10, color=INK)
 
 
 def _draw_one(axis: Axes, panel: str, steps: pd.DataFrame, epochs: pd.DataFrame) -> None:
@@ -476,7 +388,7 @@ def _finish(axis: Axes, panel: str, labels: list[tuple[float, str, str]], size: 
     if panel == "loss" and any(np.any(np.asarray(line.get_ydata()) > 0) for line in axis.lines):
         axis.set_yscale("log")
         low, high = axis.get_ylim()
-        _plain_numbers(axis, subs=(1.0, 2.0, 5.0) if high / low > 4 else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0))
+        plain_numbers(axis, subs=(1.0, 2.0, 5.0) if high / low > 4 else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0))
     elif panel != "loss":
         low, high = axis.get_ylim()
         # A tenth at least: else the first two epochs look like a leap.
@@ -569,24 +481,6 @@ def _thinned(steps: pd.DataFrame, most: int = 150) -> tuple[np.ndarray, np.ndarr
     return np.add.reduceat(x, starts) / counts, np.add.reduceat(y, starts) / counts
 
 
-def _plain(axis: Axes, title: str) -> None:
-    axis.set_title(title, loc="left", fontsize=10.5, fontweight="bold", color=_INK)
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.spines[["left", "bottom"]].set_color("#b5bac2")
-    axis.tick_params(colors="#5b6270", labelsize=8.5)
-    axis.xaxis.label.set(color="#5b6270", fontsize=9)
-    axis.yaxis.label.set(color="#5b6270", fontsize=9)
-    axis.grid(axis="y", color=_FAINT, linewidth=0.6)
-    axis.set_axisbelow(True)
-
-
-def _plain_numbers(axis: Axes, subs: tuple[float, ...]) -> None:
-    """A logarithmic axis with numbers as they are spoken."""
-    axis.yaxis.set_major_locator(LogLocator(subs=subs))
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 10 else f"{value:.3g}"))
-    axis.yaxis.set_minor_locator(NullLocator())
-
-
 def _dots(x: np.ndarray) -> dict[str, Any]:
     """Few points are marked; of one alone there is no line to see."""
     return {"marker": "o", "markersize": 3} if len(x) <= 12 else {}
@@ -602,7 +496,3 @@ def _has(epochs: pd.DataFrame, column: str) -> bool:
 
 def _last(values: pd.Series) -> float:
     return float(values.max()) if len(values) else 0.0
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"

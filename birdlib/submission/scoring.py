@@ -1,7 +1,6 @@
 """Scoring: model after model over all windows, as many models as the time allows."""
 
 import math
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -10,10 +9,10 @@ from operator import itemgetter
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from birdlib.ensemble.members import CompiledMember, Member
 from birdlib.errors import BirdlibError
+from birdlib.progress import progress_bar
 from birdlib.submission.run import Run
 from birdlib.submission.windows import BLOCK, Soundscape, Windows
 
@@ -190,7 +189,7 @@ def _pass(
     # of them to tell.
     judged_from = run.elapsed() + max(2.0, run.left() / 20)
     first: tuple[float, int] | None = None
-    progress = tqdm(total=total, desc=label, unit="window", mininterval=2.0, ncols=110, file=sys.stdout)
+    progress = progress_bar(description=label, total=total, unit="window")
     with closing(compiled.predict(windows.blocks(compiled.member.entry.front_end), scores)) as counts, progress:
         for count in counts:
             done += count

@@ -1,6 +1,5 @@
 """Trains one model: steps, averages, validation, checkpoints."""
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -23,6 +22,7 @@ from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.models.architectures import build_model
 from birdlib.models.parts import mel_of_parts
 from birdlib.models.pretrained import load_pretrained, start_from_backbone
+from birdlib.progress import in_notebook, progress_bar
 from birdlib.training.batches import Batches, BatchPlan
 from birdlib.training.clock import SessionClock
 from birdlib.training.log import SUFFIX, MetricsLog
@@ -406,15 +406,13 @@ class Trainer:
         return log
 
     def _bar(self) -> tqdm:
-        return tqdm(
+        return progress_bar(
+            description="train",
             total=self.last_step,
             initial=self.step,
-            desc="train",
             unit="step",
-            ncols=110,
-            file=sys.stdout,
-            mininterval=2.0,
-            disable=not self.accelerator.is_main_process,
+            # In a notebook LiveCurves says how far it is; a process that the notebook forked could not.
+            disable=in_notebook() or not self.accelerator.is_main_process,
         )
 
     def _left(self, loss: float) -> str:

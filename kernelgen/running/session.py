@@ -100,6 +100,14 @@ class Client(PapermillNotebookClient):
 
     death = None
 
+    def process_message(self, msg, cell, cell_index):
+        # A bar that is written anew in its place is no message of its own to papermill.
+        text = msg["content"].get("data", {}).get("text/plain")
+        if msg["msg_type"] == "update_display_data" and text:
+            self.stdout_file.write(f"{text}\n")
+            self.stdout_file.flush()
+        return super().process_message(msg, cell, cell_index)
+
     def papermill_execute_cells(self):
         try:
             super().papermill_execute_cells()
@@ -131,6 +139,12 @@ def make_engine(report):
                 finally:
                     os._exit(143)
 
+            def save_between_headings(save=nb_man.save, **kwargs):
+                # papermill saves the whole notebook four times a cell; of the library's cells nothing is lost.
+                if not screen.muted:
+                    save(**kwargs)
+
+            nb_man.save = save_between_headings
             nb_man.cell_start = cell_start
             signal.signal(signal.SIGTERM, stop)
             client = Client(

@@ -13,7 +13,8 @@ import pytest
 import birdlib
 import birdlib.plots.training as pictures
 from birdlib.errors import BirdlibError
-from birdlib.plots.training import LiveCurves, plot_curves, plot_mistakes, plot_reliability
+from birdlib.plots.training import LiveCurves, plot_curves
+from birdlib.progress import progress_bar  # noqa: F401  (the notebook's)
 from birdlib.training.log import MetricsLog
 
 
@@ -199,6 +200,60 @@ def test_a_training_that_raises_raises_and_its_last_picture_is_drawn(tmp_path: P
     assert not watchers()
 
 
+class Clock:
+    """A session with an hour left."""
+
+    def left(self) -> float:
+        return 3600.0
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What each line of the notebook has said, one after another."""
+    lines: list[list[str]] = []
+
+    class Line:
+        def __init__(self) -> None:
+            self.said: list[str] = []
+            lines.append(self.said)
+
+        def show(self, text: str) -> None:
+            self.said.append(text)
+
+    monkeypatch.setattr(pictures, "NotebookLine", Line)
+    return lines
+
+
+def test_each_training_of_this_session_has_a_line_that_says_how_far_it_is(tmp_path: Path, place: Place, lines):
+    log_training(tmp_path, "a-finished-earlier", epochs=6)
+    log_training(tmp_path, "b-goes-on", epochs=2)
+    with LiveCurves(tmp_path, every_seconds=60, epochs=6, clock=Clock()):
+        with MetricsLog(tmp_path / "b-goes-on.metrics.jsonl", resume_step=20) as log:
+            log.session(step=20)
+            log.step(step=21, epoch=2.1, loss=0.25, seconds=60.0 * 20 + 5)
+    ((text,),) = lines
+    assert text.startswith("train:  35%|") and "21/60" in text
+    assert "[00:05<03:15,  5.00s/step, epoch 2/6, loss 0.2500, 60 min left]" in text
+    assert len(text) == 110
+
+
+def test_a_finished_training_does_not_speak_of_time_left(tmp_path: Path, place: Place, lines):
+    with LiveCurves(tmp_path, every_seconds=60, epochs=6, clock=Clock()):
+        log_training(tmp_path, "a", epochs=6)
+    assert lines[0][-1].startswith("train: 100%|") and "left" not in lines[0][-1]
+
+
+def test_the_printed_log_of_a_long_session_says_now_and_then_where_it_is(
+    tmp_path: Path, place: Place, lines, monkeypatch, capsys
+):
+    monkeypatch.setattr(LiveCurves, "minutes_between_prints", 0.0)
+    with LiveCurves(tmp_path, every_seconds=0.02, epochs=6, clock=Clock()):
+        log_training(tmp_path, "a", epochs=3)
+        place.wait_for(1)
+        time.sleep(0.1)
+    assert "a: epoch 3.0 of 6, loss 0.0" in capsys.readouterr().out
+
+
 def test_outside_of_a_notebook_nothing_is_drawn_or_printed(tmp_path: Path, capsys):
     with LiveCurves(tmp_path):
         assert not watchers()
@@ -214,7 +269,10 @@ import tests_of_the_picture as the
 def train(seed):
     the.log_training(Path("."), f"rx-fold0-seed{seed}")
 
-with the.LiveCurves(".", every_seconds=0.05) as live:
+for _ in the.progress_bar(range(3), "read", unit="file", mininterval=0):
+    pass
+
+with the.LiveCurves(".", every_seconds=0.05, epochs=6) as live:
     live.share = 1.0
     for seed in range(2):
         child = multiprocessing.get_context("fork").Process(target=train, args=(seed,))
@@ -223,7 +281,7 @@ with the.LiveCurves(".", every_seconds=0.05) as live:
         assert child.exitcode == 0
         for _ in range(10):  # forked, as readers of data are, while the thread draws
             with open("rx-fold0-seed0.metrics.jsonl", "a") as log:
-                log.write('{"event": "session", "step": 0}\\n')
+                log.write('{"event": "note", "step": 0}\\n')
             reader = multiprocessing.get_context("fork").Process(target=int)
             reader.start()
             reader.join(20)
@@ -232,7 +290,7 @@ assert not the.watchers()
 """
 
 
-def test_a_notebook_by_papermill_holds_one_picture_also_with_training_in_forked_processes(
+def test_a_notebook_by_papermill_holds_one_picture_and_a_line_for_each_bar_also_with_training_in_forked_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     papermill = pytest.importorskip("papermill")
@@ -257,79 +315,12 @@ def test_a_notebook_by_papermill_holds_one_picture_also_with_training_in_forked_
             stdout_file=out,
             stderr_file=err,
         )
-    (output,) = nbformat.read(tmp_path / "out.ipynb", 4).cells[0].outputs
-    assert output.output_type == "display_data" and [*output.data] == ["image/png"]
-    assert base64.b64decode(output.data["image/png"]).startswith(b"\x89PNG")
+    bar, picture, *lines = nbformat.read(tmp_path / "out.ipynb", 4).cells[0].outputs
+    assert {output.output_type for output in (bar, picture, *lines)} == {"display_data"}
+    assert bar.data["text/plain"].startswith("read: 100%|█") and "3/3" in bar.data["text/plain"]
+    assert [*picture.data] == ["image/png"]
+    assert base64.b64decode(picture.data["image/png"]).startswith(b"\x89PNG")
+    assert len(lines) == 2
+    for line in lines:
+        assert line.data["text/plain"].startswith("train: 100%|█") and "60/60" in line.data["text/plain"]
     assert (tmp_path / "out.txt").read_text() == (tmp_path / "err.txt").read_text() == ""
-
-
-# ---- calibration and mistakes
-
-
-def test_calibrated_scores_lie_on_the_diagonal_and_masked_cells_do_not_count():
-    random = np.random.default_rng(0)
-    scores = random.random((4000, 20))
-    truth = (random.random(scores.shape) < scores).astype(float)
-    weights = np.ones_like(truth)
-    truth[:100], weights[:100] = 1 - (scores[:100] > 0.5), 0
-    figure = plot_reliability(truth, scores, weights)
-    left, right = figure.axes
-    line = next(line for line in left.lines if len(line.get_xdata()) == 10)
-    np.testing.assert_allclose(line.get_xdata(), line.get_ydata(), atol=0.02)
-    assert "calibration error 0.00" in left.get_title(loc="left")
-    assert "78,000 cells" in right.get_title(loc="left")
-
-
-def test_the_calibration_error_is_the_mean_distance_from_the_diagonal():
-    truth = np.array([[1], [0], [0], [0], [1], [1]])
-    scores = np.array([[0.05], [0.05], [0.05], [0.05], [0.75], [0.75]])
-    left = plot_reliability(truth, scores).axes[0]
-    assert f"calibration error {(4 * 0.2 + 2 * 0.25) / 6:.3f}" in left.get_title(loc="left")
-    with pytest.raises(BirdlibError, match="no cell"):
-        plot_reliability(truth, scores, np.zeros(truth.shape))
-
-
-def gallery(truth, scores, weights=None, count: int = 2, **more) -> tuple[list[int], str]:
-    """The rows whose spectrograms were asked for, in order, and all that is written."""
-    rows: list[int] = []
-
-    def mel_of(row: int) -> np.ndarray:
-        rows.append(row)
-        return np.random.default_rng(row).normal(size=(8, 20))
-
-    figure = plot_mistakes(np.array(truth), np.array(scores), list("abc"), mel_of, weights=weights, count=count, **more)
-    figure.canvas.draw()
-    texts = [text.get_text() for axis in figure.axes for text in axis.texts]
-    texts += [text for axis in figure.axes for text in (axis.get_title(loc="left"), axis.get_xlabel())]
-    texts += [text.get_text() for text in figure.texts]
-    return rows, "\n".join(texts)
-
-
-TRUTH = [[1, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1], [1, 1, 0]]
-SCORES = [[0.9, 0.1, 0.0], [0.2, 0.1, 0.95], [0.0, 0.75, 0.1], [0.5, 0.4, 0.02], [0.8, 0.7, 0.1]]
-
-
-def test_the_worst_false_alarms_and_misses_are_shown_each_row_once():
-    rows, text = gallery(TRUTH, SCORES, names=["r0.ogg", "r1.ogg", "r2.ogg", "$3.ogg", "r4.ogg"])
-    assert rows == [1, 2, 3]
-    assert "c 0.95" in text and "there: b 0.10" in text and "r1.ogg" in text
-    assert "b 0.75" in text and "no labelled bird there" in text
-    assert "c 0.02" in text and "heard a 0.50" in text and "$3.ogg" in text
-
-
-def test_masked_cells_are_no_mistakes():
-    weights = np.ones((5, 3))
-    weights[1, 2] = weights[2, 1] = weights[3, 2] = 0
-    rows, text = gallery(TRUTH, SCORES, weights)
-    assert "0.95" not in text and "b 0.75" not in text and "c 0.02" not in text
-
-
-def test_a_class_that_is_often_wrong_does_not_fill_the_gallery():
-    truth = np.zeros((6, 3))
-    scores = np.array([[0.9, 0, 0], [0.8, 0, 0], [0.7, 0, 0], [0, 0.3, 0], [0, 0.2, 0], [0.1, 0, 0.15]])
-    rows, _ = gallery(truth, scores, count=3)
-    assert rows == [0, 3, 5]
-
-
-def test_without_a_mistake_the_gallery_says_so():
-    assert gallery(TRUTH, TRUTH) == ([], "No mistakes: what is there ranks above all that is not.")

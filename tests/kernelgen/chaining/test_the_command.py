@@ -99,10 +99,9 @@ def test_list_shows_template_needs_and_where_each_goes(call, chain):
     lines = [line.split("  ") for line in done.stdout.splitlines()]
     rows = {line[0]: [cell.strip() for cell in line[1:] if cell.strip()] for line in lines}
     assert done.returncode == 0
-    assert rows["first"] == ["first", "-", "ann/pk-first"]
-    assert rows["second"] == [
-        "second", "kernel:first, dataset:the-words, competition:birdclef-2023", "ann/pk-second"
-    ]  # fmt: skip
+    assert rows["first"] == ["first", "-"]
+    assert rows["second"] == ["second", "kernel:first, dataset:the-words, competition:birdclef-2023"]
+    assert "A kernel goes to ann/pk-KERNEL." in done.stdout
     assert rows["the-words"] == ["The words", "other", "ann/the-words"]
 
 

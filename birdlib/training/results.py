@@ -1,0 +1,235 @@
+"""What trainings came to: a table of the models, what they heard together, and what is left to do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from birdlib.competition.rows import split_row_id
+from birdlib.data.prepared import Prepared
+from birdlib.metrics.ranking import class_table
+from birdlib.metrics.resampling import Ends, ranking_intervals
+from birdlib.metrics.validation import KEYS
+from birdlib.training.launch import Members
+from birdlib.training.predictions import Predictions, combine_out_of_fold, read_predictions
+from birdlib.training.validation import ON_SOUNDSCAPES, OUT_OF_FOLD
+from birdlib.weights.checkpoint import LAST, checkpoints_in, load_checkpoint
+
+_METRICS = {key: title for title, key in KEYS.items()}
+_CLIPS, _SOUNDSCAPES = "clips", "soundscapes"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model that was trained, or begun, as its last checkpoint tells.
+
+    Attributes:
+        scores: {"clips": {metric: value}, "soundscapes": {…}} of the last validation; None where there was none.
+        out_of_fold, on_soundscapes: its predictions, None before it is finished or where it had nothing to hear.
+    """
+
+    name: str
+    seed: int
+    fold: int | str
+    epoch: int
+    epochs: int
+    finished: bool
+    best_epoch: int | None
+    hours: float
+    scores: Mapping[str, Mapping[str, float | None] | None]
+    out_of_fold: Path | None
+    on_soundscapes: Path | None
+
+
+def trained_models(folder: Path, members: Members) -> tuple[TrainedModel, ...]:
+    """Of the models that were to be trained those that were begun, by fold and seed.
+
+    An earlier session with other settings may have left more in the folder; that is passed over.
+    """
+    models = []
+    for path in checkpoints_in(folder):
+        checkpoint = load_checkpoint(path)
+        wanted = checkpoint.fold in members.folds and checkpoint.seed in members.seeds
+        if not wanted or checkpoint.settings != members.settings.recipe():
+            continue
+        beside = {
+            suffix: path.with_name(path.name.removesuffix(LAST) + suffix) for suffix in (OUT_OF_FOLD, ON_SOUNDSCAPES)
+        }
+        heard = {suffix: one if checkpoint.finished and one.is_file() else None for suffix, one in beside.items()}
+        models.append(
+            TrainedModel(
+                name=checkpoint.name,
+                seed=checkpoint.seed,
+                fold=checkpoint.fold,
+                epoch=checkpoint.epoch,
+                epochs=checkpoint.settings["epochs"],
+                finished=checkpoint.finished,
+                best_epoch=checkpoint.best_epoch,
+                hours=checkpoint.seconds / 3600,
+                scores=checkpoint.scores,
+                out_of_fold=heard[OUT_OF_FOLD],
+                on_soundscapes=heard[ON_SOUNDSCAPES],
+            )
+        )
+    return tuple(sorted(models, key=lambda model: (str(model.fold), model.seed, model.name)))
+
+
+def models_table(models: Sequence[TrainedModel], prepared: Prepared) -> pd.DataFrame:
+    """A row per model: how far it is, and its last scores with their 95 % intervals, as text.
+
+    The intervals of clips are over authors, and there once a model is finished; those of soundscapes over these.
+    """
+    rows = []
+    for model in models:
+        row = {
+            ("training", "epoch"): f"{model.epoch}/{model.epochs}",
+            ("training", "finished"): "yes" if model.finished else "no",
+            ("training", "best epoch"): "" if model.best_epoch is None else str(model.best_epoch),
+            ("training", "time"): _spoken(model.hours),
+        }
+        of_clips = _clip_intervals(read_predictions(model.out_of_fold), prepared) if model.out_of_fold else {}
+        for where, intervals in ((_CLIPS, of_clips), (_SOUNDSCAPES, {})):
+            scores = model.scores.get(where) or {}
+            for metric, title in _METRICS.items():
+                ends = intervals.get(metric) or (scores.get(f"{metric}_low"), scores.get(f"{metric}_high"))
+                row[where, title] = score_text(scores.get(metric), *ends)
+        rows.append(row)
+    columns = [("training", name) for name in ("epoch", "finished", "best epoch", "time")]
+    columns += [(where, title) for where in (_CLIPS, _SOUNDSCAPES) for title in _METRICS.values()]
+    columns = [column for column in columns if column[0] == "training" or any(row[column] for row in rows)]
+    names = pd.Index([model.name for model in models], name="model")
+    return pd.DataFrame(
+        [[row[column] for column in columns] for row in rows], names, pd.MultiIndex.from_tuples(columns)
+    )
+
+
+def out_of_fold(models: Sequence[TrainedModel]) -> Predictions | None:
+    """What the models' folds held back, all folds as one table; of several seeds the mean. None if there is none."""
+    seeds = sorted({model.seed for model in models if model.out_of_fold})
+    return _mean([_of_seed(models, seed) for seed in seeds])
+
+
+def on_soundscapes(models: Sequence[TrainedModel]) -> Predictions | None:
+    """What the models heard in the labelled soundscapes: their mean. None if there is none."""
+    return _mean([read_predictions(model.on_soundscapes) for model in models if model.on_soundscapes])
+
+
+def together_table(models: Sequence[TrainedModel], prepared: Prepared) -> pd.DataFrame:
+    """Scores of several models as one, with their 95 % intervals, as text; empty where one model says it all.
+
+    A row per seed for the clips that its folds held back, one for the mean of the seeds, and one for the mean of
+    all models on the soundscapes.
+    """
+    rows = []
+    by_seed: dict[int, list[TrainedModel]] = {}
+    for model in models:
+        if model.out_of_fold:
+            by_seed.setdefault(model.seed, []).append(model)
+    for seed, of_seed in by_seed.items():
+        if len(of_seed) > 1:
+            folds = ", ".join(str(model.fold) for model in of_seed)
+            rows.append((f"clips, seed {seed}, folds {folds}", _of_seed(models, seed)))
+    if len(by_seed) > 1:
+        seeds = ", ".join(map(str, by_seed))
+        rows.append((f"clips, mean of seeds {seeds}", out_of_fold(models)))
+    heard = sum(model.on_soundscapes is not None for model in models)
+    if heard > 1:
+        rows.append((f"soundscapes, mean of {heard} models", on_soundscapes(models)))
+    table = []
+    for what, predictions in rows:
+        is_clips = what.startswith(_CLIPS)
+        ends = _clip_intervals(predictions, prepared) if is_clips else _soundscape_intervals(predictions)
+        scores = predictions.metrics()
+        row = {"scored on": what, "windows": len(predictions.row_ids)}
+        table.append(row | {title: score_text(scores[name], *ends[name]) for name, title in _METRICS.items()})
+    return pd.DataFrame(table, columns=["scored on", "windows", *_METRICS.values()]).set_index("scored on")
+
+
+def classes_of(predictions: Predictions) -> pd.DataFrame:
+    """A row per class, as ``birdlib.metrics.ranking.class_table`` has it; masked cells do not count."""
+    counted = predictions.weights > 0
+    if counted.all():
+        return class_table(predictions.truth, predictions.scores, predictions.classes)
+    parts = []
+    for c, name in enumerate(predictions.classes):
+        rows = counted[:, c] if counted[:, c].any() else slice(None)
+        truth = predictions.truth[rows, c : c + 1] * counted[rows, c : c + 1]
+        parts.append(class_table(truth, predictions.scores[rows, c : c + 1], [name]))
+    return pd.concat(parts, ignore_index=True)
+
+
+def outcome(models: Sequence[TrainedModel], members: Members, kernel: str) -> str:
+    """Whether all is finished, or what is left and how to go on; two lines at most.
+
+    Args:
+        members: the models that were to be trained.
+        kernel: whose they are, by its name in the recipe.
+    """
+    wanted = len(members.folds) * len(members.seeds)
+    done = sum(model.finished for model in models)
+    if done >= wanted:
+        return f"FINISHED: {_count(done, 'model')}. Attach this output to a kernel that distils or exports."
+    left = [f"{model.name} is at epoch {model.epoch} of {model.epochs}" for model in models if not model.finished]
+    if wanted > len(models):
+        left.append(f"{_count(wanted - len(models), 'model')} not begun")
+    return (
+        f"NOT FINISHED: {done} of {_count(wanted, 'model')} done, {', '.join(left)}. All is saved.\n"
+        f"To go on, run the next version with this output attached: build_kernels.py --target {kernel} --resume "
+        "builds it so, or attach it by hand and name it in EARLIER."
+    )
+
+
+def score_text(value: float | None, low: float | None = None, high: float | None = None) -> str:
+    """A score with its interval: "0.924 (0.891–0.951)"; "" where there is none."""
+    if value is None:
+        return ""
+    # A narrow table breaks lines after a dash, but for the word joiner.
+    return f"{value:.3f}" + ("" if low is None or high is None else f" ({low:.3f}–\u2060{high:.3f})")
+
+
+def _of_seed(models: Sequence[TrainedModel], seed: int) -> Predictions:
+    return combine_out_of_fold([one.out_of_fold for one in models if one.out_of_fold and one.seed == seed])[0]
+
+
+def _mean(parts: Sequence[Predictions]) -> Predictions | None:
+    """The mean of the scores of each row, over those that have it; rows in the order of their first appearance."""
+    if len(parts) <= 1:
+        return parts[0] if parts else None
+    place = {row_id: at for at, row_id in enumerate(dict.fromkeys(one for part in parts for one in part.row_ids))}
+    classes = parts[0].classes
+    summed, truth, weights = (np.zeros((len(place), len(classes)), np.float32) for _ in range(3))
+    times = np.zeros((len(place), 1), np.float32)
+    for part in parts:
+        rows = [place[row_id] for row_id in part.row_ids]
+        summed[rows] += part.scores
+        times[rows] += 1
+        truth[rows], weights[rows] = part.truth, part.weights
+    names = reduce(
+        lambda known, part: known | dict(zip(part.row_ids, part.filenames, strict=True)), parts, dict[str, str]()
+    )
+    return Predictions(tuple(place), tuple(names[one] for one in place), classes, summed / times, truth, weights)
+
+
+def _clip_intervals(predictions: Predictions, prepared: Prepared) -> dict[str, Ends]:
+    recordings = prepared.recordings
+    author = dict(zip(recordings["filename"], recordings["author"], strict=True))
+    # A recording of nobody known stands for itself, as in the folds.
+    groups = [author.get(name) or name for name in predictions.filenames]
+    return ranking_intervals(predictions.truth, predictions.scores, groups, weights=predictions.weights)._asdict()
+
+
+def _soundscape_intervals(predictions: Predictions) -> dict[str, Ends]:
+    groups = [split_row_id(row_id)[0] for row_id in predictions.row_ids]
+    return ranking_intervals(predictions.truth, predictions.scores, groups, weights=predictions.weights)._asdict()
+
+
+def _spoken(hours: float) -> str:
+    minutes = round(60 * hours)
+    return f"{minutes // 60}\u00a0h\u00a0{minutes % 60:02d}\u00a0min" if minutes >= 60 else f"{60 * hours:.1f}\u00a0min"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

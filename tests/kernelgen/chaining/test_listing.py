@@ -1,0 +1,111 @@
+"""`--list` stays a table that fits a terminal, however large the families are."""
+
+import re
+
+import pytest
+
+from kernelgen.chaining.listing import WIDTH, folded, listing
+from kernelgen.recipe import load_project
+
+TEMPLATES = {
+    "kernel_templates/train.py.j2": "print({{ seed | literal }}, {{ fold | literal }}, {{ sources.data | literal }})\n",
+    "kernel_templates/gather.py.j2": "print({{ sources.all | literal }})\n",
+}
+RECIPE = """
+library = "pk"
+[kernels.train]
+template = "train"
+each = { seed = [1, 2, 3], fold = ["0", "1", "full"] }
+sources = { data = "competition:birdclef-2023" }
+[kernels.demo]
+template = "train"
+settings = { seed = 1, fold = "0" }
+sources = { data = "competition:birdclef-2023" }
+[kernels.gather]
+template = "gather"
+sources = { all = ["kernel:train", "kernel:demo"] }
+"""
+
+
+@pytest.fixture
+def listed(write_project):
+    def listed(recipe=RECIPE, **keywords):
+        return listing(load_project(write_project(recipe, files=TEMPLATES), owner="ann", **keywords))
+
+    return listed
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["alone-7"], "alone-7"),
+        (["a-seed1", "a-seed2", "a-seed3"], "a-seed{1..3}"),
+        (["a-seed1", "a-seed3"], "a-seed{1,3}"),
+        (["a-seed3", "a-seed2"], "a-seed{3,2}"),
+        (["a-seed9", "a-seed10", "a-seed11"], "a-seed{9..11}"),
+        (["a-seed01", "a-seed02"], "a-seed{01,02}"),
+        (["b2-fold0-s1", "b2-fold0-s2", "b2-fold1-s1", "b2-fold1-s2"], "b2-fold{0..1}-s{1..2}"),
+        (["b2-fold0-s1", "b2-fold0-s2", "b2-fold1-s1"], "b2-fold{0-s1,0-s2,1-s1}"),
+        (["a-fold0", "a-fold1", "a-foldfull"], "a-fold{0,1,full}"),
+        (["a-crow-time", "a-owl-time"], "a-{crow,owl}-time"),
+        (["a-rx", "a-rx-time"], "a-rx{,-time}"),
+    ],
+)
+def test_names_that_differ_in_little_are_written_as_one(names, text):
+    assert folded(names) == text
+    assert expanded(text) == names
+
+
+def expanded(text):
+    """What a shell makes of the braces."""
+    match = re.search(r"\{([^{}]*)\}", text)
+    if not match:
+        return [text]
+    ends = re.fullmatch(r"(\d+)\.\.(\d+)", match[1])
+    values = map(str, range(int(ends[1]), int(ends[2]) + 1)) if ends else match[1].split(",")
+    return [one for value in values for one in expanded(text[: match.start()] + value + text[match.end() :])]
+
+
+def test_a_family_is_one_row_and_one_need_of_those_that_read_it(listed):
+    lines = listed().splitlines()
+    rows = {line.split("  ")[0]: line.split() for line in lines}
+    family = "train-seed{1..3}-fold{0,1,full}"
+    assert [line.split()[0] for line in lines[2:5]] == [family, "demo", "gather"]
+    assert rows["gather"][1:] == ["gather", f"kernel:{family},", "kernel:demo"]
+    assert "--target train)" in listed()
+
+
+def test_members_that_need_different_things_keep_their_rows(listed):
+    each = (
+        RECIPE
+        + """
+[kernels.after]
+extends = "train"
+each = { seed = [1, 2], fold = ["0"] }
+sources = { data = "kernel:train-seed{seed}-fold{fold}" }
+"""
+    )
+    rows = [line.split() for line in listed(each).splitlines()]
+    assert ["after-seed1-fold0", "train", "kernel:train-seed1-fold0"] in rows
+    assert ["after-seed2-fold0", "train", "kernel:train-seed2-fold0"] in rows
+
+
+def test_long_lists_go_on_below_and_lose_nothing(listed):
+    names = [f"a-{'long-' * 5}{letter}" for letter in "abcdefgh"]
+    more = "".join(f'[kernels.{name}]\nextends = "demo"\n' for name in names)
+    many = ", ".join(f'"kernel:{name}"' for name in names)
+    text = listed(f'{RECIPE}{more}[kernels.last]\ntemplate = "gather"\nsources = {{ all = [{many}] }}\n')
+    lines = text.split("\n\n")[0].splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    start = next(number for number, line in enumerate(lines) if line.startswith("last"))
+    assert len(lines) > start + 1 and all(line.startswith(" ") for line in lines[start + 1 :])
+    needs = " ".join(line.removeprefix("last").strip().removeprefix("gather").strip() for line in lines[start:])
+    assert needs == ", ".join(f"kernel:{name}" for name in names)
+
+
+def test_only_a_kernel_with_a_title_of_its_own_says_where_it_goes(listed):
+    assert "goes to\n" not in listed() and "A kernel goes to ann/pk-KERNEL." in listed()
+    titled = listed(RECIPE.replace("[kernels.demo]", '[kernels.demo]\ntitle = "A show of birds"'))
+    rows = {line.split()[0]: line.split()[-1] for line in titled.splitlines() if line}
+    assert rows["demo"] == "ann/a-show-of-birds" and rows["gather"].startswith("kernel:")
+    assert "A kernel goes to ann/pk-KERNEL, unless it says otherwise." in titled
