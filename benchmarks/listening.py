@@ -1,0 +1,91 @@
+"""Trained models and a floor on the same soundscapes: whose scores a table of results compares."""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from birdlib.audio.recordings import read_windows
+from birdlib.competition.layout import CompetitionFiles
+from birdlib.data.prepared import Prepared
+from birdlib.data.reading import read_clip
+from birdlib.ensemble.members import CompiledMember, load_members
+from birdlib.frontend.mel import FrontEnd, MelSpectrogram
+from birdlib.submission.preparation import Task, prepare
+from birdlib.submission.windows import Windows
+
+# A recording's windows that the floor learns from: without a limit the long ones would outvote all others.
+WINDOWS_OF_ONE = 12
+
+
+def task_of(competition: Path) -> Task:
+    """The rows that a competition asks for and their soundscapes; what is broken among them stops the benchmark."""
+    task = prepare(CompetitionFiles(competition), Path("submission.csv"))
+    if task.problems or not task.soundscapes:
+        raise SystemExit(f"{competition}: {task.problems[0] if task.problems else 'no test_soundscapes to score'}")
+    return task
+
+
+def member_scores(weights: Path, task: Task) -> dict[str, np.ndarray]:
+    """Every exported model of a folder alone, over all rows: its probabilities, float32 [rows, classes]."""
+    members = load_members(weights, task.plan.classes, _raise)
+    scores = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        windows = Windows(task.soundscapes, [one.entry.front_end for one in members], Path(scratch), _raise)
+        for member in members:
+            found = np.full((len(task.plan.row_ids), len(member.columns)), np.nan, np.float32)
+            compiled = CompiledMember(member, precision="f32", batch_size=4)
+            for _ in compiled.predict(windows.blocks(member.entry.front_end), found):
+                pass
+            scores[member.name] = np.zeros((len(found), len(task.plan.classes)), np.float32)
+            scores[member.name][:, member.columns] = found
+    return scores
+
+
+def floor_scores(prepared: Prepared, task: Task, front_end: FrontEnd) -> np.ndarray:
+    """What needs no network: statistics of the mel bands and a logistic regression, float32 [rows, classes]."""
+    windows, labels = [], []
+    for _, recording in prepared.recordings.iterrows():
+        whole = np.arange(0, max(recording["seconds"] - front_end.window_seconds, 0) + 1e-9, front_end.window_seconds)
+        for start in whole[:WINDOWS_OF_ONE]:
+            path = prepared.audio / recording["filename"]
+            wave = read_clip(path, start, front_end.window_seconds, front_end.sample_rate)
+            windows.append(np.resize(wave, front_end.samples))
+            labels.append(recording["primary_label"])
+    # These statistics did best out of fold on the training recordings; C is scikit-learn's default.
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    model.fit(_statistics(_batches(windows), front_end), labels)
+    scores = np.zeros((len(task.plan.row_ids), len(task.plan.classes)), np.float32)
+    columns = pd.Index(task.plan.classes).get_indexer(model.classes_)
+    for one in task.soundscapes:
+        waves, _ = read_windows(
+            one.path, one.ends, window_seconds=front_end.window_seconds, sample_rate=front_end.sample_rate
+        )
+        scores[np.ix_(one.rows, columns)] = model.predict_proba(_statistics(_batches(waves), front_end))
+    return scores
+
+
+def _statistics(batches: Iterable[np.ndarray], front_end: FrontEnd) -> np.ndarray:
+    """Mean, deviation and maximum of each band over time, float32 [windows, 3 * n_mels]."""
+    mel = MelSpectrogram(front_end)
+    found = []
+    for waves in batches:
+        with torch.inference_mode():
+            bands = mel(torch.from_numpy(waves)).squeeze(1)
+        found.append(torch.cat([bands.mean(2), bands.std(2), bands.amax(2)], dim=1).numpy())
+    return np.concatenate(found)
+
+
+def _batches(windows: Sequence[np.ndarray], size: int = 16) -> Iterator[np.ndarray]:
+    for start in range(0, len(windows), size):
+        yield np.stack(windows[start : start + size])
+
+
+def _raise(error: Exception) -> None:
+    raise error
