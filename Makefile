@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/python
 # Two processes; tests that share a chain of runs stay in one of them.
 PYTEST := $(RUN) -m pytest -n 2 --dist loadgroup
 
-.PHONY: demo test bench setup clean
+.PHONY: demo test golden bench setup clean
 
 # The main job on a competition made from nothing: build every kernel of the demo, run one after another.
 demo: setup
@@ -24,6 +24,13 @@ test: setup
 	@echo "birdlib's own tests against the library taken out of the built notebooks:"
 	@OMP_NUM_THREADS=1 $(PYTEST) --library build/submission/submission.ipynb tests/birdlib
 	@OMP_NUM_THREADS=1 $(PYTEST) --library build/export/export.ipynb tests/birdlib
+
+# Writes the golden notebooks anew after a template changed: read the difference, then commit it.
+golden: setup
+	@rm -f tests/notebooks/golden/*.md
+	@-$(RUN) -m pytest tests/notebooks/test_golden_notebooks.py -k reads_as_it_did >/dev/null
+	@git --no-pager diff --stat -- tests/notebooks/golden
+	@$(RUN) -m pytest tests/notebooks/test_golden_notebooks.py
 
 # Measurements, side by side in one run; see benchmarks/.
 bench: setup

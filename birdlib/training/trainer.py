@@ -361,7 +361,9 @@ class Trainer:
         if settings.backbone_from_teacher:
             if not teachers:
                 raise BirdlibError("BACKBONE_FROM_TEACHER is on, but there is no teacher; attach one, or turn it off")
-            start_from_backbone(model, teachers[0].ema)
+            # Of several teachers the one of the same seed: students that share a backbone differ little.
+            origin = next((one for one in teachers if one.seed == self.seed), teachers[0])
+            start_from_backbone(model, origin.ema)
         elif settings.pretrained:
             if self.around.pretrained is None:
                 raise BirdlibError(

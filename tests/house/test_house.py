@@ -1,10 +1,12 @@
 """The house: which way imports run, what a template may hold, and what must agree."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
 import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -59,20 +61,128 @@ def test_the_submissions_time_limit_is_the_competitions():
     assert RECIPE["kernels"]["submission"]["sources"]["competition"] == f"competition:{edition(2023).slug}"
 
 
-def test_the_submission_needs_neither_training_packages_nor_training_code(tmp_path):
+# What a room of the library may lean on. Errors may be raised, and progress be shown, anywhere.
+ANYWHERE = {"errors", "progress"}
+ROOMS = {
+    "audio": set(),
+    "augmentation": set(),
+    "competition": set(),
+    "data": {"audio", "competition"},
+    "demo": {"competition"},
+    "ensemble": {"weights"},
+    "errors": set(),
+    "export": {"audio", "competition", "frontend", "metrics", "models", "weights"},
+    "frontend": set(),
+    "metrics": {"competition"},
+    "models": set(),
+    # Pictures show what all rooms make, and nothing needs a picture.
+    "plots": {"audio", "augmentation", "data", "frontend", "metrics", "models", "submission", "training"},
+    "progress": set(),
+    "sources": set(),
+    "submission": {"audio", "competition", "ensemble", "frontend"},
+    "training": {"augmentation", "competition", "data", "frontend", "metrics", "models", "weights"},
+    "weights": {"frontend"},
+    "wheels": set(),
+}
+
+# Packages that are slow to import, or that a submission cannot count on, and who may import them.
+PACKAGES = {
+    "IPython": {"plots", "progress"},
+    "accelerate": {"training"},
+    "matplotlib": {"plots"},
+    "openvino": {"ensemble", "export"},
+    "sklearn": {"data"},
+    "soundfile": {"audio", "data", "demo", "plots"},
+    "timm": {"models", "training"},
+    "torchvision": {"models"},
+}
+
+
+def room_of(path):
+    place = path.relative_to(ROOT / "birdlib")
+    return place.parts[0] if len(place.parts) > 1 else place.stem
+
+
+def library_imports(path):
+    """(room or None, package) of everything that a module imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module]
+        for name in names:
+            package, _, rest = name.partition(".")
+            yield (rest.partition(".")[0] if package == "birdlib" else None), package
+
+
+MODULES = sorted(path for path in (ROOT / "birdlib").rglob("*.py") if path.read_text(encoding="utf-8").strip())
+
+
+def test_rooms_of_the_library_lean_one_way():
+    assert {room_of(path) for path in MODULES} == set(ROOMS)
+    wrong = [
+        f"{path.relative_to(ROOT)} imports birdlib.{room}"
+        for path in MODULES
+        for room, package in library_imports(path)
+        if package == "birdlib" and room not in ROOMS[room_of(path)] | {room_of(path)} | ANYWHERE
+    ]
+    assert wrong == []
+    TopologicalSorter(ROOMS).prepare()  # raises where rooms lean on each other in a circle
+    assert not ANYWHERE & set().union(*ROOMS.values()) and not any(ROOMS[room] for room in ANYWHERE)
+
+
+def test_heavy_packages_are_imported_in_their_rooms_only():
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {package}"
+        for path in MODULES
+        for _, package in library_imports(path)
+        if package in PACKAGES and room_of(path) not in PACKAGES[package]
+    ]
+    assert wrong == []
+
+
+TRAINING_PACKAGES = ("accelerate", "timm", "torchvision")
+FOREIGN = {
+    # kernel: rooms that it must not hold, packages that it must not import
+    "submission": (
+        {"augmentation", "data", "demo", "export", "metrics", "models", "training"},
+        (*TRAINING_PACKAGES, "sklearn"),
+    ),
+    "score": (
+        {"augmentation", "data", "demo", "ensemble", "export", "models", "submission", "training"},
+        (*TRAINING_PACKAGES, "openvino", "torch"),
+    ),
+    "prepare": ({"augmentation", "demo", "ensemble", "export", "submission", "training"}, TRAINING_PACKAGES),
+    "train": ({"demo", "ensemble", "export", "submission"}, ("openvino",)),
+    "export": ({"augmentation", "data", "demo", "ensemble", "submission", "training"}, ("accelerate", "sklearn")),
+    "untrained": ({"augmentation", "data", "demo", "ensemble", "submission", "training"}, ("accelerate", "sklearn")),
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The cells of the recipe's kernels, as one text each."""
     import build_kernels
 
-    assert build_kernels.main(["--target", "submission", "--out", str(tmp_path), "--commit", "x"]) == 0
-    text = (tmp_path / "submission" / "submission.ipynb").read_text(encoding="utf-8")
-    for package in ("timm", "torchvision", "accelerate"):
-        assert not re.search(rf"\b(import|from) {package}\b", text)
-    for room in ("models", "export", "demo"):
-        assert f"{{LIBRARY}}/birdlib/{room}/" not in text
+    out = tmp_path_factory.mktemp("built")
+    assert build_kernels.main(["--target", ",".join(FOREIGN), "--out", str(out), "--commit", "x"]) == 0
+    cells = {name: json.loads((out / name / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"] for name in FOREIGN}
+    return {name: "\n\n".join("".join(cell["source"]) for cell in notebook) for name, notebook in cells.items()}
+
+
+@pytest.mark.parametrize("kernel", FOREIGN)
+def test_a_kernel_holds_no_code_and_imports_no_package_that_its_task_does_not_need(built, kernel):
+    rooms, packages = FOREIGN[kernel]
+    held = set(re.findall(r"\{LIBRARY\}/birdlib/(\w+)/", built[kernel]))
+    assert held and not held & rooms
+    assert [name for name in packages if re.search(rf"^\s*(import|from) {name}\b", built[kernel], re.M)] == []
 
 
 def test_every_module_of_the_library_begins_with_one_line_that_can_be_its_heading():
-    for path in sorted((ROOT / "birdlib").rglob("*.py")):
-        source = path.read_text(encoding="utf-8")
-        if source:
-            line = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
-            assert 10 < len(line) < 100 and line.endswith("."), f"{path}: {line!r}"
+    lines = {
+        str(path.relative_to(ROOT)): (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "")
+        for path in MODULES
+    }
+    lines = {path: text.partition("\n")[0] for path, text in lines.items()}
+    assert {path: line for path, line in lines.items() if not (10 < len(line) < 100 and line.endswith("."))} == {}

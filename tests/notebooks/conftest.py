@@ -15,16 +15,16 @@ COMMAND = [sys.executable, str(ROOT / "build_kernels.py")]
 
 # Small models and mels: these tests are about the notebooks' conduct, not about the models' worth.
 SMALL = [
-    'architectures=["test_efficientnet", "test_efficientnet-time", "test_resnet", "efficientnet-b2"]',
-    "n_mels=64",
-    "hop_length=1024",
+    'architectures=["test_efficientnet", "test_resnet", "test_resnet-time"]',
     "real_recordings=6",
     "species=6",
-    "recordings_per_species=3",
+    "recordings_per_species=6",
     "broken_files=1",
     "soundscapes=2",
     "soundscape_seconds=30",
 ]
+# Three steps an epoch, each of two parts.
+TRAINING = ["epochs=2", "batch_size=8", "device_batch=4"]
 
 
 def command(*arguments, cwd=None, **environment):
@@ -44,11 +44,30 @@ def wheels():
 
 @pytest.fixture(scope="session")
 def chain(wheels, tmp_path_factory):
-    """The demo's chain of kernels, run once from competition to score; returns the folder of built kernels."""
+    """The demo without training, run once: competition, truth, random weights, their submission."""
     out = tmp_path_factory.mktemp("chain")
-    done = command("--target", "demo-*", "--out", out, "--run", "--set", *SMALL)
+    kernels = "demo-competition,demo-truth,demo-untrained,demo-untrained-submission"
+    done = command("--target", kernels, "--out", out, "--run", "--set", *SMALL)
     assert done.status == 0, done.out + done.err
     return SimpleNamespace(out=out, printed=done.out + done.err)
+
+
+@pytest.fixture(scope="session")
+def trained(chain, tmp_path_factory):
+    """The rest of the demo in the same folder, from preparation to scores; the teacher takes two sessions."""
+
+    def run(kernels, *arguments, settings=TRAINING):
+        done = command("--target", kernels, "--out", chain.out, "--run", *arguments, "--set", *settings)
+        assert done.status == 0, done.out + done.err
+        return done.out + done.err
+
+    # The first session ends 0.6 s after its process began: before its first step does.
+    run("demo-prepare,demo-train", settings=[*TRAINING, "session_minutes=30.0", "closing_minutes=29.99"])
+    closed = tmp_path_factory.mktemp("closed") / "run"
+    shutil.copytree(chain.out / "demo-train" / "run", closed)
+    run("demo-train", "--resume")
+    text = run("demo-distill,demo-distill-time,demo-export,demo-submission,demo-score")
+    return SimpleNamespace(out=chain.out, closed=closed, printed=text)
 
 
 @pytest.fixture
@@ -58,16 +77,16 @@ def submit(chain, tmp_path):
     class Submit:
         competition = tmp_path / "competition"
         weights = tmp_path / "weights"
-        folder = tmp_path / "out" / "demo-submission" / "run"
+        folder = tmp_path / "out" / "demo-untrained-submission" / "run"
 
         def __init__(self):
-            for kernel, copy in (("demo-competition", self.competition), ("demo-export", self.weights)):
+            for kernel, copy in (("demo-competition", self.competition), ("demo-untrained", self.weights)):
                 shutil.copytree(chain.out / kernel / "run", copy)
 
         def __call__(self, *arguments, rerun=False, settings=()):
             done = command(
                 "--target",
-                "demo-submission",
+                "demo-untrained-submission",
                 "--out",
                 tmp_path / "out",
                 "--run",
@@ -85,6 +104,11 @@ def submit(chain, tmp_path):
             return done
 
     return Submit()
+
+
+def notebook(chain, kernel):
+    """The run notebook of a kernel."""
+    return nbformat.read(chain.out / kernel / "run" / "__notebook__.ipynb", 4)
 
 
 def printed(notebook):

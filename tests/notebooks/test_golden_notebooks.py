@@ -1,7 +1,7 @@
 """The notebooks as a reader meets them: headings and template cells, without the library's bodies.
 
-A golden file that is missing is written, to be read and committed; one that differs is a change to be looked at:
-delete it, run the test, and read the difference.
+A golden file that is missing is written, to be read and committed. One that differs is a change to be looked at:
+`make golden` writes all of them anew, and shows what git finds changed.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 from .conftest import command
 
 GOLDEN = Path(__file__).parent / "golden"
-KERNELS = ["export", "submission", "score", "demo-competition", "demo-truth"]
+KERNELS = ["prepare", "train", "export", "untrained", "submission", "score", "demo-competition", "demo-truth"]
 
 
 @pytest.fixture(scope="module")

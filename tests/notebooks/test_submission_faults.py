@@ -150,7 +150,7 @@ def test_a_stereo_recording_at_another_rate_is_no_fault(submit, chain):
             file.write(np.stack([other[start : start + 44100]] * 2, axis=1))
     done = submit()
     assert done.status == 0, done.text
-    before = pd.read_csv(chain.out / "demo-submission" / "run" / "submission.csv").set_index("row_id")
+    before = pd.read_csv(chain.out / "demo-untrained-submission" / "run" / "submission.csv").set_index("row_id")
     scores = check_table(done, submit)
     own = scores.index.str.startswith(path.stem)
     np.testing.assert_array_equal(scores[~own], before[~own])

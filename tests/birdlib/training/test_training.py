@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from birdlib.data.clips import Clips
 from birdlib.data.labelled_soundscapes import LabelledSoundscapes
 from birdlib.frontend.mel import MelSpectrogram
 from birdlib.models.architectures import build_model
@@ -218,6 +219,23 @@ def test_a_training_on_all_data_hears_all_and_validates_on_nothing(settings, ses
     assert checkpoint.scores == {"clips": None, "soundscapes": None} and checkpoint.best_score is None
     _, epochs = read_metrics(tmp_path / "out" / f"{checkpoint.name}.metrics.jsonl")
     assert len(epochs) == 2 and epochs["clips_loss"].isna().all() and epochs["train_loss"].notna().all()
+
+
+@pytest.mark.parametrize("fold", [0, "full"])
+def test_a_training_hears_nothing_that_its_fold_holds_back(settings, session, prepared, tmp_path, monkeypatch, fold):
+    heard = set()
+    read = Clips.__getitem__
+
+    def note(self, key):
+        item = read(self, key)
+        if self.crop == "random":
+            heard.add(item[3])
+        return item
+
+    monkeypatch.setattr(Clips, "__getitem__", note)
+    train(settings(), session("out"), folds=[fold])
+    folds = prepared.recordings["fold"]
+    assert len(heard) >= 12 and heard <= set(folds.index[folds != fold])
 
 
 @pytest.fixture
