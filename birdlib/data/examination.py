@@ -1,4 +1,4 @@
-"""Decodes every recording once: how long it is, whether it can be read, and which others hold the same audio."""
+"""Decodes every recording once: its length, its faults, and a hash of its audio."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""From checkpoints to a weight dataset: which models there are, what each is worth, and their weights."""
+"""From checkpoints to a weight dataset: which models, what each is worth, their weights."""
 
 import filecmp
 import fnmatch

@@ -1,4 +1,4 @@
-"""Pictures of augmentations: a clip before and after each step, its partner, and the labels of all three."""
+"""Pictures of augmentations: a clip, its partner, what becomes of them, and their labels."""
 
 from collections.abc import Sequence
 

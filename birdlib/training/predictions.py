@@ -1,4 +1,4 @@
-"""Predictions of a validation, row by row, kept as CSV; the folds' out-of-fold predictions as one table."""
+"""Predictions of a validation, kept as CSV; those of several folds as one table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -2,11 +2,11 @@
 
 from dataclasses import asdict, dataclass
 
+from birdlib.data.padding import PADDINGS
+from birdlib.data.prepared import FULL, SECONDARY
 from birdlib.errors import BirdlibError
 from birdlib.training.losses import DIVERGENCES
 from birdlib.training.precision import PRECISIONS
-
-FULL = "full"  # the fold of a training that holds nothing back
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class TrainSettings:
             "weight_decay": 0 <= self.weight_decay <= 1,
             "ema_decay": 0 <= self.ema_decay < 1,
             "loss_shares": len(shares) == 3 and min(shares) >= 0 and abs(sum(shares) - 1) < 1e-6,
+            "secondary": self.secondary in SECONDARY,
+            "padding": self.padding in PADDINGS,
             "divergence": self.divergence in DIVERGENCES,
             "precision": self.precision in PRECISIONS,
         }

@@ -25,6 +25,7 @@ from birdlib.models.pretrained import load_pretrained, start_from_backbone
 from birdlib.progress import in_notebook, progress_bar
 from birdlib.training.batches import Batches, BatchPlan
 from birdlib.training.clock import SessionClock
+from birdlib.training.loading import read
 from birdlib.training.log import SUFFIX, MetricsLog
 from birdlib.training.losses import bce, distillation
 from birdlib.training.optimiser import build_optimiser
@@ -180,7 +181,7 @@ class Trainer:
         total = torch.zeros(2, device=self.accelerator.device)
         heard: list[int] = []
         for part in range(self.plan.parts):
-            waves, targets, weights, rows = _next(batches)
+            waves, targets, weights, rows = next(batches)
             heard += rows.tolist()
             last = part == self.plan.parts - 1
             with nullcontext() if last else self.accelerator.no_sync(self.model):
@@ -398,7 +399,7 @@ class Trainer:
             pin_memory=self.accelerator.device.type == "cuda",
             generator=torch.Generator().manual_seed(0),  # or it would draw from the one that seeds dropout
         )
-        return iter(loader)
+        return read(loader)
 
     def _open_log(self) -> MetricsLog | None:
         if not self.accelerator.is_main_process:
@@ -420,14 +421,6 @@ class Trainer:
     def _left(self, loss: float) -> str:
         epoch = f"epoch {self.step // self.plan.steps_per_epoch}/{self.settings.epochs}"
         return f"{epoch}, loss {loss:.4f}, {max(self.around.clock.left(), 0) / 60:.0f} min left"
-
-
-def _next(batches: Iterator) -> tuple[torch.Tensor, ...]:
-    try:
-        return next(batches)
-    except BirdlibError as error:
-        # From a worker it comes with that process's traceback around it.
-        raise BirdlibError(str(error).rpartition("BirdlibError: ")[2].strip()) from None
 
 
 def _short(value: object) -> str:

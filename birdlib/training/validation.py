@@ -1,4 +1,4 @@
-"""Validation after an epoch: on the fold's held-out clips, and on labelled soundscapes where there are any."""
+"""Validation after an epoch: on held-out clips, and on labelled soundscapes if there are any."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,6 +16,7 @@ from birdlib.data.labelled_soundscapes import LabelledSoundscapes
 from birdlib.data.prepared import Prepared
 from birdlib.frontend.mel import FrontEnd
 from birdlib.metrics.validation import AUC, KEYS, soundscape_metrics
+from birdlib.training.loading import read
 from birdlib.training.predictions import Predictions, clip_row_ids, write_predictions
 
 OUT_OF_FOLD, ON_SOUNDSCAPES = ".oof.csv", ".soundscapes.csv"
@@ -119,7 +120,7 @@ class Validation:
         )
         heard = [
             (_probabilities(model, mel, waves, autocast), targets.numpy(), weights.numpy())
-            for waves, targets, weights, _ in loader
+            for waves, targets, weights, _ in read(loader)
         ]
         scores, truth, weights = (np.concatenate(one) for one in zip(*heard, strict=True))
         filenames = tuple(self.prepared.recordings["filename"].iloc[rows])

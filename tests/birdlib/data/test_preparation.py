@@ -90,9 +90,10 @@ def test_an_error_does_not_wait_for_the_recordings_that_are_left(competition, tm
         raise BirdlibError("broken")
 
     monkeypatch.setattr(examination, "decode", slow)
+    before = set(threading.enumerate())  # other libraries keep pools of their own
     with pytest.raises(BirdlibError, match=r"4 of the first 4 recordings of 300 .*a/XC0\.ogg: broken"):
         prepare(competition.write(), tmp_path, workers=2)
-    assert len(decoded) < 20 and not [one for one in threading.enumerate() if "ThreadPool" in one.name]
+    assert len(decoded) < 20 and set(threading.enumerate()) <= before
 
 
 def test_a_preparation_that_fails_does_not_leave_an_earlier_ones_folds_behind(ordinary, tmp_path):

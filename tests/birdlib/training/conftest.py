@@ -48,7 +48,9 @@ SETTINGS = TrainSettings(
 def competition(tmp_path_factory):
     """Four species, six recordings of each: the competition's folder, and the prepare kernel's output."""
     root = tmp_path_factory.mktemp("competition")
-    make_competition(root, seed=5, species=4, recordings_per_species=6, soundscapes=1, soundscape_seconds=10, broken_files=0)
+    make_competition(
+        root, seed=5, species=4, recordings_per_species=6, soundscapes=1, soundscape_seconds=10, broken_files=0
+    )
     output = tmp_path_factory.mktemp("prepared")
     prepare(CompetitionFiles(root), output, n_folds=3, workers=1)
     return SimpleNamespace(root=root, output=output)

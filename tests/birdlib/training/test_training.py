@@ -159,6 +159,11 @@ def test_several_teachers_of_one_fold_teach_their_mean(settings, session, tmp_pa
     mels = torch.rand(3, *teachers[0].front_end.shape)
     alone = [build_teacher([one])(mels).sigmoid() for one in teachers]
     torch.testing.assert_close(build_teacher(teachers)(mels).sigmoid(), (alone[0] + alone[1]) / 2)
+    # Of their backbones the one of the same seed is taken, else the first.
+    for seed, origin in ((2, teachers[1]), (9, teachers[0])):
+        recipe = settings(epochs=1, backbone_from_teacher=True)
+        student = Trainer(recipe, session("other"), Accelerator(cpu=True), seed=seed, fold=0, teachers=teachers)
+        assert torch.equal(next(student.model.backbone.parameters()), next(iter(origin.ema.values())))
 
 
 # ---------------------------------------------------------------- validation
