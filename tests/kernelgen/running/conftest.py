@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import textwrap
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -109,6 +110,14 @@ def processes_with(words: str) -> list[str]:
     return found
 
 
+def left_of(words: str) -> list[str]:
+    """The same of what outlives its end: on a busy machine, a process that was killed takes a moment to go."""
+    deadline = time.monotonic() + 10
+    while (found := processes_with(words)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
+
+
 class Tools:
     """What the tests of this room share."""
 
@@ -116,6 +125,7 @@ class Tools:
     write_notebook = staticmethod(write_notebook)
     write_wheel = staticmethod(write_wheel)
     processes_with = staticmethod(processes_with)
+    left_of = staticmethod(left_of)
 
 
 @pytest.fixture(scope="session")

@@ -266,7 +266,7 @@ def test_worker_processes_start_and_all_processors_are_there(new) -> None:
 
 
 def test_no_process_and_no_temporary_file_outlives_a_run(tools, new) -> None:
-    assert tools.processes_with(LINGER) == []
+    assert tools.left_of(LINGER) == []
     assert list(new.scratch.iterdir()) == []
 
 

@@ -62,7 +62,7 @@ def test_the_time_limit_ends_the_run_and_keeps_what_there_is(run, tools) -> None
     )
     assert time.monotonic() - began < 60
     assert ended.printed() == "reached\non the way\n"
-    assert tools.processes_with(LINGER) == []
+    assert tools.left_of(LINGER) == []
     assert list(ended.scratch.iterdir()) == []
 
 
@@ -78,7 +78,7 @@ def test_a_kernel_that_will_not_listen_is_ended_all_the_same(run, tools, monkeyp
         time_limit_s=8,
     )
     assert ended.result.message.startswith("stopped after 8 s")
-    assert tools.processes_with(LINGER) == []
+    assert tools.left_of(LINGER) == []
 
 
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -104,7 +104,7 @@ def test_nothing_is_left_running_when_the_command_is_ended(blow, tools, tmp_path
     deadline = time.monotonic() + 20
     while tools.processes_with(LINGER) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert tools.processes_with(LINGER) == []
+    assert tools.left_of(LINGER) == []
     assert process.returncode != 0
     if blow != signal.SIGKILL:  # a killed process cannot tidy up; the next run does
         assert list((tmp_path / "scratch").iterdir()) == []

@@ -41,7 +41,7 @@ def test_it_is_said_loudly_and_the_kernel_runs_with_an_input_root(
     assert ended.facts["installed"].startswith(ended.facts["prefix"])
     assert ended.facts["environment"]["KAGGLE_KERNEL_RUN_TYPE"] == "Batch"
     assert ended.facts["environment"]["HOME"] != str(Path.home())
-    assert tools.processes_with(LINGER) == []
+    assert tools.left_of(LINGER) == []
     assert list(ended.scratch.iterdir()) == []
 
 
