@@ -5,6 +5,7 @@ import base64
 import os
 import re
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import nbformat
@@ -12,8 +13,26 @@ from nbformat import NotebookNode
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import BOM
+from kernelgen.inlining.syntax import tree_of
 
-_MAGIC = re.compile(r"""%%writefile\s+["']?\{LIBRARY\}/(?P<file>[^"'\r\n]+?)["']?[ \t]*\r?(?:\n|\Z)""")
+# IPython drops empty lines above a magic, so they are no part of what a cell writes.
+_MAGIC = re.compile(
+    r"""(?:[ \t]*\r?\n)*%%writefile[ \t]+["']?\{LIBRARY\}/(?P<file>[^"'\r\n]+?)["']?[ \t]*(?:\r\n|\r|\n|\Z)"""
+)
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A file that a library cell writes.
+
+    data: its bytes. body: what stands below the line of `%%writefile`; None where ordinary code writes the file.
+    is_touched: whether the cell only makes an empty file, which another cell may fill.
+    """
+
+    file: PurePosixPath
+    data: bytes
+    body: str | None = None
+    is_touched: bool = False
 
 
 def take_library(notebook: NotebookNode) -> dict[PurePosixPath, bytes]:
@@ -22,19 +41,33 @@ def take_library(notebook: NotebookNode) -> dict[PurePosixPath, bytes]:
     An edit that was made in a cell since then is in the bytes. Cells are known by their text; what the text cannot
     say (a BOM, a missing final newline) stands in their metadata. {} if there is no library in the notebook.
 
-    Raises KernelgenError where a cell names a file outside the library's folder.
+    Raises KernelgenError where a cell names a file outside the library's folder, or text that cannot be encoded.
     """
-    found: dict[PurePosixPath, bytes] = {}
-    for number, cell in enumerate(notebook.cells, start=1):
-        if cell.cell_type != "code":
-            continue
-        magic = _MAGIC.match(cell.source)
-        if magic:
-            found[_inside(magic["file"], number)] = _from_magic(cell, cell.source[magic.end() :])
-        elif "LIBRARY" in cell.source:
-            for file, data in _from_code(cell.source):
-                found[_inside(file, number)] = data
-    return found
+    cells = enumerate(notebook.cells, start=1)
+    return {written.file: written.data for number, cell in cells for written in files_of_cell(cell, number)}
+
+
+def files_of_cell(cell: NotebookNode, number: int) -> list[WrittenFile]:
+    """The library's files that one cell writes, in its order; [] if it is none of the library's.
+
+    Raises KernelgenError, which names the cell by its `number`, as `take_library` does.
+    """
+    if cell.cell_type != "code":
+        return []
+    magic = _MAGIC.match(cell.source)
+    if magic:
+        file, body = _inside(magic["file"], number), cell.source[magic.end() :]
+        try:
+            return [WrittenFile(file, _from_magic(cell, body), body)]
+        except UnicodeEncodeError as error:
+            raise KernelgenError(
+                f"cell {number}: {file} holds half a character ({error.object[error.start]!a}), which no file can "
+                "hold; type it again"
+            ) from None
+    if "LIBRARY" not in cell.source:
+        return []
+    found = _from_code(cell.source, number)
+    return [WrittenFile(_inside(file, number), data, is_touched=touched) for file, data, touched in found]
 
 
 def write_library(notebook_path: Path, folder: Path) -> list[Path]:
@@ -64,29 +97,33 @@ def write_library(notebook_path: Path, folder: Path) -> list[Path]:
 
 
 def _from_magic(cell: NotebookNode, body: str) -> bytes:
-    notes = cell.metadata.get("kernelgen", {})
+    notes = cell.metadata.get("kernelgen")
+    notes = notes if isinstance(notes, dict) else {}
     if not body.endswith("\n") and notes.get("final_newline", True):
         body += "\n"
     return (BOM if notes.get("bom") else b"") + body.encode("utf-8")
 
 
-def _from_code(source: str) -> list[tuple[str, bytes]]:
+def _from_code(source: str, number: int) -> list[tuple[str, bytes, bool]]:
     """Files that `Path(LIBRARY, "…").write_bytes(…)` makes, and a loop of `Path(LIBRARY, empty).touch()`."""
     try:
-        tree = ast.parse(source)
-    except SyntaxError:
+        tree = tree_of(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     found = []
     for statement in tree.body:
-        found += [(file, b"") for file in _touched(statement)]
+        found += [(file, b"", True) for file in _touched(statement)]
         call = statement.value if isinstance(statement, ast.Expr) else None
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
             continue
         file = _library_path(call.func.value)
         if file is not None and call.func.attr == "write_bytes" and len(call.args) == 1:
-            data = _data(call.args[0])
+            try:
+                data = _data(call.args[0])
+            except (ValueError, LookupError) as error:
+                raise KernelgenError(f"cell {number}: what it writes to {file} is damaged: {error}") from None
             if data is not None:
-                found.append((file, data))
+                found.append((file, data, False))
     return found
 
 

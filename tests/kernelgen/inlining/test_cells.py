@@ -290,6 +290,33 @@ def test_a_cell_that_writes_outside_the_library_is_refused(line: str):
         take_library(notebook)
 
 
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("%%writefile {LIBRARY}/pk/a.py\nx = '\ud800'", r"cell 1: pk/a\.py holds half a character"),
+        ('Path(LIBRARY, "pk/a").write_bytes(base64.b64decode("abc"));', "cell 1: what it writes to pk/a is damaged"),
+        ('Path(LIBRARY, "pk/a").write_bytes("x".encode("klingon"));', "cell 1: what it writes to pk/a is damaged"),
+    ],
+)
+def test_a_damaged_cell_is_refused_in_one_line(source: str, says: str):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    with pytest.raises(KernelgenError, match=says):
+        take_library(notebook)
+
+
+@pytest.mark.parametrize("source", ["\n \n%%writefile {LIBRARY}/pk/a.py\nx", "%%writefile  {LIBRARY}/pk/a.py \r\nx"])
+def test_a_cell_is_known_by_its_magic_as_ipython_knows_it(source: str):
+    cell = nbformat.v4.new_code_cell(source, metadata={"kernelgen": None})
+    assert take_library(nbformat.v4.new_notebook(cells=[cell])) == {PurePosixPath("pk/a.py"): b"x\n"}
+
+
+@pytest.mark.parametrize(
+    "source", ["# x\n%%writefile {LIBRARY}/pk/a.py\nx", "%%writefile -a {LIBRARY}/pk/a.py\nx", "LIBRARY = ("]
+)
+def test_other_cells_write_no_library_file(source: str):
+    assert take_library(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])) == {}
+
+
 def test_a_file_that_is_no_notebook_or_holds_no_library_is_refused(tmp_path: Path):
     path = tmp_path / "x.ipynb"
     for text in ("no json", "[]", "{}", nbformat.writes(nbformat.v4.new_notebook())):
