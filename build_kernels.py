@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Builds standalone Kaggle kernels from kernel_templates/kernels.toml, and runs them as Kaggle would."""
+"""Builds standalone Kaggle kernels from kernel_templates/kernels.toml, runs them as Kaggle would, takes them there."""
 
 from __future__ import annotations
 
 import argparse
 import gc
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from kernelgen.errors import KernelgenError
 
 if TYPE_CHECKING:
+    from kernelgen.datasets.folder import DatasetFolder
     from kernelgen.recipe import Kernel, Project
 
 HERE = Path(__file__).resolve().parent
@@ -21,9 +23,15 @@ HERE = Path(__file__).resolve().parent
 def main(arguments: list[str] | None = None) -> int:
     """Does what the command line asks for; 0 only if all of it was done."""
     options = parser().parse_args(arguments)
+    options.command = shlex.join(["python", "build_kernels.py", *(sys.argv[1:] if arguments is None else arguments)])
     try:
+        check_together(options)
         if options.list:
             return show_list(options)
+        if options.pull:
+            return pull(options)
+        if options.push or options.wait or options.outputs or options.submit:
+            return publish(options)
         return build(options)
     except KernelgenError as error:
         for line in str(error).split("\n"):
@@ -31,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print("error: stopped by the keyboard", file=sys.stderr)
+        if options.wait or options.submit:
+            tell("note: what runs on Kaggle goes on; the same command waits for it again")
         return 130
 
 
@@ -60,7 +70,29 @@ def parser() -> argparse.ArgumentParser:
     add("--rerun", action="store_true", help=rerun)
     resume = "let kernels go on from their own earlier output, in a run or on Kaggle"
     add("--resume", action="store_true", help=resume)
+    add("--push", action="store_true", help="send kernels, and datasets that they need and that changed, to Kaggle")
+    add("--dry-run", action="store_true", help="only print what --push would send")
+    add("--again", action="store_true", help="push also what has not changed")
+    add("--wait", action="store_true", help="follow the runs on Kaggle to their end")
+    add("--outputs", action="store_true", help="bring what finished runs left on Kaggle to OUT/NAME/output")
+    add("--submit", action="store_true", help="submit the finished kernel to its competition, wait for the score")
+    add("--pull", action="store_true", help="show what was edited in a kernel on Kaggle")
+    add("--apply", action="store_true", help="with --pull: write what was edited into the library's files")
     return parser
+
+
+def check_together(options: argparse.Namespace) -> None:
+    """Raises KernelgenError for options that need another one, or that exclude each other."""
+    for option, needs in (("dry_run", "push"), ("again", "push"), ("apply", "pull"), ("rerun", "run")):
+        if getattr(options, option) and not getattr(options, needs):
+            raise KernelgenError(f"--{option.replace('_', '-')}: only together with --{needs}")
+    asked = [name for name in ("run", "push", "wait", "outputs", "submit", "pull") if getattr(options, name)]
+    for alone in ("run", "pull"):
+        if alone in asked and len(asked) > 1:
+            other = next(name for name in asked if name != alone)
+            raise KernelgenError(f"--{alone} and --{other}: give them in two calls, one after the other")
+    if options.list and asked:
+        raise KernelgenError(f"--list and --{asked[0]}: give --target instead of --list")
 
 
 def show_list(options: argparse.Namespace) -> int:
@@ -75,7 +107,10 @@ def show_list(options: argparse.Namespace) -> int:
 
 def build(options: argparse.Namespace) -> int:
     """``--target``, with ``--run`` or without."""
+    from functools import partial
+
     from kernelgen.chaining.earlier import going_on
+    from kernelgen.chaining.finished import newest_output
     from kernelgen.chaining.inputs import check_inputs, parse_inputs
     from kernelgen.datasets.filling import fill
     from kernelgen.datasets.folder import DatasetFolder
@@ -93,7 +128,8 @@ def build(options: argparse.Namespace) -> int:
     kernels = going_on(kernels, out, resume=options.resume, inputs=inputs, say=tell)
     for target in selected:
         if isinstance(target, DatasetFolder):
-            for path in fill(target, project.owner_or_placeholder, tell):
+            output_of = partial(newest_output, out)
+            for path in fill(target, project.owner_or_placeholder, tell, output_of=output_of):
                 print(shown(path))
     if kernels:
         from kernelgen.building import build_kernel, write_kernel
@@ -134,6 +170,100 @@ def run(
             return 1
         print(f"{shown(result.folder)}  ({result.seconds:.0f} s)")
     return 0
+
+
+def publish(options: argparse.Namespace) -> int:
+    """``--push``, ``--wait``, ``--outputs`` and ``--submit``, in this order."""
+    from kernelgen.publishing.publication import Publication, Wishes
+    from kernelgen.recipe import load_project
+    from kernelgen.rendering.provenance import current_commit
+
+    project = load_project(options.project, options.set, options.owner)
+    out = (options.out or project.root / "build").absolute()
+    if options.dry_run:
+        return show_what_would_be_sent(options, project, out)
+    from kernelgen.publishing.client import Kaggle
+
+    check_submits(project.select(options.target), options)  # before anybody is asked
+    kaggle = Kaggle(tell)
+    if project.owner is None:
+        project = load_project(options.project, options.set, kaggle.username)
+    wishes = Wishes(
+        push=options.push,
+        again=options.again,
+        wait=options.wait,
+        resume=options.resume,
+        outputs=options.outputs,
+        submit=options.submit,
+        command=options.command,
+    )
+    commit = options.commit or current_commit(project.root)
+    done = Publication(kaggle, project, out, commit, wishes, tell).carry_out(project.select(options.target))
+    return 0 if done else 1
+
+
+def check_submits(selected: list[Kernel | DatasetFolder], options: argparse.Namespace) -> None:
+    """Raises KernelgenError for ``--submit`` where none of the kernels makes a submission."""
+    if options.submit and not any(getattr(target, "submits", None) for target in selected):
+        raise KernelgenError(
+            'none of the selected kernels submits anything; in the recipe write submits = "submission.csv"'
+        )
+
+
+def show_what_would_be_sent(options: argparse.Namespace, project: Project, out: Path) -> int:
+    """``--push --dry-run``: no network, no credentials."""
+    from kernelgen.building import build_kernel, write_kernel
+    from kernelgen.datasets.filling import is_filled
+    from kernelgen.datasets.folder import DatasetFolder
+    from kernelgen.publishing.datasets import parcel
+    from kernelgen.publishing.preview import preview
+    from kernelgen.publishing.publication import datasets_to_send
+    from kernelgen.rendering.provenance import current_commit
+
+    selected = project.select(options.target)
+    commit = options.commit or current_commit(project.root)
+    parcels = []
+    for dataset in datasets_to_send(project, selected):
+        if not is_filled(dataset):
+            raise KernelgenError(f"{dataset.where}: is not filled; run it with --target {dataset.name} first")
+        dataset.write_metadata(project.owner_or_placeholder)
+        parcels.append(parcel(dataset))
+    kernels = [kernel for kernel in selected if not isinstance(kernel, DatasetFolder)]
+    built = [build_kernel(project, kernel, commit=commit) for kernel in kernels]
+    for kernel in built:
+        write_kernel(kernel, out)
+    print(preview(parcels, built))
+    return 0
+
+
+def pull(options: argparse.Namespace) -> int:
+    """``--pull``, with ``--apply`` or without."""
+    from kernelgen.datasets.folder import DatasetFolder
+    from kernelgen.publishing.client import Kaggle
+    from kernelgen.publishing.records import pushed_notebook
+    from kernelgen.pulling import apply, compare_kernel
+    from kernelgen.recipe import load_project
+
+    project = load_project(options.project, options.set, options.owner)
+    out = (options.out or project.root / "build").absolute()
+    kernels = [target for target in project.select(options.target) if not isinstance(target, DatasetFolder)]
+    if not kernels:
+        raise KernelgenError("--pull is for kernels; --target names none")
+    kaggle = Kaggle(tell)
+    if project.owner is None:
+        project = load_project(options.project, options.set, kaggle.username)
+    all_written = True
+    for kernel in kernels:
+        identity = f"{project.owner}/{kernel.slug}"
+        there = kaggle.kernel(identity)
+        if there is None:
+            raise KernelgenError(f"kernel {identity}: is not on Kaggle; push it first")
+        pushed = pushed_notebook(out, kernel.name)
+        comparison = compare_kernel(project, kernel, there.source, pushed=pushed, out=out, say=tell)
+        print(comparison.report())
+        if options.apply:
+            all_written &= apply(comparison, project, tell)
+    return 0 if all_written else 1
 
 
 def shown(path: Path) -> str:

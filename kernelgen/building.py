@@ -6,13 +6,13 @@ import ast
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import nbformat
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.cells import library_cells
 from kernelgen.inlining.closure import Code, closure
 from kernelgen.nodes import cell as notebook_cell
+from kernelgen.nodes import notebook_text
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.rendering.built import BuiltKernel
 from kernelgen.rendering.cells import TemplateCell, cell_ids, read_cells
@@ -61,11 +61,6 @@ def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKerne
     return built
 
 
-def notebook_text(notebook: NotebookNode) -> str:
-    """The file's text."""
-    return nbformat.writes(notebook, version=4) + "\n"
-
-
 def write_kernel(built: BuiltKernel, out: Path) -> Path:
     """Writes OUT/NAME/NAME.ipynb and OUT/NAME/kernel-metadata.json; returns the notebook's path.
 
@@ -92,7 +87,7 @@ def _template_cells(project: Project, kernel: Kernel, commit: str) -> list[Templ
         "library": lambda: LIBRARY_MARKER,
         "provenance": lambda: provenance(project, kernel, commit),
     }
-    return read_cells(template, template.render(context, project.setting_names))
+    return read_cells(template, template.render(context))
 
 
 def _notebook(cells: list[TemplateCell], inlined: list[NotebookNode]) -> NotebookNode:
@@ -103,11 +98,8 @@ def _notebook(cells: list[TemplateCell], inlined: list[NotebookNode]) -> Noteboo
             nodes.extend(inlined)
         else:
             nodes.append(notebook_cell(cell.kind, identifier, cell.source, cell.metadata))
-    notebook = nbformat.v4.new_notebook(
-        cells=nodes, metadata={"kernelspec": dict(KERNELSPEC), "language_info": dict(LANGUAGE)}
-    )
-    notebook.nbformat_minor = 5
-    return notebook
+    metadata = {"kernelspec": KERNELSPEC, "language_info": LANGUAGE}
+    return NotebookNode(cells=nodes, metadata=from_dict(metadata), nbformat=4, nbformat_minor=5)
 
 
 def _no_place(project: Project, kernel: Kernel, cells: list[TemplateCell]) -> str:

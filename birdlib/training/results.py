@@ -161,24 +161,27 @@ def classes_of(predictions: Predictions) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def outcome(models: Sequence[TrainedModel], members: Members, kernel: str) -> str:
+def outcome(models: Sequence[TrainedModel], members: Members, kernel: str, note: Path) -> str:
     """Whether all is finished, or what is left and how to go on; two lines at most.
 
     Args:
         members: the models that were to be trained.
         kernel: whose they are, by its name in the recipe.
+        note: a file that says the same as long as something is left, and is not there afterwards.
     """
     wanted = len(members.folds) * len(members.seeds)
     done = sum(model.finished for model in models)
     if done >= wanted:
+        note.unlink(missing_ok=True)
         return f"FINISHED: {_count(done, 'model')}. Attach this output to a kernel that distils or exports."
     left = [f"{model.name} is at epoch {model.epoch} of {model.epochs}" for model in models if not model.finished]
     if wanted > len(models):
         left.append(f"{_count(wanted - len(models), 'model')} not begun")
+    said = f"NOT FINISHED: {done} of {_count(wanted, 'model')} done, {', '.join(left)}. All is saved."
+    note.write_text(said + "\n", encoding="utf-8")
     return (
-        f"NOT FINISHED: {done} of {_count(wanted, 'model')} done, {', '.join(left)}. All is saved.\n"
-        f"To go on, run the next version with this output attached: build_kernels.py --target {kernel} --resume "
-        "builds it so, or attach it by hand and name it in EARLIER."
+        f"{said}\nTo go on, run the next version with this output attached: build_kernels.py --target {kernel} "
+        "--push --resume does, or attach it by hand and name it in EARLIER."
     )
 
 

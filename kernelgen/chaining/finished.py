@@ -1,7 +1,7 @@
-"""Which kernels have a finished run whose output can feed others.
+"""Which kernels have a finished run whose output can feed others: one made here, or one brought from Kaggle.
 
-The mark lies beside OUT/NAME/run, not in it: what is in the folder is what the next kernel sees. It is
-removed before a run begins and written after one that succeeded.
+The marks lie beside OUT/NAME/run and OUT/NAME/output, not in them: what is in the folder is what the next kernel
+sees. A mark is removed before its folder changes and written when all of it is there.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from pathlib import Path
 from kernelgen.writing import write_text
 
 MARK, RUN, NOTEBOOK = "run-finished.json", "run", "__notebook__.ipynb"
+FETCHED_MARK, FETCHED = "output-fetched.json", "output"
+# What a kernel that goes on from its own earlier output leaves as long as there is more to do, and why.
+UNFINISHED = "unfinished.txt"
 
 
 def run_folder(out: Path, kernel: str) -> Path:
@@ -36,6 +39,32 @@ def note_run(out: Path, kernel: str, seconds: float) -> Path:
 def is_finished(out: Path, kernel: str) -> bool:
     """Whether the kernel's last run succeeded and its output is there."""
     return (Path(out) / kernel / MARK).is_file() and (run_folder(out, kernel) / NOTEBOOK).is_file()
+
+
+def output_folder(out: Path, kernel: str) -> Path:
+    """Where the output of a run on Kaggle is brought to."""
+    return Path(out) / kernel / FETCHED
+
+
+def forget_output(out: Path, kernel: str) -> None:
+    """Called before the output of another run takes its place."""
+    (Path(out) / kernel / FETCHED_MARK).unlink(missing_ok=True)
+
+
+def note_output(out: Path, kernel: str, version: int | None) -> None:
+    """Called when all the output of a version's run on Kaggle is there."""
+    write_text(Path(out) / kernel / FETCHED_MARK, json.dumps({"version": version}) + "\n")
+
+
+def newest_output(out: Path, kernel: str) -> Path | None:
+    """The folder that feeds others: of the last run that finished here or was brought from Kaggle."""
+    there = [run_folder(out, kernel)] if is_finished(out, kernel) else []
+    fetched = output_folder(out, kernel)
+    if (mark := fetched.with_name(FETCHED_MARK)).is_file() and fetched.is_dir():
+        ran = fetched.with_name(MARK)
+        newer = not there or mark.stat().st_mtime_ns > ran.stat().st_mtime_ns
+        there = [fetched] if newer else there
+    return there[0] if there else None
 
 
 def is_of_another_build(out: Path, kernel: str) -> bool:

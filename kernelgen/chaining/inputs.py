@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernelgen.chaining.earlier import earlier_folder
-from kernelgen.chaining.finished import is_finished, is_of_another_build, run_folder
+from kernelgen.chaining.finished import is_of_another_build, newest_output, output_folder, run_folder
 from kernelgen.datasets.filling import is_filled
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe.project import Kernel, Project
@@ -89,8 +89,8 @@ def mounts_for(
 ) -> list[Mount]:
     """The mounts for a run of ``kernel``.
 
-    A kernel's output is mounted from OUT/NAME/run, its own earlier one from OUT/NAME/earlier (made when the
-    run begins), a dataset from its folder, anything from what ``--input`` says.
+    A kernel's output is mounted from OUT/NAME/run or, where that is newer, OUT/NAME/output, its own earlier one
+    from OUT/NAME/earlier (made when the run begins), a dataset from its folder, anything from what ``--input`` says.
 
     Args:
         to_come: kernels that will have run by then, so that nothing is asked of their output now.
@@ -149,14 +149,17 @@ def _own_folder(
     if source.kernel in to_come:
         return run_folder(out, source.kernel)
     if source.kernel:
-        if not is_finished(out, source.kernel):
+        folder = newest_output(out, source.kernel)
+        if folder is None:
             raise KernelgenError(
                 f"{missing} has no finished run; run `{command.to('--target', source.kernel, '--run')}`, "
                 f"or give {by_hand}"
             )
-        if is_of_another_build(out, source.kernel):
+        if folder == output_folder(out, source.kernel):
+            say(f"note: the output of {source.kernel} is the one brought from Kaggle")
+        elif is_of_another_build(out, source.kernel):
             say(f"note: the output of {source.kernel} comes from another build of it")
-        return run_folder(out, source.kernel)
+        return folder
     if source.dataset:
         dataset = project.datasets[source.dataset]
         if not is_filled(dataset):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kernelgen.datasets.downloads import fill_downloads, missing_files
 from kernelgen.datasets.folder import DatasetFolder
+from kernelgen.datasets.outputs import fill_from_output
 from kernelgen.datasets.wheels import fill_wheels, missing_wheels
 from kernelgen.errors import KernelgenError
 
@@ -20,8 +21,17 @@ def is_filled(dataset: DatasetFolder) -> bool:
     return bool(dataset.payload())
 
 
-def fill(dataset: DatasetFolder, owner: str, say: Callable[[str], None] = lambda line: None) -> list[Path]:
+def fill(
+    dataset: DatasetFolder,
+    owner: str,
+    say: Callable[[str], None] = lambda line: None,
+    *,
+    output_of: Callable[[str], Path | None] = lambda kernel: None,
+) -> list[Path]:
     """Makes the dataset ready to be attached and uploaded; returns its payload and its metadata file.
+
+    Args:
+        output_of: the folder with a kernel's newest output; None where it has none.
 
     Raises:
         KernelgenError: where the payload can neither be made nor is there.
@@ -30,8 +40,15 @@ def fill(dataset: DatasetFolder, owner: str, say: Callable[[str], None] = lambda
         payload = fill_wheels(dataset, say)
     elif dataset.table.downloads:
         payload = fill_downloads(dataset, say)
+    elif dataset.table.output and (folder := output_of(dataset.table.output.kernel)):
+        payload = fill_from_output(dataset, folder)
     else:
         payload = dataset.payload()
+        if not payload and dataset.table.output:
+            raise KernelgenError(
+                f"{dataset.where}: kernel {dataset.table.output.kernel} has left nothing here to fill it with; run it "
+                "(--run), or bring its output from Kaggle (--outputs)"
+            )
         if not payload:
             raise KernelgenError(
                 f"{dataset.where}: is empty, and dataset.toml does not say how to fill it; put its files in"

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -16,6 +16,7 @@ from kernelgen.writing import write_text
 DESCRIPTION, METADATA = "dataset.toml", "dataset-metadata.json"
 # What describes the payload and is no payload itself.
 NOT_PAYLOAD = frozenset({DESCRIPTION, METADATA, "README.md"})
+CACHE = ".cache"  # a folder that Kaggle's client never uploads
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 # Kaggle's names, from the client's documentation of dataset-metadata.json.
 LICENSES = frozenset(
@@ -87,8 +88,15 @@ class DownloadTable(_Table):
     sha256: Annotated[str, AfterValidator(_digest)] = ""
 
 
+class OutputTable(_Table):
+    """``[output]``: files that a kernel of the recipe leaves."""
+
+    kernel: Annotated[str, Field(min_length=1)]
+    files: Annotated[list[str], Field(min_length=1)] = ["*"]
+
+
 class DatasetTable(_Table):
-    """The whole of dataset.toml."""
+    """The whole of dataset.toml. folders: what becomes of folders in it, which Kaggle would leave out."""
 
     title: Annotated[str, _length(6, 50)]
     license: Annotated[str, AfterValidator(_license)]
@@ -97,14 +105,17 @@ class DatasetTable(_Table):
     keywords: list[str] = []
     wheels: WheelsTable | None = None
     downloads: list[DownloadTable] = []
+    output: OutputTable | None = None
+    folders: Literal["zip", "tar"] | None = None
 
     @model_validator(mode="after")
     def _one_way_to_fill_it(self) -> DatasetTable:
         files = [wanted.file for wanted in self.downloads]
         if doubled := next((file for file in files if files.count(file) > 1), None):
             raise ValueError(f"downloads: {doubled!r} is named twice; keep one")
-        if files and self.wheels:
-            raise ValueError("has both [wheels] and [[downloads]]; make two datasets of it")
+        ways = {"[wheels]": self.wheels, "[[downloads]]": files, "[output]": self.output}
+        if len(chosen := [way for way, value in ways.items() if value]) > 1:
+            raise ValueError(f"has both {chosen[0]} and {chosen[1]}; make two datasets of it")
         return self
 
 
@@ -139,8 +150,8 @@ class DatasetFolder:
     def payload(self) -> list[Path]:
         """The files that make up the dataset, but for what describes it."""
         skipped = NOT_PAYLOAD | ({self.table.wheels.requirements} if self.table.wheels else set())
-        found = (path for path in self.folder.rglob("*") if path.is_file())
-        return sorted(path for path in found if str(path.relative_to(self.folder)) not in skipped)
+        found = {path.relative_to(self.folder): path for path in self.folder.rglob("*") if path.is_file()}
+        return sorted(path for name, path in found.items() if str(name) not in skipped and name.parts[0] != CACHE)
 
     def write_metadata(self, owner: str) -> Path:
         """Writes dataset-metadata.json, in ASCII: Kaggle's client reads it in the locale's encoding."""

@@ -33,7 +33,8 @@ class Kernel:
     settings: exactly those that its template names. sources: by their names in the recipe, each one
     source, several, or none. agrees: for sources that are kernels of the recipe, the settings that must
     fit theirs. time_limit: minutes, or the name of the setting that holds them. resumed: whether it is
-    given the output of an earlier run of its own, where it names that as a source.
+    given the output of an earlier run of its own, where it names that as a source. submits: the file of its
+    output that a code competition takes.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Kernel:
     keywords: tuple[str, ...] = ()
     docker_image: str | None = None
     docker_image_pinning_type: str | None = None
+    submits: str | None = None
     time_limit: float | str = SESSION_MINUTES
 
     @property
@@ -240,6 +242,12 @@ def load_project(root: Path, overrides: Iterable[str] = (), owner: str | None = 
     kernels, templates = _kernels(root, recipe, expanded, datasets, problems)
     for name in sorted(set(kernels) & set(datasets)):
         problems.add(f"kernels.{name}", "", f"datasets/{name} has the same name; rename one of them")
+    for dataset in datasets.values():
+        if (output := dataset.table.output) and output.kernel not in kernels:
+            problems.append(
+                f"{dataset.where}/dataset.toml: [output] kernel: there is no kernel {output.kernel!r}"
+                f"{near(output.kernel, kernels)}; correct it"
+            )
     _check_slugs(kernels, problems)
     _check_circles(kernels, problems)
     if not problems:
@@ -288,8 +296,8 @@ def _kernels(
             continue
         if template not in names:
             try:
-                read = Template(folder / f"{template}.py.j2", f"kernel_templates/{template}.py.j2")
-                names[template] = read.names(known)
+                read = Template(folder / f"{template}.py.j2", f"kernel_templates/{template}.py.j2", known)
+                names[template] = read.names()
             except KernelgenError as error:
                 if str(error) not in problems:
                     problems.append(str(error))
@@ -419,6 +427,7 @@ def _kernel(
         keywords=tuple(member.table.get("keywords") or ()),
         docker_image=member.table.get("docker_image"),
         docker_image_pinning_type=member.table.get("docker_image_pinning_type"),
+        submits=member.table.get("submits"),
         time_limit=limit,
     )
 

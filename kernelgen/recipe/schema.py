@@ -128,6 +128,7 @@ class KernelTable(Strict):
     keywords: list[str] | None = None
     docker_image: str | None = None
     docker_image_pinning_type: Literal["original", "latest"] | None = None
+    submits: str | None = None
     time_limit: TimeLimit | None = None
 
 

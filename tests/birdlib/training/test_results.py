@@ -159,7 +159,7 @@ def test_a_session_that_closed_before_anything_was_saved_has_an_empty_table(tmp_
     models = trained_models(tmp_path, members)
     assert models == () and out_of_fold(models) is None
     assert len(models_table(models, prepared)) == len(together_table(models, prepared)) == 0
-    assert "4 models not begun" in outcome(models, members, "train")
+    assert "4 models not begun" in outcome(models, members, "train", tmp_path / "unfinished.txt")
 
 
 def test_what_an_earlier_session_with_other_settings_left_is_passed_over(tmp_path: Path, members, settings):
@@ -172,14 +172,17 @@ def test_what_an_earlier_session_with_other_settings_left_is_passed_over(tmp_pat
 def test_the_last_line_says_whether_to_go_on_and_how(tmp_path: Path, members):
     train(tmp_path, members, 1, 0)
     train(tmp_path, members, 2, 0, epoch=1)
-    text = outcome(trained_models(tmp_path, members), members, "train-rx")
+    note = tmp_path / "unfinished.txt"
+    text = outcome(trained_models(tmp_path, members), members, "train-rx", note)
     assert text.startswith(
         "NOT FINISHED: 1 of 4 models done, rx-wdfbn-ema-4-fold0-seed2 is at epoch 1 of 4, 2 models not"
     )
-    assert "--target train-rx --resume" in text and "EARLIER" in text
+    assert "--target train-rx --push --resume" in text and "EARLIER" in text
+    assert note.read_text() == text.splitlines()[0] + "\n"
     for seed, fold in ((2, 0), (1, 1), (2, 1)):
         train(tmp_path, members, seed, fold)
-    assert outcome(trained_models(tmp_path, members), members, "train-rx").startswith("FINISHED: 4 models.")
+    assert outcome(trained_models(tmp_path, members), members, "train-rx", note).startswith("FINISHED: 4 models.")
+    assert not note.exists()
 
 
 def test_masked_cells_count_for_no_class(tmp_path: Path):

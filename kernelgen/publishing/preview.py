@@ -1,0 +1,55 @@
+"""What a push would send, without asking Kaggle anything."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from kernelgen.nodes import notebook_text
+from kernelgen.publishing.datasets import Parcel, size_text
+from kernelgen.rendering.built import BuiltKernel
+
+_SOURCES = ("competition_sources", "dataset_sources", "kernel_sources", "model_sources")
+
+
+def preview(parcels: Iterable[Parcel], built: Iterable[BuiltKernel]) -> str:
+    """Ids, titles, sources, sizes and hashes, in the order in which they would be sent."""
+    lines: list[str] = []
+    for parcel in parcels:
+        lines += _dataset(parcel)
+    for kernel in built:
+        lines += _kernel(kernel)
+    return "\n".join(lines)
+
+
+def _dataset(parcel: Parcel) -> list[str]:
+    metadata, folder = parcel.metadata, parcel.dataset.folder
+    lines = [
+        f"dataset {parcel.identity}",
+        f"    title {metadata['title']!r}, licence {metadata['licenses'][0]['name']}, private, "
+        f"{len(parcel.files)} files, {size_text(parcel.size)}",
+    ]
+    for name, digest in parcel.files.items():
+        archive = f"  (in {name.split('/')[0]}.{parcel.dataset.table.folders})" if "/" in name else ""
+        lines.append(f"    {digest}  {size_text((folder / name).stat().st_size):>8}  {name}{archive}")
+    return lines
+
+
+def _kernel(built: BuiltKernel) -> list[str]:
+    metadata = built.metadata
+    text = notebook_text(built.notebook).encode()
+    machine = metadata.get("machine_shape") or ("GPU" if metadata["enable_gpu"] else "CPU")
+    switches = [
+        machine,
+        "internet" if metadata["enable_internet"] else "no internet",
+        "private" if metadata["is_private"] else "public",
+        *([f"image {metadata['docker_image']}"] if "docker_image" in metadata else []),
+    ]
+    lines = [
+        f"kernel {metadata['id']}",
+        f"    title {metadata['title']!r}, {', '.join(switches)}",
+        f"    {hashlib.sha256(text).hexdigest()}  {size_text(len(text)):>8}  {metadata['code_file']}",
+    ]
+    for key in _SOURCES:
+        lines += [f"    {key.partition('_')[0]} {source}" for source in metadata[key]]
+    return lines

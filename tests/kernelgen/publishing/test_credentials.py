@@ -1,0 +1,102 @@
+"""Credentials come from where Kaggle's client finds them, and are seen nowhere else."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+ME = "tester"
+
+
+@pytest.fixture
+def whole_command(project, kaggle_server, tmp_path_factory):
+    """build_kernels.py as a process of its own, with the credentials that are asked for."""
+    pytest.importorskip("requests")
+
+    def run(*arguments, credentials="environment", **extra):
+        home = tmp_path_factory.mktemp("home")
+        environment = kaggle_server.environment(home, credentials=credentials) | extra
+        command = [sys.executable, str(ROOT / "build_kernels.py"), *arguments, "--project", str(project)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+@pytest.mark.parametrize("credentials", ["environment", "token", "token_file", "file", "oauth"])
+def test_each_kind_of_credentials_works_and_tells_the_owner(whole_command, kaggle_server, credentials):
+    done = whole_command("--target", "some-extra", "--push", credentials=credentials)
+    assert done.returncode == 0, done.stderr
+    assert list(kaggle_server.datasets) == [f"{ME}/some-extra"]
+
+
+def test_missing_credentials_are_one_line(whole_command, kaggle_server):
+    done = whole_command("--target", "some-extra", "--push", credentials=None)
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert done.returncode == 1 and "no Kaggle credentials" in line and "kaggle.com/settings" in line
+    assert not kaggle_server.datasets
+
+
+@pytest.mark.parametrize("kind", ["environment", "token"])
+def test_refused_credentials_are_one_line(whole_command, kaggle_server, kind):
+    wrong = {"KAGGLE_KEY": "wrong"} if kind == "environment" else {"KAGGLE_API_TOKEN": "wrong"}
+    done = whole_command("--target", "some-extra", "--push", credentials=kind, **wrong)
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert done.returncode == 1 and len(errors) == 1
+    assert "credentials" in errors[0] and "kaggle.com/settings" in errors[0]
+
+
+def test_the_recipes_owner_comes_before_the_command_lines_before_the_credentials(whole_command, kaggle_server, project):
+    kaggle_server.add_organisation("birds", {ME})
+    kaggle_server.add_organisation("others", {ME})
+    assert whole_command("--target", "some-extra", "--push", "--owner", "birds").returncode == 0
+    assert list(kaggle_server.datasets) == ["birds/some-extra"]
+    recipe = project / "kernel_templates/kernels.toml"
+    recipe.write_text('owner = "others"\n' + recipe.read_text())
+    assert whole_command("--target", "some-extra", "--push", "--owner", "birds").returncode == 0
+    assert list(kaggle_server.datasets) == ["birds/some-extra", "others/some-extra"]
+
+
+def test_somebody_elses_name_is_refused(whole_command, kaggle_server):
+    kaggle_server.add_user("stranger", "key")
+    done = whole_command("--target", "some-extra", "--push", "--owner", "stranger")
+    assert done.returncode == 1 and "not allowed (403" in done.stderr
+
+
+@pytest.mark.parametrize("credentials", ["environment", "token", "oauth"])
+def test_no_secret_is_written_or_printed(whole_command, kaggle_server, project, tmp_path, credentials):
+    environment = kaggle_server.environment(tmp_path / "looked-at", credentials=credentials)
+    secrets = {value for name, value in environment.items() if name in ("KAGGLE_KEY", "KAGGLE_API_TOKEN")}
+    for path in (tmp_path / "looked-at").rglob("*.json"):
+        import json
+
+        document = json.loads(path.read_text())
+        secrets |= {value for name, value in document.items() if "token" in name or name == "key"}
+    secrets = {value for value in secrets if isinstance(value, str) and len(value) > 3}
+    assert secrets
+    kaggle_server.script(f"{ME}/pk-train", status="ERROR")
+    done = whole_command("--target", "train", "--push", "--wait", credentials=credentials)
+    kaggle_server.fault("SaveKernel", status=401, times=None)
+    refused = whole_command("--target", "train", "--push", "--again", credentials=credentials)
+    said = done.stdout + done.stderr + refused.stdout + refused.stderr
+    written = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+    assert any(path.suffix == ".ipynb" for path in written) and any(path.name == "pushed.json" for path in written)
+    for secret in secrets:
+        assert secret not in said
+        assert not [path for path, data in written.items() if secret.encode() in data]
+
+
+def test_a_verbose_client_still_prints_no_secret(whole_command):
+    done = whole_command("--target", "some-extra", "--push", VERBOSE="1")
+    assert done.returncode == 0, done.stderr
+    assert "Authorization" not in done.stdout + done.stderr
+
+
+def test_the_client_is_not_needed_to_build(whole_command):
+    done = whole_command("--target", "train", credentials=None)
+    assert done.returncode == 0, done.stderr
+    assert os.path.basename(done.stdout.split()[0]) == "train.ipynb"
