@@ -212,6 +212,8 @@ def check_submits(selected: list[Kernel | DatasetFolder], options: argparse.Name
 
 def show_what_would_be_sent(options: argparse.Namespace, project: Project, out: Path) -> int:
     """``--push --dry-run``: no network, no credentials."""
+    from dataclasses import replace
+
     from kernelgen.building import build_kernel, write_kernel
     from kernelgen.datasets.filling import is_filled
     from kernelgen.datasets.folder import DatasetFolder
@@ -229,7 +231,8 @@ def show_what_would_be_sent(options: argparse.Namespace, project: Project, out: 
         dataset.write_metadata(project.owner_or_placeholder)
         parcels.append(parcel(dataset))
     kernels = [kernel for kernel in selected if not isinstance(kernel, DatasetFolder)]
-    built = [build_kernel(project, kernel, commit=commit) for kernel in kernels]
+    resumed = [replace(kernel, resumed=bool(options.resume and kernel.earlier)) for kernel in kernels]
+    built = [build_kernel(project, kernel, commit=commit) for kernel in resumed]
     for kernel in built:
         write_kernel(kernel, out)
     print(preview(parcels, built))

@@ -6,10 +6,13 @@ the version is made only when all of them have arrived.
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+import sys
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -178,9 +181,10 @@ def _uploaded(kaggle: Kaggle, sent: Parcel, folder: Path, name: str) -> Any:
     def upload(context: ResumableUploadContext) -> list[Any]:
         body = ApiCreateDatasetVersionRequestBody()
         body.files = []
-        with silenced():
+        watched = sys.stderr.isatty()  # then the client shows a bar there
+        with redirect_stdout(io.StringIO()) if watched else silenced():
             kaggle.uploading.upload_files(
-                body, None, str(folder), ApiBlobType.DATASET, context, True, sent.dataset.table.folders or "skip"
+                body, None, str(folder), ApiBlobType.DATASET, context, not watched, sent.dataset.table.folders or "skip"
             )
         return body.files
 

@@ -21,7 +21,7 @@ class State(Enum):
 class FileChange:
     """A file of the library that is not what it was when the notebook was built.
 
-    file: "birdlib/audio/samples.py". here: its bytes in the working tree, None where there is none.
+    file: "PACKAGE/audio/samples.py". here: its bytes in the working tree, None where there is none.
     wanted: what --apply writes. aside: what is put beside the kernel where nothing may be written.
     """
 
