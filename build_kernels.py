@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from kernelgen.errors import KernelgenError
 
 if TYPE_CHECKING:
-    from kernelgen.datasets.folder import DatasetFolder
     from kernelgen.recipe import Kernel, Project
 
 HERE = Path(__file__).resolve().parent
@@ -184,7 +183,7 @@ def publish(options: argparse.Namespace) -> int:
         return show_what_would_be_sent(options, project, out)
     from kernelgen.publishing.client import Kaggle
 
-    check_submits(project.select(options.target), options)  # before anybody is asked
+    check_submits(project, options)  # before anybody is asked
     kaggle = Kaggle(tell)
     if project.owner is None:
         project = load_project(options.project, options.set, kaggle.username)
@@ -202,12 +201,19 @@ def publish(options: argparse.Namespace) -> int:
     return 0 if done else 1
 
 
-def check_submits(selected: list[Kernel | DatasetFolder], options: argparse.Namespace) -> None:
-    """Raises KernelgenError for ``--submit`` where none of the kernels makes a submission."""
-    if options.submit and not any(getattr(target, "submits", None) for target in selected):
+def check_submits(project: Project, options: argparse.Namespace) -> None:
+    """Raises KernelgenError where ``--submit`` could not be carried out in the end."""
+    from kernelgen.publishing.leaderboard import read_table
+    from kernelgen.publishing.submitting import competition_of
+
+    submitting = [target for target in project.select(options.target) if getattr(target, "submits", None)]
+    if options.submit and not submitting:
         raise KernelgenError(
             'none of the selected kernels submits anything; in the recipe write submits = "submission.csv"'
         )
+    for kernel in submitting if options.submit else ():
+        competition_of(kernel)
+        read_table(project)
 
 
 def show_what_would_be_sent(options: argparse.Namespace, project: Project, out: Path) -> int:
@@ -261,7 +267,7 @@ def pull(options: argparse.Namespace) -> int:
         there = kaggle.kernel(identity)
         if there is None:
             raise KernelgenError(f"kernel {identity}: is not on Kaggle; push it first")
-        pushed = pushed_notebook(out, kernel.name)
+        pushed = pushed_notebook(out, kernel.name, identity)
         comparison = compare_kernel(project, kernel, there.source, pushed=pushed, out=out, say=tell)
         print(comparison.report())
         if options.apply:

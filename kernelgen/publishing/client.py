@@ -61,6 +61,7 @@ class Kaggle:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
+        self._patience: float | None = None
         self._api = _authenticated()
         self.username: str = self._api.config_values["username"]
 
@@ -72,7 +73,6 @@ class Kaggle:
         call: Callable[[Any], Answer],
         *,
         arrived: Callable[[], Answer | None] | None = None,
-        patience: float | None = None,
     ) -> Answer:
         """The answer to one request, repeated where that does no harm.
 
@@ -87,16 +87,25 @@ class Kaggle:
                 return call(client)
 
         try:
-            return retried(ask, what, self.say, arrived=arrived, patience=patience)
+            return retried(ask, what, self.say, arrived=arrived, patience=self._patience)
         except (requests.RequestException, ValueError, KeyError, TypeError, AttributeError) as error:
             raise refusal(what, error) from error
 
+    @contextmanager
+    def patiently(self) -> Iterator[None]:
+        """While it lasts, a connection that is down for half an hour is no failure."""
+        before, self._patience = self._patience, PATIENCE_WHILE_WAITING_SECONDS
+        try:
+            yield
+        finally:
+            self._patience = before
+
     def ask_if_there(self, what: str, call: Callable[[Any], Answer], **keywords: Any) -> Answer | None:
-        """The same, None where Kaggle has no such thing, or none that it would show us."""
+        """The same, None where Kaggle has no such thing, none that it would show us, or no such request."""
         try:
             return self.ask(what, call, **keywords)
         except KernelgenError as error:
-            if status_of(error.__cause__) in (403, 404):
+            if status_of(error.__cause__) in (403, 404, 405, 501):
                 return None
             raise
 
@@ -130,7 +139,6 @@ class Kaggle:
             answer = self.ask_if_there(
                 f"the run of kernel {identity}",
                 lambda client: client.kernels.kernels_api_client.get_kernel_session_status(request),
-                patience=PATIENCE_WHILE_WAITING_SECONDS,
             )
             return None if answer is None else RunThere(answer.status.name, answer.failure_message or "")
 
@@ -156,7 +164,6 @@ class Kaggle:
         answer = self.ask_if_there(
             f"dataset {identity}",
             lambda client: client.datasets.dataset_api_client.get_dataset_status(request),
-            patience=PATIENCE_WHILE_WAITING_SECONDS,
         )
         return None if answer is None else answer.status.name
 
@@ -171,11 +178,6 @@ class Kaggle:
         )
         return None if answer is None else answer.current_version_number or None
 
-    @property
-    def uploading(self) -> KaggleApi:
-        """The client itself, for what it does around an upload."""
-        return self._api
-
 
 def label_of(version: int) -> str:
     """A version as the API wants it; a bare number is answered by 404."""
@@ -188,9 +190,8 @@ def refusal(what: str, error: BaseException) -> KernelgenError:
     if status == 401:
         return KernelgenError(f"{what}: Kaggle refused the credentials (401{said}); {NEW_TOKEN}")
     if status == 403:
-        return KernelgenError(
-            f"{what}: not allowed (403{said}); check the owner, and that the competition's rules are accepted"
-        )
+        rules = ", and that the competition's rules are accepted" if "ompetition" in what + said else ""
+        return KernelgenError(f"{what}: not allowed (403{said}); check the owner{rules}")
     if status == 404:
         return KernelgenError(f"{what}: not there (404{said}); check the name and the owner")
     if status == 409:
@@ -243,7 +244,7 @@ def _authenticated() -> KaggleApi:
             "no Kaggle credentials that are valid (KAGGLE_API_TOKEN, ~/.kaggle/access_token, KAGGLE_USERNAME with "
             f"KAGGLE_KEY, kaggle.json, OAuth); {NEW_TOKEN} and save it as ~/.kaggle/access_token"
         ) from None
-    except (requests.RequestException, ValueError, OSError) as error:
+    except (requests.RequestException, ValueError, OSError, TypeError, KeyError, AttributeError) as error:
         raise refusal("signing in", error) from error
     if not api.config_values.get("username"):
         raise KernelgenError(f"the Kaggle credentials name no user; {NEW_TOKEN}")

@@ -6,31 +6,28 @@ the version is made only when all of them have arrived.
 
 from __future__ import annotations
 
-import io
 import json
-import shutil
-import sys
-import time
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kernelgen.datasets.folder import CACHE, METADATA, DatasetFolder
 from kernelgen.datasets.hashes import sha256
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.client import Kaggle, silenced
+from kernelgen.publishing.client import Kaggle
 from kernelgen.publishing.records import SentDataset, read_sent, write_sent
+from kernelgen.publishing.taking_turns import in_turn
+from kernelgen.publishing.uploading import upload
 from kernelgen.publishing.waiting import wait_for
 
-if TYPE_CHECKING:
-    from kaggle.api.kaggle_api_extended import ResumableUploadContext
-
-UPLOAD_TRIES, UPLOAD_PAUSE_SECONDS = 3, 2.0
 # Kaggle unpacks and indexes what it was sent; of some gigabytes that takes minutes.
 READY_LIMIT_SECONDS = 3600.0
-STAGED = "staged"
+# Files that Kaggle's client reads as descriptions, and never uploads.
+_CLIENTS_OWN = frozenset(
+    "datapackage.json kernel-metadata.json model-metadata.json model-instance-metadata.json "
+    "dataset-cover-image.png dataset-cover-image.jpg dataset-cover-image.jpeg dataset-cover-image.webp".split()
+)
 
 
 @dataclass(frozen=True)
@@ -60,9 +57,10 @@ def parcel(dataset: DatasetFolder) -> Parcel:
     """What would be sent of a dataset that is filled.
 
     Raises:
-        KernelgenError: it has folders, and dataset.toml does not say what becomes of them.
+        KernelgenError: something in its folder would not arrive, or not as it is.
     """
     metadata = json.loads((dataset.folder / METADATA).read_text(encoding="utf-8"))
+    _check_links(dataset)
     payload = dataset.payload()
     names = [path.relative_to(dataset.folder) for path in payload]
     folders = sorted({name.parts[0] for name in names if len(name.parts) > 1})
@@ -72,6 +70,14 @@ def parcel(dataset: DatasetFolder) -> Parcel:
             "dataset.toml, or put its files beside it"
         )
     entries = sorted({name.parts[0] for name in names})
+    for name in entries:
+        if name in _CLIENTS_OWN:
+            raise KernelgenError(f"{dataset.where}: {name} is a name that Kaggle's client keeps for itself; rename it")
+        if name in folders and f"{name}.{dataset.table.folders}" in entries:
+            raise KernelgenError(
+                f"{dataset.where}: the folder {name} becomes {name}.{dataset.table.folders}, which is there too; "
+                "rename one of them"
+            )
     return Parcel(
         dataset,
         metadata["id"],
@@ -81,44 +87,44 @@ def parcel(dataset: DatasetFolder) -> Parcel:
     )
 
 
-def publish(kaggle: Kaggle, sent: Parcel, *, notes: str, again: bool, say: Callable[[str], None]) -> int | None:
-    """Creates or versions the dataset where its content changed, or ``again`` in any case.
-
-    Returns:
-        The number of the version that has this content (it may not be READY yet), None where Kaggle did not say.
+def publish(kaggle: Kaggle, sent: Parcel, *, notes: str, again: bool, say: Callable[[str], None]) -> bool:
+    """Creates or versions the dataset where its content changed, or ``again`` in any case; whether it did.
 
     Raises:
         KernelgenError: Kaggle refused a file or the version; then no version was made.
     """
     identity, folder = sent.identity, sent.dataset.folder
-    status = kaggle.dataset_status(identity)
-    there = 0 if status is None else kaggle.dataset_version(identity)
-    before = read_sent(folder, identity)
-    same = before is not None and before.files == sent.files and not again
-    if status not in (None, "FAILED", "DELETED") and same and _is_still(before, there, status):
-        say(f"dataset {identity}: unchanged, version {before.version}")
-        return before.version
-    tokens = _upload(kaggle, sent, say)
-    if status is None:
-        _create(kaggle, sent, tokens)
-    else:
-        _version(kaggle, sent, tokens, notes, there)
-    version = None if there is None else there + 1
-    write_sent(folder, identity, SentDataset(version or 0, sent.files))
-    what = "created" if status is None else f"version {version or 'sent'}"
-    say(f"dataset {identity}: {what}, {len(sent.files)} files, {size_text(sent.size)}")
-    return version
+    with in_turn(folder / CACHE, f"dataset {identity}", say):
+        status = kaggle.dataset_status(identity)
+        there = kaggle.dataset_version(identity) if status else None
+        before = read_sent(folder, identity)
+        if status not in (None, "FAILED", "DELETED") and not again and _is_there(before, sent, there, status):
+            number = f", version {before.version or before.base + 1}" if there else ""
+            say(f"dataset {identity}: unchanged{number}")
+            return False
+        files = _uploaded(kaggle, sent, say)
+        # Noted before it is sent: a call that is killed in between is found out by the next one.
+        write_sent(folder, identity, SentDataset(there or 0, None, sent.files))
+        if status is None:
+            _create(kaggle, sent, files)
+        else:
+            _version(kaggle, sent, files, notes, there)
+        what = "sent as a new version" if status else "created"
+        say(f"dataset {identity}: {what}, {len(sent.files)} files, {size_text(sent.size)}")
+        return True
 
 
-def wait_until_ready(kaggle: Kaggle, identity: str, version: int | None) -> None:
-    """Returns when kernels would be given this version of the dataset.
+def wait_until_ready(kaggle: Kaggle, sent: Parcel) -> int:
+    """Waits until kernels are given what was sent last; the number of that version, 0 where Kaggle does not tell.
 
     Raises:
         KernelgenError: Kaggle could not process it, or takes longer than an hour.
     """
-    wanted = f"version {version}" if version else "ready"
+    identity, folder = sent.identity, sent.dataset.folder
+    record = read_sent(folder, identity)
+    least = record.version or record.base + 1
 
-    def look() -> tuple[str, bool | None]:
+    def look() -> tuple[str, int | None]:
         status = kaggle.dataset_status(identity)
         if status in ("FAILED", "DELETED"):
             raise KernelgenError(
@@ -127,16 +133,21 @@ def wait_until_ready(kaggle: Kaggle, identity: str, version: int | None) -> None
             )
         if status != "READY":
             return status or "not there yet", None
-        there = kaggle.dataset_version(identity) if version else None
-        if version and there is not None and there < version:
+        there = kaggle.dataset_version(identity)
+        if there is not None and there < least:
             return f"still version {there}", None
-        return f"READY{f', version {version}' if version else ''}", True
+        return f"READY{f', version {there}' if there else ''}", there or 0
 
-    if not wait_for(look, f"dataset {identity}", limit=READY_LIMIT_SECONDS):
+    with kaggle.patiently():
+        there = wait_for(look, f"dataset {identity}", limit=READY_LIMIT_SECONDS)
+    if there is None:
         raise KernelgenError(
-            f"dataset {identity}: is not {wanted} after {READY_LIMIT_SECONDS / 60:.0f} minutes; the same command "
+            f"dataset {identity}: is not ready after {READY_LIMIT_SECONDS / 60:.0f} minutes; the same command "
             "goes on waiting, nothing is sent twice"
         )
+    if there:
+        write_sent(folder, identity, SentDataset(record.base, there, record.files))
+    return there
 
 
 def size_text(size: int) -> str:
@@ -148,57 +159,46 @@ def size_text(size: int) -> str:
     return f"{size:.3g} GB"
 
 
-def _is_still(before: SentDataset, there: int | None, status: str) -> bool:
-    """Whether what was sent is Kaggle's newest version, or on its way to be."""
-    on_its_way = status != "READY" and there == before.version - 1
-    return there is None or there == before.version or on_its_way
+def _is_there(before: SentDataset | None, sent: Parcel, there: int | None, status: str) -> bool:
+    """Whether these files are Kaggle's newest version, or on their way to be."""
+    if before is None or before.files != sent.files:
+        return False
+    if there is None:  # Kaggle does not tell its number
+        return True
+    if before.version is None:
+        return there == before.base + 1 or (there == before.base and status != "READY")
+    return there == before.version
 
 
-def _upload(kaggle: Kaggle, sent: Parcel, say: Callable[[str], None]) -> list[Any]:
-    """Every entry's token, in order; an entry that does not arrive ends it all."""
-    staged = sent.dataset.folder / CACHE / STAGED
-    shutil.rmtree(staged, ignore_errors=True)
-    tokens = []
-    try:
-        for number, entry in enumerate(sent.entries, 1):
-            say(f"dataset {sent.identity}: uploading {entry.name} ({number} of {len(sent.entries)})")
-            # The client uploads folders; a folder with one file in it tells which file did not arrive. It keeps the
-            # same name from call to call, since an upload that was interrupted is taken up by its path.
-            alone = staged / str(number)
-            alone.mkdir(parents=True)
-            (alone / entry.name).symlink_to(entry)
-            tokens.append(_uploaded(kaggle, sent, alone, entry.name))
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
-    return tokens
+def _check_links(dataset: DatasetFolder) -> None:
+    """Links that lead nowhere, or to a folder, would be left out without a word."""
+    for path in sorted(dataset.folder.rglob("*")):
+        name = path.relative_to(dataset.folder)
+        if name.parts[0] == CACHE or path.is_file() or (path.is_dir() and not path.is_symlink()):
+            continue
+        raise KernelgenError(
+            f"{dataset.where}: {name} is {'a link' if path.is_symlink() else 'no file'} that cannot be sent; put the "
+            "files themselves there"
+        )
 
 
-def _uploaded(kaggle: Kaggle, sent: Parcel, folder: Path, name: str) -> Any:
-    from kaggle.api.kaggle_api_extended import ResumableUploadContext
-    from kagglesdk.blobs.types.blob_api_service import ApiBlobType
-    from kagglesdk.datasets.types.dataset_api_service import ApiCreateDatasetVersionRequestBody
+def _uploaded(kaggle: Kaggle, sent: Parcel, say: Callable[[str], None]) -> list[Any]:
+    """Every entry as Kaggle names it from now on; one that does not arrive ends it all."""
+    from kaggle.api.kaggle_api_extended import DirectoryArchive
+    from kagglesdk.datasets.types.dataset_api_service import ApiDatasetNewFile
 
-    def upload(context: ResumableUploadContext) -> list[Any]:
-        body = ApiCreateDatasetVersionRequestBody()
-        body.files = []
-        watched = sys.stderr.isatty()  # then the client shows a bar there
-        with redirect_stdout(io.StringIO()) if watched else silenced():
-            kaggle.uploading.upload_files(
-                body, None, str(folder), ApiBlobType.DATASET, context, not watched, sent.dataset.table.folders or "skip"
-            )
-        return body.files
-
-    for number in range(UPLOAD_TRIES):
-        time.sleep(UPLOAD_PAUSE_SECONDS * number)
-        # Leaving the context without an exception forgets the upload: one that was refused cannot be taken up.
-        with ResumableUploadContext() as context:
-            arrived = kaggle.ask(f"dataset {sent.identity}, {name}", lambda _, context=context: upload(context))
-        if len(arrived) == 1:
-            return arrived[0]
-    raise KernelgenError(
-        f"dataset {sent.identity}: Kaggle did not take {name} in {UPLOAD_TRIES} tries, so no version was made; "
-        "check its size and name, and try again"
-    )
+    files = []
+    for number, entry in enumerate(sent.entries, 1):
+        what = f"dataset {sent.identity}: uploading {entry.name}"
+        say(f"{what} ({number} of {len(sent.entries)})")
+        file = ApiDatasetNewFile()
+        if entry.is_dir():
+            with DirectoryArchive(str(entry), sent.dataset.table.folders) as archive:
+                file.token = upload(kaggle, what, Path(archive.path))
+        else:
+            file.token = upload(kaggle, what, entry)
+        files.append(file)
+    return files
 
 
 def _create(kaggle: Kaggle, sent: Parcel, files: list[Any]) -> None:
@@ -272,10 +272,9 @@ def _version(kaggle: Kaggle, sent: Parcel, files: list[Any], notes: str, there: 
 
 def _check(what: str, answer: Any, identity: str) -> None:
     """Raises for everything in a reply that is not a plain yes."""
-    if answer.error:
-        raise KernelgenError(f"{what}: Kaggle refused it: {answer.error}; correct that and try again")
-    if (answer.status or "ok").lower() != "ok":
-        raise KernelgenError(f"{what}: Kaggle answers with the status {answer.status!r}; try again later")
+    if answer.error or (answer.status or "").lower() == "error":
+        said = " ".join((answer.error or "no reason given").split())
+        raise KernelgenError(f"{what}: Kaggle refused it: {said}; correct that and try again")
     if answer.invalid_tags:
         raise KernelgenError(
             f"{what}: was made, but Kaggle knows no keyword {', '.join(answer.invalid_tags)}; correct dataset.toml"
@@ -285,5 +284,6 @@ def _check(what: str, answer: Any, identity: str) -> None:
 
 
 def same_identity(ref: str, identity: str) -> bool:
-    """Whether a reply's reference is OWNER/SLUG, whatever page stands before it."""
-    return ref.strip("/").lower().split("/")[-2:] == identity.lower().split("/")
+    """Whether a reply's reference is OWNER/SLUG, whatever page stands before it, or the slug alone."""
+    told, asked = ref.strip("/").lower().split("/"), identity.lower().split("/")
+    return told[-2:] == asked or told == asked[1:]

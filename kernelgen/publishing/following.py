@@ -42,6 +42,5 @@ def check_ended_well(
     cell = failing_cell(log, notebook)
     told = f": {' '.join(run.failure.split())}" if run.failure else ""
     at = f" in {cell}" if cell else ""
-    raise KernelgenError(
-        f"{what}: ended in {run.status}{at}{told}; correct it and push again (kaggle.com/code/{identity})"
-    )
+    advice = "push again" if run.status.startswith("CANCEL") else "correct it and push again"
+    raise KernelgenError(f"{what}: ended in {run.status}{at}{told}; {advice} (kaggle.com/code/{identity})")

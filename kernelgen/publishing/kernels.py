@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kernelgen.errors import KernelgenError
 from kernelgen.nodes import notebook_text
-from kernelgen.publishing.client import Kaggle
+from kernelgen.publishing.client import Kaggle, KernelThere
 from kernelgen.publishing.datasets import same_identity
-from kernelgen.publishing.records import PushedKernel, read_pushed, write_pushed
+from kernelgen.publishing.records import (
+    PushedKernel,
+    pushed_folder,
+    pushed_notebook,
+    read_pushed,
+    restored_if_refused,
+    write_pushed,
+)
+from kernelgen.publishing.taking_turns import in_turn
 from kernelgen.rendering.built import BuiltKernel
+
+# After an answer was lost, before it is taken for not arrived.
+LOOK_AGAIN_SECONDS = (0, 2, 4, 8)
 
 # Lists of a reply that name what was left out, and what to do about each.
 _LEFT_OUT = {
@@ -36,6 +50,7 @@ def push(
     attached: dict[str, int],
     *,
     again: bool,
+    fresh: bool,
     say: Callable[[str], None],
 ) -> PushedKernel:
     """Pushes a version of the kernel, unless its last one has the same notebook, metadata and inputs.
@@ -43,33 +58,102 @@ def push(
     Args:
         attached: the versions of our own datasets and kernels that it will be given.
         again: push it in any case.
+        fresh: whether some of these were sent by this call, so that no version that is there can have had them.
 
     Raises:
-        KernelgenError: Kaggle refused it, or took it without something that it needs.
+        KernelgenError: Kaggle refused it, took it without something that it needs, or has it edited.
     """
     name, identity = built.kernel.name, built.metadata["id"]
     text = notebook_text(built.notebook)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    there = kaggle.kernel(identity)
+    with in_turn(pushed_folder(out, name, identity), f"kernel {identity}", say):
+        there = kaggle.kernel(identity)
+        newest = (there.version or 0) if there else 0
+        if not again:
+            known = _known(kaggle, out, name, identity, there, text, digest, built.metadata, attached, fresh=fresh)
+            if known and (known.notebook_sha256, known.metadata, known.attached) == (digest, built.metadata, attached):
+                run = kaggle.run(identity, known.version)
+                if run is not None and not (run.is_over and not run.is_complete):
+                    say(f"kernel {identity}: unchanged, version {known.version} is {run.status}")
+                    return known
+        pending = PushedKernel(identity, newest, None, page_of(identity), digest, built.metadata, attached)
+        with restored_if_refused(out, name, identity):
+            # Noted before it is sent: a call that is killed in between is found out by the next one.
+            write_pushed(out, name, pending, text)
+            answer = _save(kaggle, identity, built.metadata, text, newest)
+            _check_taken(answer, identity)
+        version = answer.version_number or None
+        if version is None and (now := kaggle.kernel(identity)):
+            version = now.version
+        pushed = replace(pending, version=version or newest + 1, url=answer.url or pending.url)
+        if problems := _left_out(answer, pushed):
+            write_pushed(out, name, replace(pushed, attached={**attached, "left out": 1}))  # so that it is no match
+            raise KernelgenError("\n".join(problems))
+        write_pushed(out, name, pushed)
+        say(f"kernel {identity}: pushed version {pushed.version}, {pushed.url}")
+        return pushed
+
+
+def page_of(identity: str) -> str:
+    """The address of a kernel's page."""
+    return f"https://www.kaggle.com/code/{identity}"
+
+
+def cells_of(text: str) -> list[tuple[str, str]] | None:
+    """Kind and source of each cell, which is all of a notebook that no editor rewrites; None if it is none."""
+    try:
+        cells = json.loads(text)["cells"]
+        return [(cell["cell_type"], "".join(cell["source"]).rstrip("\n")) for cell in cells]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _known(
+    kaggle: Kaggle,
+    out: Path,
+    name: str,
+    identity: str,
+    there: KernelThere | None,
+    text: str,
+    digest: str,
+    metadata: dict[str, Any],
+    attached: dict[str, int],
+    *,
+    fresh: bool,
+) -> PushedKernel | None:
+    """What is known of the newest version: its record, mended where an earlier call could not finish it.
+
+    Raises:
+        KernelgenError: somebody edited the kernel on Kaggle since it was pushed from here.
+    """
     before = read_pushed(out, name, identity)
-    same = before is not None and (before.notebook_sha256, before.metadata, before.attached) == (
-        digest,
-        built.metadata,
-        attached,
-    )
-    if same and not again and (there is None or there.version in (None, before.version)):
-        run = kaggle.run(identity, before.version)
-        if run is not None and not (run.is_over and not run.is_complete):
-            say(f"kernel {identity}: unchanged, version {before.version} is {run.status}")
-            return before
-    answer = _save(kaggle, identity, built.metadata, text, (there.version or 0) if there else 0)
-    pushed = PushedKernel(identity, answer.version_number or 0, answer.url, digest, built.metadata, attached)
-    _check(answer, pushed)
-    if not pushed.version and (now := kaggle.kernel(identity)):
-        pushed = PushedKernel(identity, now.version or 0, answer.url, digest, built.metadata, attached)
-    write_pushed(out, name, pushed, text)
-    say(f"kernel {identity}: pushed version {pushed.version}, {answer.url}")
-    return pushed
+    if there is None or not there.version:
+        return before if before and before.version else None
+    cells = cells_of(there.source)
+    if before is None:  # a clone, or a folder that was cleaned
+        if fresh or cells is None or cells != cells_of(text):
+            return None
+        found = PushedKernel(identity, 0, there.version, page_of(identity), digest, metadata, attached)
+    elif there.version == before.version:
+        return before
+    elif before.version is None and there.version == before.base:
+        return None  # it never arrived
+    elif cells in (None, _cells_that_were_pushed(out, name, identity)):
+        found = replace(before, version=there.version, submissions={})
+    elif cells == cells_of(text):
+        return None
+    else:
+        raise KernelgenError(
+            f"kernel {identity}: was edited on Kaggle (version {there.version}); --pull shows how, --push --again "
+            "pushes over it"
+        )
+    write_pushed(out, name, found)
+    return found
+
+
+def _cells_that_were_pushed(out: Path, name: str, identity: str) -> list[tuple[str, str]] | None:
+    path = pushed_notebook(out, name, identity)
+    return cells_of(path.read_text(encoding="utf-8")) if path else None
 
 
 def _save(kaggle: Kaggle, identity: str, metadata: dict[str, Any], text: str, before: int) -> Any:
@@ -95,14 +179,20 @@ def _save(kaggle: Kaggle, identity: str, metadata: dict[str, Any], text: str, be
             setattr(request, key, metadata[key])
 
     def arrived() -> ApiSaveKernelResponse | None:
-        # Pushed twice, it would run twice, and a GPU's hours are counted.
-        now = kaggle.kernel(identity)
-        if now is None or (now.version or 0) <= before or now.source != text:
-            return None
-        answer = ApiSaveKernelResponse()
-        answer.version_number, answer.ref = now.version, identity
-        answer.url = f"https://www.kaggle.com/code/{identity}"
-        return answer
+        # Pushed twice, it would run twice, and a GPU's hours are counted. Kaggle may take a while to show it.
+        for pause in LOOK_AGAIN_SECONDS:
+            time.sleep(pause)
+            now = kaggle.kernel(identity)
+            if now and (now.version or 0) > before and cells_of(now.source) == cells_of(text):
+                answer = ApiSaveKernelResponse()
+                answer.version_number, answer.ref, answer.url = now.version, identity, page_of(identity)
+                return answer
+        if now is None and kaggle.run(identity) is not None:
+            raise KernelgenError(
+                f"kernel {identity}: the answer to the push was lost, and Kaggle does not tell whether it arrived; "
+                f"look at {page_of(identity)}, and push with --again if it did not"
+            )
+        return None
 
     return kaggle.ask(
         f"kernel {identity}",
@@ -111,13 +201,18 @@ def _save(kaggle: Kaggle, identity: str, metadata: dict[str, Any], text: str, be
     )
 
 
-def _check(answer: Any, pushed: PushedKernel) -> None:
-    """Raises for everything in a reply that is not a plain yes."""
+def _check_taken(answer: Any, identity: str) -> None:
+    """Raises where a reply says that nothing was saved."""
+    said = " ".join((answer.error or "").split()).rstrip(".")
+    if re.search(r"maximum .*session", said, re.IGNORECASE):
+        raise SessionsFull(f"kernel {identity}: Kaggle refused it: {said}; push it again later")
+    if said:
+        raise KernelgenError(f"kernel {identity}: Kaggle refused it: {said}; correct that")
+
+
+def _left_out(answer: Any, pushed: PushedKernel) -> list[str]:
+    """A line for everything else in a reply that is not a plain yes."""
     identity = pushed.identity
-    if answer.error and re.search(r"maximum .*session", answer.error, re.IGNORECASE):
-        raise SessionsFull(f"kernel {identity}: Kaggle refused it: {answer.error.rstrip('.')}; push it again later")
-    if answer.error:
-        raise KernelgenError(f"kernel {identity}: Kaggle refused it: {answer.error.rstrip('.')}; correct that")
     problems = []
     for key, (kind, advice) in _LEFT_OUT.items():
         if left_out := getattr(answer, key):
@@ -130,5 +225,4 @@ def _check(answer: Any, pushed: PushedKernel) -> None:
             f"kernel {identity}: Kaggle saved it as {answer.ref.strip('/')}; give it a title that makes its slug, and "
             "delete that one"
         )
-    if problems:
-        raise KernelgenError("\n".join(problems))
+    return problems

@@ -53,26 +53,39 @@ def read_cross_validation(text: str | None) -> CrossValidation:
     return CrossValidation(f"{score:.4f}", str(document.get("name", "")))
 
 
+def read_table(project: Project) -> list[dict[str, str]]:
+    """The rows so far.
+
+    Raises:
+        KernelgenError: the file there is another table.
+    """
+    path, columns = project.root / TABLE, [one.name for one in fields(Row)]
+    try:
+        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")), restkey="", restval="")
+        rows = list(reader)
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, csv.Error):
+        raise KernelgenError(f"{TABLE}: cannot be read as a table; move it away, it was not touched") from None
+    if reader.fieldnames != columns or any("" in row for row in rows):
+        raise KernelgenError(f"{TABLE}: its columns are not {', '.join(columns)}; move it away, it was not touched")
+    return rows
+
+
 def append(project: Project, row: Row) -> Path:
     """Adds the row to the table, or puts it in place of the one of the same submission.
 
     Raises:
-        KernelgenError: the table there is another one.
+        KernelgenError: as ``read_table``, with the score, which would be lost else.
     """
-    path = project.root / TABLE
-    columns = [one.name for one in fields(Row)]
-    rows: list[dict[str, str]] = []
-    if path.exists():
-        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
-        if reader.fieldnames != columns:
-            raise KernelgenError(
-                f"{TABLE}: its columns are not {', '.join(columns)}; move it away, it was not touched "
-                f"(submission {row.submission}: public {row.public or 'unknown'})"
-            )
-        rows = [one for one in reader if one["submission"] != row.submission]
+    try:
+        rows = [one for one in read_table(project) if one["submission"] != row.submission]
+    except KernelgenError as error:
+        raise KernelgenError(f"{error} (submission {row.submission}: public {row.public or 'unknown'})") from None
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer = csv.DictWriter(text, [one.name for one in fields(Row)], lineterminator="\n")
     writer.writeheader()
     writer.writerows([*rows, asdict(row)])
+    path = project.root / TABLE
     write_text(path, text.getvalue())
     return path

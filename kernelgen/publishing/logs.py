@@ -18,14 +18,19 @@ LAST_LINES = 15
 
 
 def text_of(log: str) -> str:
-    """What was printed. Kaggle gives a JSON list of pieces, each with its stream and time."""
+    """What was printed. Kaggle gives JSON, a list or a line for each piece, with its stream and time."""
+    pieces: list[Any] = []
     try:
         pieces = json.loads(log)
     except ValueError:
+        for line in log.splitlines():
+            try:
+                pieces.append(json.loads(line.strip().strip("[],")))
+            except ValueError:
+                return log
+    if not isinstance(pieces, list) or not all(isinstance(piece, dict) and "data" in piece for piece in pieces):
         return log
-    if not isinstance(pieces, list):
-        return log
-    return "".join(str(piece.get("data", "")) for piece in pieces if isinstance(piece, dict))
+    return "".join(str(piece["data"]) for piece in pieces)
 
 
 def last_lines(log: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -27,15 +27,11 @@ def read_log(kaggle: Kaggle, identity: str, version: int | None) -> str:
 
 def read_output(kaggle: Kaggle, identity: str, version: int | None, name: str) -> str | None:
     """The text of one file of a version's output; None if there is no such file."""
-    token: str | None = None
-    while True:
-        page = _page(kaggle, identity, version, token)
+    for page in _pages(kaggle, identity, version):
         for file in page.files or []:
             if file.file_name == name:
                 return kaggle.ask(f"{name} of kernel {identity}", lambda _, url=file.url: _text(url))
-        token = page.next_page_token or None
-        if token is None:
-            return None
+    return None
 
 
 def fetch_outputs(
@@ -52,16 +48,11 @@ def fetch_outputs(
     size = count = 0
     try:
         partial.mkdir(parents=True)
-        token: str | None = None
-        while True:
-            page = _page(kaggle, identity, version, token)
+        for page in _pages(kaggle, identity, version):
             for file in page.files or []:
                 say(f"kernel {identity}: fetching {file.file_name}")
                 size += _download(kaggle, identity, file.url, partial / _inside(identity, file.file_name))
                 count += 1
-            token = page.next_page_token or None
-            if token is None:
-                break
         if log := page.log or read_log(kaggle, identity, version):
             (partial / f"{identity.split('/')[1]}.log").write_text(log, encoding="utf-8")
         forget_output(out, kernel)
@@ -77,6 +68,20 @@ def fetch_outputs(
     note_output(out, kernel, version)
     say(f"kernel {identity}: {count} files, {size_text(size)}, in {folder}")
     return folder
+
+
+def _pages(kaggle: Kaggle, identity: str, version: int | None) -> Iterator[Any]:
+    """Page after page of an output's list, at least one."""
+    seen: set[str | None] = set()
+    token: str | None = None
+    while token not in seen:
+        seen.add(token)
+        page = _page(kaggle, identity, version, token)
+        yield page
+        token = page.next_page_token or None
+        if token is None:
+            return
+    raise KernelgenError(f"kernel {identity}: Kaggle lists its output in a circle; try again later")
 
 
 def _page(kaggle: Kaggle, identity: str, version: int | None, token: str | None) -> Any:

@@ -18,7 +18,7 @@ from kernelgen.publishing.following import check_ended_well
 from kernelgen.publishing.outputs import fetch_outputs, read_output
 from kernelgen.publishing.records import PushedKernel, pushed_notebook, read_pushed
 from kernelgen.publishing.submitting import submit
-from kernelgen.publishing.waiting import wait_for
+from kernelgen.publishing.waiting import Patience, wait_for
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.recipe.sources import Source
 from kernelgen.rendering.built import BuiltKernel
@@ -58,6 +58,7 @@ class Publication:
         self.kaggle, self.project, self.out, self.commit = kaggle, project, Path(out), commit
         self.wishes, self.say = wishes, say
         self._versions: dict[str, int] = {}  # of datasets that were sent or found unchanged
+        self._sent: set[str] = set()  # datasets and kernels that this call sent
         self._unfinished: dict[str, str] = {}  # by kernel, what its last session left to do
 
     def carry_out(self, selected: Iterable[Kernel | DatasetFolder]) -> bool:
@@ -75,7 +76,8 @@ class Publication:
         if not chosen:
             raise KernelgenError("--wait, --outputs and --submit are for kernels; --target names none")
         for kernel in chosen:
-            self._finish(kernel, read_pushed(self.out, kernel.name, self._identity(kernel)), waiting=self.wishes.wait)
+            pushed = read_pushed(self.out, kernel.name, self._identity(kernel))
+            self._finish(kernel, pushed, waiting=self.wishes.wait)
         return True
 
     # ------------------------------------------------------------ datasets
@@ -85,13 +87,13 @@ class Publication:
         for dataset in datasets_to_send(self.project, selected):
             fill(dataset, self.project.owner_or_placeholder, self.say, output_of=partial(newest_output, self.out))
             parcels.append(datasets.parcel(dataset))
+        named = {target.name for target in selected if isinstance(target, DatasetFolder)}
         for parcel in parcels:
-            version = datasets.publish(
-                self.kaggle, parcel, notes=f"commit {self.commit}", again=self.wishes.again, say=self.say
-            )
-            self._versions[parcel.identity] = version or 0
+            again = self.wishes.again and parcel.dataset.name in named
+            if datasets.publish(self.kaggle, parcel, notes=f"commit {self.commit}", again=again, say=self.say):
+                self._sent.add(parcel.identity)
         for parcel in parcels:
-            datasets.wait_until_ready(self.kaggle, parcel.identity, self._versions[parcel.identity] or None)
+            self._versions[parcel.identity] = datasets.wait_until_ready(self.kaggle, parcel)
 
     # ------------------------------------------------------------ kernels
 
@@ -111,6 +113,7 @@ class Publication:
                         self.say(f"note: {error}; it is pushed when one of the others has ended")
                         break
                     to_come.remove(kernel)
+                    self._sent.add(self._identity(kernel))
                     if pushed:
                         running[kernel.name] = pushed
                 elif not self.wishes.wait:
@@ -123,7 +126,13 @@ class Publication:
             if running:
                 ended = self._one_that_ended(running, len(to_come))
                 pushed = running.pop(ended.name)
-                if not self._finish(ended, pushed, waiting=False):
+                try:
+                    finished = self._finish(ended, pushed, waiting=False)
+                except KernelgenError:
+                    if running:
+                        self.say(f"note: {', '.join(running)} go on running; the same command follows them again")
+                    raise
+                if not finished:
                     to_come.insert(0, ended)
         for name, reason in left.items():
             self.say(f"kernel {self._identity(self.project.kernels[name])}: left for another call, since {reason}")
@@ -185,6 +194,7 @@ class Publication:
             self.out,
             self._attached_versions(here.kernel),
             again=self.wishes.again or here.kernel.resumed,
+            fresh=not self._sent.isdisjoint(map(self._identity_of, here.kernel.attached)),
             say=self.say,
         )
         if not self.wishes.wait:
@@ -214,7 +224,15 @@ class Publication:
                 )
             self._wait(identity, None)
             run = self.kaggle.run(identity)
-        check_ended_well(self.kaggle, identity, None, run, pushed_notebook(self.out, kernel.name), self.say)
+        if not run.is_complete and self.wishes.again:
+            self.say(f"note: kernel {identity}: the last session ended in {run.status}; going on from the one before")
+            return True
+        try:
+            check_ended_well(
+                self.kaggle, identity, None, run, pushed_notebook(self.out, kernel.name, identity), self.say
+            )
+        except KernelgenError as error:
+            raise KernelgenError(f"{error}; --again goes on from the last session that ended well") from error
         if self._what_is_left(identity, None) is None:
             self.say(f"kernel {identity}: is finished; without --resume it starts anew")
             if self.wishes.outputs:
@@ -225,16 +243,23 @@ class Publication:
     def _one_that_ended(self, running: dict[str, PushedKernel], to_come: int) -> Kernel:
         """Waits until one of the runs is over."""
 
+        listed = {
+            name: Patience(f"kernel {pushed.identity}: Kaggle does not tell how version {pushed.version} runs; look at "
+                           f"{pushed.url}")
+            for name, pushed in running.items()
+        }  # fmt: skip
+
         def look() -> tuple[str, Kernel | None]:
             states = []
             for name, pushed in running.items():
-                run = self.kaggle.run(pushed.identity, pushed.version)
+                run = listed[name].check(self.kaggle.run(pushed.identity, pushed.version))
                 states.append(f"{name} {run.status if run else 'not there yet'}")
                 if run is not None and run.is_over:
                     return ", ".join(states), self.project.kernels[name]
             return ", ".join(states) + (f", {to_come} to come" if to_come else ""), None
 
-        return wait_for(look, "on Kaggle")
+        with self.kaggle.patiently():
+            return wait_for(look, "on Kaggle")
 
     def _finish(self, kernel: Kernel, pushed: PushedKernel | None, *, waiting: bool) -> bool:
         """What is asked for of a run: that it ended well, its output, its submission; False if it has to go on."""
@@ -246,7 +271,7 @@ class Publication:
             raise KernelgenError(f"kernel {identity}: is not on Kaggle; push it first")
         if not run.is_over:
             raise KernelgenError(f"kernel {identity}: is {run.status}; give --wait, or ask again later")
-        notebook = pushed_notebook(self.out, kernel.name)
+        notebook = pushed_notebook(self.out, kernel.name, identity)
         try:
             check_ended_well(self.kaggle, identity, version, run, notebook, self.say)
         finally:
@@ -267,7 +292,7 @@ class Publication:
         if left is not None:
             self.say(f"note: kernel {identity} is not finished; --push --resume goes on")
         if self.wishes.submit and kernel.submits:
-            submit(self.kaggle, self.project, kernel, self.out, identity, pushed, self.commit, self.say)
+            submit(self.kaggle, self.project, kernel, self.out, identity, self.commit, self.say)
         return True
 
     def _fetch_what_there_is(self, identity: str, version: int | None, kernel: Kernel) -> None:
@@ -283,7 +308,8 @@ class Publication:
                 raise KernelgenError(f"kernel {identity}: is not on Kaggle; push it first")
             return run.status, run.is_over or None
 
-        wait_for(look, f"kernel {identity}{f', version {version}' if version else ''}")
+        with self.kaggle.patiently():
+            wait_for(look, f"kernel {identity}{f', version {version}' if version else ''}")
 
     def _what_is_left(self, identity: str, version: int | None) -> str | None:
         """What a kernel that goes on from its own output still has to do; None if it is finished."""

@@ -1,21 +1,29 @@
 """What was last sent, so that nothing is sent twice and a later call knows what it follows.
 
-A kernel's record lies in OUT/NAME/pushed, beside a copy of the notebook; a dataset's in its folder, below .cache,
-which Kaggle's client never uploads. Both go by the identity on Kaggle, so that several owners do not mix.
+What is about to be sent is noted before, without a version, and the version after: a call that was killed in between
+is found out by the next one. A kernel's record lies in OUT/NAME/pushed/OWNER, beside a copy of the notebook; a
+dataset's in its folder, below .cache, which Kaggle's client never uploads.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from kernelgen.datasets.folder import CACHE
+from kernelgen.errors import KernelgenError
+from kernelgen.publishing.retrying import status_of
 from kernelgen.writing import write_text
 
-PUSHED, RECORD, NOTEBOOK = "pushed", "pushed.json", "pushed.ipynb"
-SENT = "sent.json"
+PUSHED, RECORD, NOTEBOOK, SENT = "pushed", "pushed.json", "pushed.ipynb", "sent.json"
+
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,8 @@ class PushedKernel:
 
     Attributes:
         identity: OWNER/SLUG.
-        version: its number on Kaggle.
+        base: the newest version before it.
+        version: its number on Kaggle; None as long as it is not known to have arrived.
         url: of its page.
         notebook_sha256, metadata: what was sent.
         attached: the versions of our own datasets and kernels that it was given, by kind and identity.
@@ -32,7 +41,8 @@ class PushedKernel:
     """
 
     identity: str
-    version: int
+    base: int
+    version: int | None
     url: str
     notebook_sha256: str
     metadata: dict[str, Any]
@@ -40,51 +50,72 @@ class PushedKernel:
     submissions: dict[str, int] = field(default_factory=dict)
 
 
-def pushed_folder(out: Path, kernel: str) -> Path:
-    """Where a kernel's record lies."""
-    return Path(out) / kernel / PUSHED
+@dataclass(frozen=True)
+class SentDataset:
+    """A version of a dataset that was sent from here.
+
+    Attributes:
+        base: the newest version before it.
+        version: its number on Kaggle; None as long as it is not known to have arrived.
+        files: SHA-256 by file name.
+    """
+
+    base: int
+    version: int | None
+    files: dict[str, str]
 
 
-def pushed_notebook(out: Path, kernel: str) -> Path | None:
+def pushed_folder(out: Path, kernel: str, identity: str) -> Path:
+    """Where a kernel's record lies, of what went to this owner."""
+    return Path(out) / kernel / PUSHED / identity.split("/")[0]
+
+
+def pushed_notebook(out: Path, kernel: str, identity: str) -> Path | None:
     """The notebook as it was last pushed, if it was pushed from here."""
-    path = pushed_folder(out, kernel) / NOTEBOOK
+    path = pushed_folder(out, kernel, identity) / NOTEBOOK
     return path if path.is_file() else None
 
 
 def read_pushed(out: Path, kernel: str, identity: str) -> PushedKernel | None:
-    """What was last pushed to ``identity``; None if nothing was, or not from here."""
-    document = _read(pushed_folder(out, kernel) / RECORD)
-    if document.get("identity") != identity or set(document) != {one.name for one in fields(PushedKernel)}:
-        return None
-    return PushedKernel(**document)
+    """What was last pushed to ``identity``; None if nothing was, not from here, or the record is damaged."""
+    found = _valid(PushedKernel, _read(pushed_folder(out, kernel, identity) / RECORD))
+    return found if found and found.identity == identity else None
 
 
 def write_pushed(out: Path, kernel: str, pushed: PushedKernel, notebook: str | None = None) -> None:
-    """Notes what was pushed, and keeps the ``notebook`` that was."""
-    folder = pushed_folder(out, kernel)
+    """Notes what is pushed, and keeps the ``notebook`` that is."""
+    folder = pushed_folder(out, kernel, pushed.identity)
     if notebook is not None:
         write_text(folder / NOTEBOOK, notebook)
     write_text(folder / RECORD, json.dumps(asdict(pushed), indent=2, sort_keys=True) + "\n")
 
 
-@dataclass(frozen=True)
-class SentDataset:
-    """A version of a dataset that was sent from here: SHA-256 by file name."""
-
-    version: int
-    files: dict[str, str]
+@contextmanager
+def restored_if_refused(out: Path, kernel: str, identity: str) -> Iterator[None]:
+    """Puts the record back as it was where what was to be pushed did certainly not arrive."""
+    paths = [pushed_folder(out, kernel, identity) / name for name in (NOTEBOOK, RECORD)]
+    before = {path: path.read_text(encoding="utf-8") if path.is_file() else None for path in paths}
+    try:
+        yield
+    except KernelgenError as error:
+        status = status_of(error.__cause__)
+        if status is None and error.__cause__ is not None or status is not None and status >= 500:
+            raise
+        for path, text in before.items():
+            if text is None:
+                path.unlink(missing_ok=True)
+            else:
+                write_text(path, text)
+        raise
 
 
 def read_sent(folder: Path, identity: str) -> SentDataset | None:
     """What was last sent to ``identity`` from the dataset's folder."""
-    document = _read(folder / CACHE / SENT).get(identity)
-    if not isinstance(document, dict) or set(document) != {"version", "files"}:
-        return None
-    return SentDataset(**document)
+    return _valid(SentDataset, _read(folder / CACHE / SENT).get(identity))
 
 
 def write_sent(folder: Path, identity: str, sent: SentDataset) -> None:
-    """Notes what was sent."""
+    """Notes what is sent."""
     path = folder / CACHE / SENT
     write_text(path, json.dumps(_read(path) | {identity: asdict(sent)}, indent=2, sort_keys=True) + "\n")
 
@@ -95,3 +126,10 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def _valid(kind: type[Record], document: Any) -> Record | None:
+    try:
+        return TypeAdapter(kind).validate_python(document)
+    except ValidationError:
+        return None

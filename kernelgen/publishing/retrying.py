@@ -25,7 +25,15 @@ _BACKOFF = wait_exponential(multiplier=1, min=1, max=30)
 def status_of(error: BaseException) -> int | None:
     """The HTTP status of a request that was answered by an error."""
     response = getattr(error, "response", None)
-    return None if response is None else response.status_code
+    if response is None:
+        return None
+    if response.status_code < 400:  # some errors come with a status of 200 and their own in the body
+        try:
+            code = response.json()["code"]
+        except (ValueError, KeyError, TypeError):
+            code = None
+        return code if isinstance(code, int) else response.status_code
+    return response.status_code
 
 
 def passes_by_itself(error: BaseException) -> bool:
@@ -75,7 +83,7 @@ def retried(
 
     retrying = Retrying(
         retry=retry_if_exception(passes_by_itself),
-        wait=_pause,
+        wait=lambda state: _pause(state, what),
         stop=stop_after_delay(PATIENCE_SECONDS if patience is None else patience),
         before_sleep=lambda state: say(f"note: {what}: {_reason(state)}; once more in {_seconds(state)}"),
         reraise=True,
@@ -83,13 +91,13 @@ def retried(
     return retrying(attempt)
 
 
-def _pause(state: RetryCallState) -> float:
+def _pause(state: RetryCallState, what: str) -> float:
     asked = _retry_after(state.outcome.exception())
     if asked is None:
         return _BACKOFF(state)
     if asked > LONGEST_RETRY_AFTER_SECONDS:
         raise KernelgenError(
-            f"Kaggle asks to wait for {asked / 60:.0f} minutes (429, too many requests); try again then"
+            f"{what}: Kaggle asks to wait for {asked / 60:.0f} minutes (429, too many requests); try again then"
         )
     return asked
 

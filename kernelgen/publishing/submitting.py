@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing.client import Kaggle
+from kernelgen.publishing.kernels import LOOK_AGAIN_SECONDS
 from kernelgen.publishing.leaderboard import CROSS_VALIDATION, Row, append, read_cross_validation
 from kernelgen.publishing.outputs import read_output
-from kernelgen.publishing.records import PushedKernel, write_pushed
-from kernelgen.publishing.waiting import wait_for
+from kernelgen.publishing.records import pushed_folder, read_pushed, write_pushed
+from kernelgen.publishing.taking_turns import in_turn
+from kernelgen.publishing.waiting import Patience, wait_for
 from kernelgen.recipe.project import Kernel, Project
 
 PAGE = 100
@@ -25,30 +28,33 @@ def submit(
     kernel: Kernel,
     out: Path,
     identity: str,
-    pushed: PushedKernel | None,
     commit: str,
     say: Callable[[str], None],
 ) -> None:
     """Submits the kernel's finished version, once, and notes its scores beside those of cross-validation.
 
-    A version that was submitted before is not submitted again: its score is waited for.
+    A version that was submitted before, from here or elsewhere, is not submitted again: its score is waited for.
 
     Raises:
         KernelgenError: it goes to no competition, the day's submissions are used up, or Kaggle refused it or could
             not score it.
     """
     competition = competition_of(kernel)
-    version = pushed.version if pushed else _newest_version(kaggle, identity)
-    reference = pushed.submissions.get(competition) if pushed else None
-    if reference is None:
-        check_allowance(kaggle, competition)
-        reference = _submit(kaggle, kernel, competition, identity, version, commit)
-        say(f"submission {reference}: version {version} of kernel {identity} to {competition}")
+    with in_turn(pushed_folder(out, kernel.name, identity), f"kernel {identity}", say):
+        pushed = read_pushed(out, kernel.name, identity)
+        version = (pushed.version if pushed else None) or _newest_version(kaggle, identity)
+        reference = pushed.submissions.get(competition) if pushed else None
+        # It is known again by this, whoever submitted it, and should the answer be lost.
+        description = f"{kernel.name} v{version} of {identity}"
+        reference = reference or _submitted(kaggle, competition, description)
+        if reference is None:
+            check_allowance(kaggle, competition)
+            reference = _submit(kaggle, kernel, competition, identity, version, f"{description}, commit {commit}")
+            say(f"submission {reference}: version {version} of kernel {identity} to {competition}")
+        else:
+            say(f"submission {reference}: version {version} of kernel {identity} is submitted already")
         if pushed:
-            submissions = pushed.submissions | {competition: reference}
-            write_pushed(out, kernel.name, replace(pushed, submissions=submissions))
-    else:
-        say(f"submission {reference}: version {version} of kernel {identity} is submitted already")
+            write_pushed(out, kernel.name, replace(pushed, submissions=pushed.submissions | {competition: reference}))
     scored = _wait_for_score(kaggle, competition, reference)
     public, private = scored.public_score or "", scored.private_score or ""
     left = _allowance(kaggle, competition)
@@ -119,26 +125,25 @@ def _newest_version(kaggle: Kaggle, identity: str) -> int:
     return there.version
 
 
-def _submit(kaggle: Kaggle, kernel: Kernel, competition: str, identity: str, version: int, commit: str) -> int:
+def _submit(kaggle: Kaggle, kernel: Kernel, competition: str, identity: str, version: int, description: str) -> int:
     from kagglesdk.competitions.types.competition_api_service import (
         ApiCreateCodeSubmissionRequest,
         ApiCreateCodeSubmissionResponse,
     )
 
-    began = datetime.now(UTC)
     request = ApiCreateCodeSubmissionRequest()
     request.competition_name = competition
     request.kernel_owner, request.kernel_slug = identity.split("/")
     request.kernel_version = version
     request.file_name = kernel.submits
-    # The time makes it one that can be found again, should the answer be lost.
-    request.submission_description = f"{kernel.name} v{version}, commit {commit}, {began:%Y-%m-%d %H:%M:%S} UTC"
+    request.submission_description = description
 
     def arrived() -> ApiCreateCodeSubmissionResponse | None:
-        for one in _submissions(kaggle, competition):
-            if one.description == request.submission_description:
+        for pause in LOOK_AGAIN_SECONDS:
+            time.sleep(pause)
+            if reference := _submitted(kaggle, competition, description):
                 answer = ApiCreateCodeSubmissionResponse()
-                answer.ref = one.ref
+                answer.ref = reference
                 return answer
         return None
 
@@ -149,36 +154,57 @@ def _submit(kaggle: Kaggle, kernel: Kernel, competition: str, identity: str, ver
         arrived=arrived,
     )
     if not answer.ref:
-        raise KernelgenError(f"{what}: Kaggle refused it: {answer.message or 'no reason given'}; correct that")
+        said = " ".join((answer.message or "no reason given").split())
+        raise KernelgenError(f"{what}: Kaggle refused it: {said}; correct that")
     return answer.ref
 
 
-def _submissions(kaggle: Kaggle, competition: str) -> list[Any]:
+def _submitted(kaggle: Kaggle, competition: str, description: str) -> int | None:
+    """The number of the submission with this description, or one that goes on after it."""
+    for one in _submissions(kaggle, competition):
+        if one.description == description or (one.description or "").startswith(f"{description}, "):
+            return one.ref
+    return None
+
+
+def _submissions(kaggle: Kaggle, competition: str) -> Iterator[Any]:
+    """The newest first, page after page."""
     from kagglesdk.competitions.types.competition_api_service import ApiListSubmissionsRequest
 
-    request = ApiListSubmissionsRequest()
-    request.competition_name = competition
-    request.page_size = PAGE
-    answer = kaggle.ask(
-        f"the submissions to {competition}",
-        lambda client: client.competitions.competition_api_client.list_submissions(request),
-    )
-    return [one for one in answer.submissions or [] if one]
+    token, seen = "", set[str]()
+    while token not in seen:
+        seen.add(token)
+        request = ApiListSubmissionsRequest()
+        request.competition_name = competition
+        request.page_size = PAGE
+        if token:
+            request.page_token = token
+        answer = kaggle.ask(
+            f"the submissions to {competition}",
+            lambda client, request=request: client.competitions.competition_api_client.list_submissions(request),
+        )
+        yield from (one for one in answer.submissions or [] if one)
+        token = answer.next_page_token or ""
 
 
 def _wait_for_score(kaggle: Kaggle, competition: str, reference: int) -> Any:
+    listed = Patience(f"submission {reference}: Kaggle does not list it; look at kaggle.com/competitions/{competition}")
+
     def look() -> tuple[str, Any]:
         found = next((one for one in _submissions(kaggle, competition) if one.ref == reference), None)
-        if found is None:
+        if listed.check(found) is None:
             return "not listed yet", None
         if found.status.name == "ERROR":
+            said = " ".join((found.error_description or "no reason given").split())
             raise KernelgenError(
-                f"submission {reference}: Kaggle could not score it: "
-                f"{found.error_description or 'no reason given'}; look at kaggle.com/competitions/{competition}"
+                f"submission {reference}: Kaggle could not score it: {said}; look at "
+                f"kaggle.com/competitions/{competition}"
             )
-        return found.status.name, found if found.status.name == "COMPLETE" else None
+        scored = found.status.name == "COMPLETE" or found.public_score
+        return "COMPLETE" if scored else found.status.name, found if scored else None
 
-    return wait_for(look, f"submission {reference}")
+    with kaggle.patiently():
+        return wait_for(look, f"submission {reference}")
 
 
 def _date(value: datetime | None) -> str:

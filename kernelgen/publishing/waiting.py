@@ -7,9 +7,13 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from kernelgen.errors import KernelgenError
+
 Found = TypeVar("Found")
 
 SHORTEST_SECONDS, LONGEST_SECONDS, GROWTH = 1.0, 30.0, 1.5
+# Something new is listed within seconds; what is not after this time never will be.
+LISTED_LIMIT_SECONDS = 600.0
 # Where no terminal shows the line that changes, it is said again after this time.
 SAID_AGAIN_SECONDS = 600.0
 
@@ -33,6 +37,19 @@ def wait_for(look: Callable[[], tuple[str, Found | None]], what: str, *, limit: 
                 return None
             progress.sleep(pause, words)
             pause = min(pause * GROWTH, LONGEST_SECONDS)
+
+
+class Patience:
+    """For what must be there soon after it was asked for, but not at once."""
+
+    def __init__(self, line: str) -> None:
+        self.line, self.began = line, time.monotonic()
+
+    def check(self, found: Found | None) -> Found | None:
+        """``found`` as it is; raises KernelgenError with the line where it has been None for too long."""
+        if found is None and time.monotonic() - self.began > LISTED_LIMIT_SECONDS:
+            raise KernelgenError(self.line)
+        return found
 
 
 class Progress:
@@ -65,6 +82,11 @@ class Progress:
             self.stream.write(line + "\n")
             self._last, self._said_at = words, now
         self.stream.flush()
+
+    def show_share(self, share: float) -> None:
+        """How much is done, from 0 to 1; in a terminal only."""
+        if self._lively:
+            self.show(f"{share:4.0%}")
 
     def sleep(self, seconds: float, words: str) -> None:
         """Waits; in a terminal the clock goes on."""

@@ -123,13 +123,14 @@ def quick(monkeypatch):
     """The same waiting, in hundredths of seconds."""
     from tenacity import wait_fixed
 
-    from kernelgen.publishing import datasets, retrying, waiting
+    from kernelgen.publishing import kernels, retrying, submitting, waiting
 
     monkeypatch.setattr(waiting, "SHORTEST_SECONDS", 0.01)
     monkeypatch.setattr(waiting, "LONGEST_SECONDS", 0.02)
     monkeypatch.setattr(retrying, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(retrying, "_BACKOFF", wait_fixed(0.01))
-    monkeypatch.setattr(datasets, "UPLOAD_PAUSE_SECONDS", 0.01)
+    for module in (kernels, submitting):
+        monkeypatch.setattr(module, "LOOK_AGAIN_SECONDS", (0, 0.01, 0.02))
 
 
 @pytest.fixture

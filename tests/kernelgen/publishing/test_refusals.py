@@ -90,7 +90,7 @@ def test_an_upload_that_breaks_off_goes_on(command, kaggle_server):
 def test_a_dataset_without_one_of_its_files_is_never_made(command, kaggle_server):
     kaggle_server.fault("PutBlob", status=403, times=None)
     line = one_line(command("--target", "train", "--push"))
-    assert "did not take table.csv" in line and "no version was made" in line
+    assert "uploading table.csv: Kaggle did not take it (403)" in line and "no version was made" in line
     assert not kaggle_server.datasets and not kaggle_server.kernels
 
 
@@ -162,3 +162,48 @@ def test_without_wait_too_many_runs_are_refused_with_a_way_on(command, kaggle_se
 def test_an_answer_that_makes_no_sense_is_one_line(command, kaggle_server):
     kaggle_server.fault("SaveKernel", body=b"<html>", content_type="text/html", times=None)
     one_line(command("--target", "train", "--push"))
+
+
+def test_a_kernel_that_was_pushed_without_a_source_is_pushed_again(command, kaggle_server):
+    kaggle_server.fault("SaveKernel", override={"invalidDatasetSources": [f"{ME}/some-extra"]})
+    assert command("--target", "train", "--push").code == 1
+    assert command("--target", "train", "--push").code == 0
+    assert len(kaggle_server.kernels[TRAIN].versions) == 2
+
+
+def test_a_refusal_of_several_lines_is_one_line(command, kaggle_server):
+    kaggle_server.fault("SaveKernel", override={"error": "first line\nsecond  line"})
+    assert "first line second line" in one_line(command("--target", "train", "--push"))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda folder: (folder / "gone.bin").symlink_to("nowhere"), "gone.bin is a link that cannot be sent"),
+        (lambda folder: (folder / "linked").symlink_to(folder.parent), "linked is a link that cannot be sent"),
+        (lambda folder: (folder / "kernel-metadata.json").write_text("{}"), "keeps for itself"),
+    ],
+)
+def test_what_the_client_would_leave_out_in_silence_is_refused(command, kaggle_server, project, make, words):
+    make(project / "datasets/some-extra")
+    assert words in one_line(command("--target", "some-extra", "--push"))
+    assert not kaggle_server.datasets
+
+
+def test_hidden_files_of_a_zipped_folder_are_sent_too(command, kaggle_server, project):
+    root = project / "datasets/some-extra"
+    (root / "dataset.toml").write_text((root / "dataset.toml").read_text() + 'folders = "zip"\n')
+    (root / "fold0/.cache").mkdir(parents=True)
+    (root / "fold0/.cache/state").write_text("s")
+    assert command("--target", "some-extra", "--push").code == 0
+    assert "fold0/.cache/state" in kaggle_server.datasets[f"{ME}/some-extra"].versions[-1].mounted
+    (root / "fold0.zip").write_bytes(b"z")
+    assert "the folder fold0 becomes fold0.zip" in one_line(command("--target", "some-extra", "--push"))
+
+
+def test_a_request_that_a_server_does_not_know_is_done_without(command, kaggle_server):
+    for endpoint in ("GetKernel", "GetDataset"):
+        kaggle_server.fault(endpoint, status=501, times=None)
+    assert command("--target", "train", "--push", "--wait").code == 0
+    assert command("--target", "train", "--push", "--wait").code == 0
+    assert len(kaggle_server.kernels[TRAIN].versions) == 1
