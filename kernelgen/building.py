@@ -44,12 +44,12 @@ def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKerne
         KernelgenError: one line for each thing that is wrong.
     """
     cells = _template_cells(project, kernel, commit)
-    check_syntax(kernel.template_name, cells)
     code = [
         Code(kernel.template_name, cell.python, cell.line)
         for cell in cells
         if cell.kind == "code" and not cell.is_library
     ]
+    check_syntax(code)
     library = project.library_files()
     needed = closure(library, code, include=kernel.include, files=kernel.files)
     inlined = library_cells(library, needed)

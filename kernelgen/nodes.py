@@ -22,7 +22,8 @@ def cell(kind: str, identity: str, source: str, metadata: Mapping[str, Any] | No
 
 def content_of(cell: NotebookNode) -> Content:
     """All that a cell made by `cell` holds, as a key: kernels share most of their cells, those of the library."""
-    return cell.cell_type, cell.id, cell.source, json.dumps(cell.metadata) if cell.metadata else "{}"
+    metadata = cell["metadata"]
+    return cell["cell_type"], cell["id"], cell["source"], json.dumps(metadata) if metadata else "{}"
 
 
 def notebook_text(notebook: NotebookNode) -> str:

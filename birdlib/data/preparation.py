@@ -89,10 +89,11 @@ def prepare(
         )
         recordings = pd.concat([metadata.table, found], axis=1)
         faulty = recordings[recordings["fault"] != ""]
-        notes += [
-            f"{files.train_audio / filename}: {fault}; left out"
-            for filename, fault in zip(faulty["filename"], faulty["fault"], strict=True)
-        ]
+        if len(faulty):
+            count = f"{len(faulty):,} of {len(recordings):,} recordings"
+            notes.append(f"{files.root}: left out, since they cannot be read: {count}")
+        audio = files.train_audio.relative_to(files.root)
+        notes += [f"{audio / name}: {fault}" for name, fault in zip(faulty["filename"], faulty["fault"], strict=True)]
     with stage("Find copies"):
         recordings, found_notes = mark_duplicates(recordings)
         notes += found_notes

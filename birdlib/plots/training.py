@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,11 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from tqdm import tqdm
 
-from birdlib.errors import BirdlibError
 from birdlib.plots.style import CLIPS, INK, SOUNDSCAPES, TRAINING, WIDTH, plain, plain_numbers
 from birdlib.progress import COLUMNS, NotebookLine, in_notebook
 from birdlib.training.clock import SessionClock
-from birdlib.training.log import SUFFIX, metrics_tables, parse_record, read_metrics
+from birdlib.training.log import SUFFIX, metrics_tables, parse_record
 
 _MEMBERS = (
     "#1f6fb4",
@@ -40,29 +38,15 @@ _METRICS = {"padded_cmap": "padded cmAP", "macro_roc_auc": "macro ROC-AUC"}
 _SIZE = (WIDTH, 3.3)  # inches
 _STEPS = (1, 2, 5, 10)  # of ticks
 
-Tables = tuple[pd.DataFrame, pd.DataFrame]  # steps and epochs, see birdlib.training.log.read_metrics
-
-
-def plot_curves(folder: Path | str) -> Figure:
-    """Loss and metrics of every training whose log lies in a folder, over epochs.
-
-    One training: its own loss, and what it scores on held-out clips and on labelled soundscapes (with their
-    interval). Several: one hue each; thin is the training loss, solid clips, dashed soundscapes.
-
-    Raises:
-        BirdlibError: there is no log in the folder, or one cannot be read.
-    """
-    paths = _logs(Path(folder))
-    if not paths:
-        raise BirdlibError(f"{folder}: no *{SUFFIX}; the curves are drawn from the log of a training")
-    logs = {path.name.removesuffix(SUFFIX): read_metrics(path) for path in paths}
-    figure = plt.figure(figsize=_SIZE, layout="constrained")
-    _draw_curves(figure, logs)
-    return figure
+Tables = tuple[pd.DataFrame, pd.DataFrame]  # steps and epochs, see birdlib.training.log.metrics_tables
 
 
 class LiveCurves:
     """Draws the curves of all trainings in a folder while they run, in one place of the notebook.
+
+    Loss and metrics over epochs. One training: its own loss, and what it scores on held-out clips and on labelled
+    soundscapes (with their interval). Several: one hue each; thin is the training loss, solid clips, dashed
+    soundscapes.
 
     A context manager around the training. A thread follows the logs, so the training may run here or in other
     processes. The picture is redrawn at most every ``every_seconds`` and once at the end; below it each training of

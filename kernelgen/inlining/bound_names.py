@@ -9,16 +9,16 @@ _ALWAYS = frozenset("__name__ __file__ __path__ __doc__ __package__ __spec__ __l
 _OPEN = frozenset({"globals", "vars", "locals", "exec", "eval", "setattr"})
 
 
+@cache
 def bound_names(source: Source) -> frozenset[str] | None:
     """The names bound in a module; None where they cannot be told (star imports, module `__getattr__`, globals())."""
     bindings = source.scopes.module.bindings
     if "*" in bindings or "__getattr__" in bindings:
         return None
-    for node in source.scopes.nodes:
-        if isinstance(node, ast.Name) and node.id in _OPEN:
-            return None
-        if isinstance(node, ast.Attribute) and node.attr in {"modules", "__dict__", "attach"}:
-            return None
+    if any(node.id in _OPEN for node in source.scopes.of_types(ast.Name)):
+        return None
+    if any(node.attr in {"modules", "__dict__", "attach"} for node in source.scopes.of_types(ast.Attribute)):
+        return None
     return _ALWAYS | bindings.keys()
 
 
@@ -26,10 +26,9 @@ def bound_names(source: Source) -> frozenset[str] | None:
 def stored_attributes(source: Source) -> set[str]:
     """Names that this source sets as attributes of anything: `module.name = …`, `setattr(module, "name", …)`."""
     found = set(source.scopes.attributes)
-    for node in source.scopes.nodes:
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            found.add(node.attr)
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setattr" and len(node.args) > 1:
+    found.update(node.attr for node in source.scopes.of_types(ast.Attribute) if isinstance(node.ctx, ast.Store))
+    for node in source.scopes.of_types(ast.Call):
+        if getattr(node.func, "id", "") == "setattr" and len(node.args) > 1:
             name = node.args[1]
             found.add(name.value if isinstance(name, ast.Constant) else "*")
     return found
@@ -42,8 +41,8 @@ def registered_modules(source: Source) -> set[str]:
     `sys.modules[__name__] = …` exchanges a module that is there, and counts for nothing here.
     """
     found = set()
-    for node in source.scopes.nodes:
-        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+    for node in source.scopes.of_types(ast.Subscript):
+        if isinstance(node.ctx, ast.Store):
             if isinstance(node.value, ast.Attribute) and node.value.attr == "modules":
                 key = node.slice
                 if isinstance(key, ast.Name) and key.id == "__name__":

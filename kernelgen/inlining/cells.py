@@ -10,6 +10,7 @@ import hashlib
 import re
 import tokenize
 from collections.abc import Sequence
+from functools import lru_cache
 from io import BytesIO
 from pathlib import PurePosixPath
 
@@ -36,9 +37,7 @@ def library_cells(library: Library, closure: Closure) -> list[NotebookNode]:
     ]
     for module in closure.modules:
         if module.data:
-            name = _identity(module.name)
-            cells.append(_markdown(f"about-{name}", _heading(module)))
-            cells.append(_file_cell(name, module.file, module.data, is_source=True))
+            cells += _module_cells(module)
     for shipped in closure.files:
         if shipped.data:
             name = _identity(str(shipped.file))
@@ -48,8 +47,17 @@ def library_cells(library: Library, closure: Closure) -> list[NotebookNode]:
     return cells
 
 
+@lru_cache(maxsize=4096)
+def _module_cells(module: Module) -> tuple[NotebookNode, NotebookNode]:
+    """The two cells of a module, which all notebooks that hold it share."""
+    name = _identity(module.name)
+    about = _markdown(f"about-{name}", _heading(module))
+    return about, _file_cell(name, module.file, module.data, is_source=True)
+
+
 def _set_up(library: Library, closure: Closure) -> str:
-    folders = [folder for folder in closure.folders if not any(folder in other.parents for other in closure.folders)]
+    above = {parent for folder in closure.folders for parent in folder.parents}
+    folders = [folder for folder in closure.folders if folder not in above]
     empty = _empty_files(closure)
     lines = [
         "import os",

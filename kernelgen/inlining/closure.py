@@ -1,6 +1,6 @@
 """The library modules and files that code needs, in the order in which they depend on each other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -74,26 +74,73 @@ def closure(
     return walk.closure()
 
 
+# What a walk meets in a source, in its order: modules to follow, what comes from elsewhere, folders without
+# `__init__` on the way, and imports to judge once all that is imported is known.
+_Step = Module | ThirdParty | PurePosixPath | Import
+
+
 class _Reading:
     """What has been read off a library's sources, once for all kernels that are built from it."""
 
     def __init__(self, library: Library, python: tuple[int, int]):
+        self.library = library
         self.sources = Sources(library, python)
         self.evaluator = Evaluator(library, self.sources)
         self.finder = ImportFinder(library, self.sources, self.evaluator)
         self.data = DataFinder(library, self.evaluator, self.finder)
-        self._imports: dict[Source, tuple[Import, ...]] = {}
+        self._steps: dict[Source, tuple[_Step, ...]] = {}
         self._needs: dict[Source, tuple[Need, ...]] = {}
 
-    def imports(self, source: Source) -> tuple[Import, ...]:
-        if source not in self._imports:
-            self._imports[source] = tuple(self.finder.imports(source))
-        return self._imports[source]
+    def begin(self, cells: Sequence[Source]) -> None:
+        """Makes ready for another notebook: what a cell means depends on the others."""
+        self.evaluator.forget_cells()
+        for source in cells:
+            source.neighbours = tuple(other for other in cells if other is not source)
+            self._steps.pop(source, None)
+            self._needs.pop(source, None)
+
+    def steps(self, source: Source) -> tuple[_Step, ...]:
+        if source not in self._steps:
+            self._steps[source] = tuple(dict.fromkeys(self._read_steps(source)))
+        return self._steps[source]
 
     def needs(self, source: Source) -> tuple[Need, ...]:
         if source not in self._needs:
             self._needs[source] = tuple(self.data.needs(source))
         return self._needs[source]
+
+    def with_parents(self, name: str) -> Iterator[Module | PurePosixPath]:
+        """A module and the packages above it, as far as they are there; the folders of those without `__init__`."""
+        parts = name.split(".")
+        for length in range(1, len(parts) + 1):
+            prefix = ".".join(parts[:length])
+            module = self.library.module(prefix)
+            if module is not None:
+                yield module
+            elif self.library.is_namespace(prefix):
+                yield PurePosixPath(*parts[:length])
+
+    def _read_steps(self, source: Source) -> Iterator[_Step]:
+        for one in self.finder.imports(source):
+            if one.kind == "foreign":
+                yield ThirdParty(one.name, one.where, one.guarded)
+            elif one.kind == "unknown":
+                yield one
+            elif one.kind == "member":
+                full = f"{one.name}.{one.attribute}"
+                if self.library.exists(full):
+                    yield from self.with_parents(full)
+                elif self.library.exists(one.name):
+                    module = self.library.module(one.name)
+                    # An attribute that a plain module lacks fails in the notebook as it does in the folder.
+                    if module is None or module.is_package:
+                        yield one
+            elif self.library.exists(one.name):
+                yield from self.with_parents(one.name)
+            elif one.kind == "module":
+                # What can be imported of the way there is imported before the rest is found to be missing.
+                yield from self.with_parents(one.name)
+                yield one
 
 
 _reading = lru_cache(maxsize=4)(_Reading)
@@ -111,19 +158,16 @@ class _Walk:
         self.read: list[Source] = []
         self.folders: set[PurePosixPath] = set()
         self.third_party: dict[ThirdParty, None] = {}
-        self.members: list[Import] = []
-        self.missing: list[Import] = []
-        self.unknown: list[Import] = []
+        self.judged: dict[str, list[Import]] = {"member": [], "module": [], "unknown": []}
 
     def run(self, code: Sequence[Code]) -> None:
         pieces = [self.sources.of_code(piece) for piece in code]
-        for source in pieces:
-            source.neighbours = tuple(other for other in pieces if other is not source)
+        self.reading.begin(pieces)
         check_cells(pieces, self.evaluator)
         for source in pieces:
             self._follow(self._imports(source))
         for pattern in self.include:
-            self._follow(iter(self._included(pattern)))
+            self._follow(self._modules(self._included(pattern)))
         self._check_unknown()
         self._check_missing()
         self._check_members()
@@ -133,10 +177,8 @@ class _Walk:
     def closure(self) -> Closure:
         files = tuple(file for file in self.files if file.file not in {module.file for module in self.modules})
         folders = set(self.folders)
-        for file in [module.file for module in self.modules] + [file.file for file in files]:
-            folders.update(parent for parent in file.parents if parent.parts)
-        for folder in list(folders):
-            folders.update(parent for parent in folder.parents if parent.parts)
+        for path in (*self.folders, *(one.file for one in (*self.modules, *files))):
+            folders |= _above(path)
         return Closure(tuple(self.modules), tuple(sorted(folders)), files, tuple(self.third_party))
 
     # --- the walk -----------------------------------------------------------------------------------------------
@@ -157,35 +199,20 @@ class _Walk:
 
     def _imports(self, source: Source) -> Iterator[Module]:
         self.read.append(source)
-        for one in self.reading.imports(source):
-            if one.kind == "foreign":
-                self.third_party[ThirdParty(one.name, one.where, one.guarded)] = None
-            elif one.kind == "unknown":
-                self.unknown.append(one)
-            elif one.kind == "member":
-                full = f"{one.name}.{one.attribute}"
-                if self.library.exists(full):
-                    yield from self._with_parents(full)
-                elif self.library.exists(one.name):
-                    self.members.append(one)
-            elif self.library.exists(one.name):
-                yield from self._with_parents(one.name)
-            elif one.kind == "module":
-                # What can be imported of the way there is imported before the rest is found to be missing.
-                yield from self._with_parents(one.name)
-                self.missing.append(one)
+        yield from self._modules(self.reading.steps(source))
 
-    def _with_parents(self, name: str) -> Iterator[Module]:
-        parts = name.split(".")
-        for length in range(1, len(parts) + 1):
-            prefix = ".".join(parts[:length])
-            module = self.library.module(prefix)
-            if module is not None:
-                yield module
-            elif self.library.is_namespace(prefix):
-                self.folders.add(PurePosixPath(*parts[:length]))
+    def _modules(self, steps: Iterable[_Step]) -> Iterator[Module]:
+        for step in steps:
+            if isinstance(step, Module):
+                yield step
+            elif isinstance(step, ThirdParty):
+                self.third_party[step] = None
+            elif isinstance(step, PurePosixPath):
+                self.folders.add(step)
+            else:
+                self.judged[step.kind].append(step)
 
-    def _included(self, pattern: str) -> list[Module]:
+    def _included(self, pattern: str) -> list[_Step]:
         exact = self.library.module(pattern)
         found = [exact] if exact else [one for one in self.library.modules() if fnmatchcase(one.name, pattern)]
         if not found:
@@ -194,12 +221,12 @@ class _Walk:
                 "name modules that exist, such as "
                 f"{self.library.name}.*"
             )
-        return [step for module in found for step in self._with_parents(module.name)]
+        return [step for module in found for step in self.reading.with_parents(module.name)]
 
     # --- refusals -----------------------------------------------------------------------------------------------
 
     def _check_unknown(self) -> None:
-        for one in self.unknown:
+        for one in self.judged["unknown"]:
             foreign = self.reading.finder.foreign_by_callers(one, self.read)
             for root in foreign or ():
                 self.third_party[ThirdParty(root, one.where, one.guarded)] = None
@@ -212,9 +239,10 @@ class _Walk:
             )
 
     def _check_missing(self) -> None:
-        registered = set().union(*(registered_modules(source) for source in self.read))
-        for one in self.missing:
-            if one.guarded or one.name in registered or "*" in registered:
+        missing = [one for one in self.judged["module"] if not one.guarded]
+        registered = set().union(*(registered_modules(source) for source in self.read)) if missing else set()
+        for one in missing:
+            if one.name in registered or "*" in registered:
                 continue
             raise KernelgenError(
                 f"{one.where}: there is no module {one.name} in the library ({self._nearest(one.name)}); "
@@ -230,23 +258,23 @@ class _Walk:
         return f"neither {place}.py nor {place}/ exists"
 
     def _check_members(self) -> None:
-        stored = set().union(*(stored_attributes(source) for source in self.read))
-        for one in self.members:
-            if one.guarded or one.attribute in stored or "*" in stored:
+        members = [one for one in self.judged["member"] if not one.guarded and not self._binds(one)]
+        stored = set().union(*(stored_attributes(source) for source in self.read)) if members else set()
+        for one in members:
+            if one.attribute in stored or "*" in stored:
                 continue
-            module = self.library.module(one.name)
-            if module is not None:
-                if not module.is_package:
-                    continue  # an attribute that is not there fails in the notebook as it does in the folder
-                known = bound_names(self.sources.of_module(module))
-                if known is None or one.attribute in known:
-                    continue
             place = "/".join(one.name.split("."))
             raise KernelgenError(
                 f"{one.where}: there is no module {one.name}.{one.attribute} in the library (neither "
                 f"{place}/{one.attribute}.py nor {place}/{one.attribute}/ exists, and {place}/__init__.py does not "
                 "bind that name); correct the name, add the module, or guard the import with try/except ImportError"
             )
+
+    def _binds(self, member: Import) -> bool:
+        """Whether the package that a name is taken from binds it by itself, as far as can be told."""
+        module = self.library.module(member.name)
+        known = bound_names(self.sources.of_module(module)) if module else frozenset()
+        return known is None or member.attribute in known
 
     def _check_data(self) -> None:
         if not self.reading.data.may_read(self.read):
@@ -260,6 +288,12 @@ class _Walk:
                 if need.kind in {"folder", "unknown"} and (shipped or (need.kind == "folder" and self.include)):
                     continue
                 raise KernelgenError(f"{need.where}: {_explain(need, self.library)}")
+
+
+@lru_cache(maxsize=4096)
+def _above(path: PurePosixPath) -> frozenset[PurePosixPath]:
+    """The folders that a file or folder lies in, but for the library's root."""
+    return frozenset(parent for parent in path.parents if parent.parts)
 
 
 def _explain(need: Need, library: Library) -> str:

@@ -1,9 +1,9 @@
 """Which data files a piece of source reads beside the library's modules."""
 
 import ast
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,8 +12,10 @@ from kernelgen.inlining.imports import ImportFinder
 from kernelgen.inlining.library import Library
 from kernelgen.inlining.source import Source
 from kernelgen.inlining.values import External, Method, Unknown, Values, is_beside, real_path
+from kernelgen.searching import Search
 
 _BESIDE = r"__file__|__path__|__spec__|\binspect\b|resources\b|get_data|co_filename"
+_WORDS = ("__file__", "__path__", "__spec__", "inspect", "resources", "get_data", "co_filename")
 _FOLDER_METHODS = frozenset({"iterdir", "glob", "rglob", "walk"})
 # Attributes of a path that say nothing of what lies there.
 _MERE_NAMES = frozenset(
@@ -57,14 +59,14 @@ class DataFinder:
         self.library = library
         self.evaluator = evaluator
         self.imports = imports
+        self._mention = Search(rf"{_BESIDE}|\b{library.name}/", (*_WORDS, f"{library.name.lower()}/"))
 
     def may_read(self, read: Iterable[Source]) -> bool:
         """Whether sources so much as mention how they could find files beside them, or write a path into the library.
 
         Without such a word in any of them there is nothing to be evaluated.
         """
-        words = re.compile(rf"{_BESIDE}|\b{self.library.name}/")
-        return any(words.search(source.text) for source in read)
+        return any(_mentions(source, self._mention) for source in read)
 
     def needs(self, source: Source) -> Iterator[Need]:
         """Every read that can be seen, in the order of the source."""
@@ -196,6 +198,11 @@ class DataFinder:
             text = str(value) if isinstance(value, (str, PurePosixPath)) else ""
             if text.removeprefix("./").startswith(f"{self.library.name}/") and (self.library.root / text).is_file():
                 yield Need("relative", PurePosixPath(text).as_posix(), where)
+
+
+@cache
+def _mentions(source: Source, mention: Search) -> bool:
+    return mention.finds(source.text)
 
 
 def _is_pattern(path: Path) -> bool:

@@ -45,6 +45,7 @@ class ExpressionEvaluator:
         self.library = library
         self.sources = sources
         self._known: dict[ast.AST, Values] = {}
+        self._known_of_cells: dict[ast.AST, Values] = {}
         self._open: set[Any] = set()
 
     # --- entry points -------------------------------------------------------------------------------------------
@@ -53,8 +54,9 @@ class ExpressionEvaluator:
         """All that an expression may be."""
         if node is None:
             return UNKNOWN
-        if node in self._known:
-            return self._known[node]
+        known = self._known if source.module else self._known_of_cells
+        if node in known:
+            return known[node]
         if node in self._open or len(self._open) > _DEPTH:
             return UNKNOWN
         self._open.add(node)
@@ -65,8 +67,12 @@ class ExpressionEvaluator:
             self._open.discard(node)
         # What leans on something that was still being worked out holds an Unknown, and may be kept as it is: to work
         # it out again from another side would cost exponentially much.
-        self._known[node] = found
+        known[node] = found
         return found
+
+    def forget_cells(self) -> None:
+        """To be called for each notebook: cells of the same text may stand beside others there."""
+        self._known_of_cells.clear()
 
     def truth(self, node: ast.AST, source: Source) -> bool | None:
         """Whether a condition always holds (True), never (False), or cannot be told (None)."""

@@ -48,6 +48,8 @@ _RESOURCES = "files path read_text read_binary open_text open_binary contents is
 _NAMES = frozenset(name.rpartition(".")[2] for name in (*_BY_NAME, *_IMPORTERS, *_WALKERS)) | frozenset(
     f"exec eval map attach set_forkserver_preload {_RESOURCES}".split()
 )
+# Where imports are found, besides the names of functions that import.
+_LOOKED_AT = frozenset({ast.Import, ast.ImportFrom, ast.Call, ast.List, ast.Tuple, ast.Dict})
 # The standard library's modules that left it, by the first Python without them.
 _GONE = {
     (3, 12): "asynchat asyncore distutils imp smtpd",
@@ -99,7 +101,10 @@ class ImportFinder:
         texts = (one.text for one in (source, *source.neighbours))
         thorough = self.library.imports_dynamically or any(IMPORTER.search(text) for text in texts)
         names = _NAMES | {alias.asname for alias in _aliases(source) if alias.name in _NAMES}
+        looked_at = _LOOKED_AT | {ast.Name, ast.Attribute} if thorough else _LOOKED_AT
         for node in source.scopes.nodes:
+            if type(node) not in looked_at:
+                continue
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 if not self.guards.is_dead(node, source):
                     yield from self._statement(node, source)
@@ -111,7 +116,7 @@ class ImportFinder:
                     yield from found
             elif isinstance(node, (ast.List, ast.Tuple)):
                 yield from self._command(node.elts, node, source)
-            elif thorough and isinstance(node, (ast.Name, ast.Attribute)):
+            elif isinstance(node, (ast.Name, ast.Attribute)):
                 yield from self._handed_on(node, source)
             elif isinstance(node, ast.Dict):
                 yield from self._configured(node, source)
@@ -412,9 +417,8 @@ class ImportFinder:
 
 
 def _aliases(source: Source) -> Iterator[ast.alias]:
-    for node in source.scopes.nodes:
-        if isinstance(node, ast.ImportFrom):
-            yield from (alias for alias in node.names if alias.asname)
+    for node in source.scopes.of_types(ast.ImportFrom):
+        yield from (alias for alias in node.names if alias.asname)
 
 
 def _is_all(node: ast.AST) -> bool:

@@ -16,9 +16,9 @@ BOM = b"\xef\xbb\xbf"
 IMPORTER = re.compile(r"import_module|__import__")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Module:
-    """One source file of the library.
+    """One source file of a library, which reads each once.
 
     name: dotted, "pk.sub.mod"; a package bears its folder's name.
     file: relative to the library's root, "pk/sub/mod.py".
@@ -48,6 +48,7 @@ class Library:
         self.root = Path(root).absolute()
         self.name = name
         self._modules: dict[str, Module | None] = {}
+        self._namespaces: dict[str, bool] = {}
         if not name.isidentifier():
             raise KernelgenError(f"library = {name!r}: is no name that Python can import; use a package's name")
         if not self.exists(name):
@@ -63,8 +64,10 @@ class Library:
 
     def is_namespace(self, name: str) -> bool:
         """Whether `name` is a folder without `__init__.py`, which Python imports as a namespace package."""
-        folder = self._place(name)
-        return folder is not None and self.module(name) is None and folder.is_dir()
+        if name not in self._namespaces:
+            folder = self._place(name)
+            self._namespaces[name] = folder is not None and self.module(name) is None and folder.is_dir()
+        return self._namespaces[name]
 
     def exists(self, name: str) -> bool:
         """Whether `import name` would find something: a module, a package or a namespace folder."""

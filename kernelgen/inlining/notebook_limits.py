@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.evaluator import Evaluator
@@ -10,6 +11,7 @@ from kernelgen.inlining.scopes import FUNCTIONS
 from kernelgen.inlining.source import Source
 from kernelgen.inlining.values import External, Function
 from kernelgen.inlining.walking import children_of
+from kernelgen.searching import Search
 
 _POOL_METHODS = frozenset(
     "map map_async imap imap_unordered starmap starmap_async apply apply_async submit Process Pool".split()
@@ -17,7 +19,10 @@ _POOL_METHODS = frozenset(
 # IPython takes `>>>` and the like away from a whole cell if one of its first two lines begins with them.
 _PROMPTS = (re.compile(r">>>(?: |$)|In \[\d+\]: |\s*\.{3,}: ?"), re.compile(r"(?:>>>|\.\.\.)(?: |$)|\s*\.{3,}: ?"))
 # Worth looking for what fails within a kernel only where one of these is named.
-_HINT = re.compile(r"asyncio|run_until_complete|run_forever|\.buffer\b|\breconfigure\b")
+_HINT = Search(
+    r"asyncio|run_until_complete|run_forever|\.buffer\b|\breconfigure\b",
+    words=("asyncio", "run_until_complete", "run_forever", ".buffer", "reconfigure"),
+)
 _LOOP = "an event loop runs already; await the coroutine in the cell, or let the library run it in a thread of its own"
 _FAILING_CALLS = {"asyncio.run": _LOOP}
 _FAILING_METHODS = {"run_until_complete": _LOOP, "run_forever": _LOOP}
@@ -40,7 +45,7 @@ def check_run(cells: Sequence[Source], read: Iterable[Source], evaluator: Evalua
 
     read: the sources of cells and library.
     """
-    if not any(_HINT.search(source.text) for source in read):
+    if not any(_hints(source) for source in read):
         return
     for node, source in _run_at_once(cells, evaluator):
         if not isinstance(node, (ast.Call, ast.Attribute)) or _asks_first(node, source):
@@ -58,6 +63,11 @@ def check_run(cells: Sequence[Source], read: Iterable[Source], evaluator: Evalua
                 f"{source.where(node)}: {ast.unparse(node)} is not there in a notebook, whose output is no file; "
                 "print the text, or ask by hasattr first"
             )
+
+
+@cache
+def _hints(source: Source) -> bool:
+    return _HINT.finds(source.text)
 
 
 def _prompts(source: Source) -> Iterator[str]:
@@ -164,14 +174,13 @@ def _asks_first(node: ast.AST, source: Source) -> bool:
 
 
 def _spawns(source: Source) -> bool:
-    for node in source.scopes.nodes:
-        if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            chosen = [*node.args, *(one.value for one in node.keywords)]
-            if name in {"get_context", "set_start_method"} and any(
-                isinstance(one, ast.Constant) and one.value in {"spawn", "forkserver"} for one in chosen
-            ):
-                return True
+    for node in source.scopes.of_types(ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        chosen = [*node.args, *(one.value for one in node.keywords)]
+        if name in {"get_context", "set_start_method"} and any(
+            isinstance(one, ast.Constant) and one.value in {"spawn", "forkserver"} for one in chosen
+        ):
+            return True
     return False
 
 

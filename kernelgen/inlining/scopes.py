@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from kernelgen.inlining.walking import children_of
 
@@ -43,18 +44,26 @@ class Scope:
 
 
 class Scopes:
-    """The scopes of a tree, and each node's scope and parent."""
+    """The scopes of a tree, and each node's scope and parent.
+
+    nodes: every node, in the order of the source. by_type: the same by their types.
+    attributes: values of `self.x = value`, class attributes, properties: by the attribute's name alone.
+    """
 
     def __init__(self, tree: ast.Module):
         self.tree = tree
         self.module = Scope(tree, None)
         self.scope_of: dict[ast.AST, Scope] = {}
         self.parent_of: dict[ast.AST, ast.AST] = {}
-        self.nodes: list[ast.AST] = []  # every node, in the order of the source
-        # `self.x = value`, class attributes, properties: by the attribute's name alone.
+        self.nodes: list[ast.AST] = []
+        self.by_type: dict[type, list[ast.AST]] = {}
         self.attributes: dict[str, list[ast.AST]] = {}
         self._globals: list[tuple[Scope, str, bool]] = []
         self._build()
+
+    def of_types(self, *types: type) -> list[ast.AST]:
+        """The nodes of some types, those of each in the order of the source."""
+        return [node for one in types for node in self.by_type.get(one, ())]
 
     def ancestors(self, node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
         """Pairs (child, parent) from `node` up to the module."""
@@ -78,6 +87,8 @@ class Scopes:
             for child in reversed(children_of(node)):
                 self.parent_of.setdefault(child, node)
                 stack.append((child, scope))
+        for node in self.nodes:
+            self.by_type.setdefault(type(node), []).append(node)
         # Names declared `global` are known only once all statements were seen.
         for node in self.nodes:
             if type(node) in _BINDING:
@@ -195,6 +206,12 @@ class Scopes:
                 home = above or self.module
             scope = home
         scope.bindings.setdefault(name, []).append(binding)
+
+
+@lru_cache(maxsize=4096)
+def scopes_of(tree: ast.Module) -> Scopes:
+    """The scopes of a tree, worked out once."""
+    return Scopes(tree)
 
 
 def leaves(body: list[ast.stmt]) -> bool:

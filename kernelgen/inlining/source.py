@@ -6,7 +6,7 @@ from functools import cached_property
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import Library, Module
-from kernelgen.inlining.scopes import Scopes
+from kernelgen.inlining.scopes import Scopes, scopes_of
 from kernelgen.inlining.syntax import IMAGE_PYTHON, parse
 
 
@@ -38,7 +38,7 @@ class Source:
 
     @cached_property
     def scopes(self) -> Scopes:
-        return Scopes(self.tree)
+        return scopes_of(self.tree)
 
     def where(self, node: ast.AST) -> str:
         """The place of a node for messages, "pk/a.py:3"."""
@@ -75,6 +75,7 @@ class Sources:
         self.library = library
         self.python = python
         self._modules: dict[str, Source] = {}
+        self._code: dict[Code, Source] = {}
 
     def of_module(self, module: Module) -> Source:
         if module.name not in self._modules:
@@ -84,8 +85,10 @@ class Sources:
         return self._modules[module.name]
 
     def of_code(self, code: Code) -> Source:
-        tree = parse(code.text, code.where, python=self.python, first_line=code.first_line, top_level_await=True)
-        return Source(tree, code.text, code.where, "__main__", None, first_line=code.first_line)
+        if code not in self._code:
+            tree = parse(code.text, code.where, python=self.python, first_line=code.first_line, top_level_await=True)
+            self._code[code] = Source(tree, code.text, code.where, "__main__", None, first_line=code.first_line)
+        return self._code[code]
 
     def of_string(self, text: str, host: Source, node: ast.AST, *, as_main: bool) -> Source | None:
         """Code in a string literal of `host` (`exec("…")`, `python -c "…"`); None if it is no Python."""

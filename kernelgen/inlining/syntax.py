@@ -20,9 +20,16 @@ _NEWER = (
 )
 
 
-@lru_cache(maxsize=4096)
 def tree_of(source: bytes | str, python: tuple[int, int] = IMAGE_PYTHON) -> ast.Module:
-    """The syntax tree of a source, which nobody may change. Raises what `ast.parse` raises."""
+    """The syntax tree of a source, the same object for all who ask; nobody may change it.
+
+    Raises what `ast.parse` raises.
+    """
+    return _tree_of(source, python)
+
+
+@lru_cache(maxsize=4096)
+def _tree_of(source: bytes | str, python: tuple[int, int]) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(source, feature_version=python)

@@ -44,11 +44,6 @@ class Source:
         """What a template is given: ``kind:slug``, never an owner."""
         return f"{self.kind}:{self.slug}"
 
-    @property
-    def is_ours(self) -> bool:
-        """Whether it lies under our own name on Kaggle (a competition lies under nobody's)."""
-        return self.owner is None and self.kind != "competition"
-
     def identity(self, owner: str) -> str:
         """How the metadata names it, ``owner`` standing in for our own name."""
         if self.kind == "competition":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from kernelgen.errors import KernelgenError
@@ -22,7 +23,8 @@ class TemplateCell:
 
     kind: code, markdown or raw. source: as it stands in the notebook. text: the same with every value on
     one line, so that its lines are the template's, from ``line`` on. python: of a code cell, ``text`` with
-    IPython's magics commented out. binds, injects: names that its magics bring in, known and unknown.
+    IPython's magics commented out. skeleton: ``python`` with an empty literal for each value. binds,
+    injects: names that its magics bring in, known and unknown.
     """
 
     kind: str
@@ -30,6 +32,7 @@ class TemplateCell:
     text: str
     python: str
     line: int
+    skeleton: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
     binds: frozenset[str] = frozenset()
     injects: bool = False
@@ -40,28 +43,30 @@ class TemplateCell:
         return self.kind == "code" and self.source.strip() == LIBRARY_MARKER
 
 
+@dataclass(frozen=True)
+class _ScriptCell:
+    """One cell as jupytext reads it. line: its first line in the script, from 1."""
+
+    kind: str
+    source: str
+    line: int
+    metadata: tuple[tuple[str, Any], ...]
+
+
 def read_cells(template: Template, rendered: Rendered) -> list[TemplateCell]:
     """The cells of ``rendered``.
 
     Raises:
         KernelgenError: where ``{{ library() }}`` stands twice, or not alone in a code cell.
     """
-    import jupytext
-
-    lines = rendered.text.splitlines()
     cells: list[TemplateCell] = []
-    position = 0
-    for cell in jupytext.reads(rendered.text, _FORMAT).cells:
-        masked = cell.source.split("\n")
-        found = _found(lines, masked, position) if cell.source else None
-        line = position if found is None else found
-        position = line + (len(masked) if cell.source else 0)
-        metadata = {key: value for key, value in cell.metadata.items() if key not in _JUPYTEXTS_OWN}
+    for cell in _script_cells(rendered.text):
+        metadata = dict(cell.metadata)
         source = rendered.unmasked(cell.source)
-        if cell.cell_type != "code":
+        if cell.kind != "code":
             text = rendered.filled_flat(source)
             prose = rendered.filled(source, prose=True)
-            cells.append(TemplateCell(cell.cell_type, prose, text, "", line + 1, metadata))
+            cells.append(TemplateCell(cell.kind, prose, text, "", cell.line, metadata=metadata))
             continue
         code = cell_code(source, uncomment=template.has_markers)
         cells.append(
@@ -70,7 +75,8 @@ def read_cells(template: Template, rendered: Rendered) -> list[TemplateCell]:
                 source=rendered.filled(code.source),
                 text=rendered.filled_flat(code.source),
                 python=rendered.filled_flat(code.python),
-                line=line + 1,
+                line=cell.line,
+                skeleton=rendered.without_values(code.python),
                 metadata=metadata,
                 binds=code.binds,
                 injects=code.injects,
@@ -103,6 +109,27 @@ def cell_ids(cells: Sequence[TemplateCell], taken: set[str]) -> list[str]:
         taken.add(identifier)
         ids.append(identifier)
     return ids
+
+
+@lru_cache(maxsize=256)
+def _script_cells(script: str) -> tuple[_ScriptCell, ...]:
+    """The cells of a percent script.
+
+    What jupytext reads holds place holders for values, so the kernels of one template mostly share one script.
+    """
+    import jupytext
+
+    lines = script.splitlines()
+    cells: list[_ScriptCell] = []
+    position = 0
+    for cell in jupytext.reads(script, _FORMAT).cells:
+        masked = cell.source.split("\n")
+        found = _found(lines, masked, position) if cell.source else None
+        line = position if found is None else found
+        position = line + (len(masked) if cell.source else 0)
+        metadata = tuple(item for item in cell.metadata.items() if item[0] not in _JUPYTEXTS_OWN)
+        cells.append(_ScriptCell(cell.cell_type, cell.source, line + 1, metadata))
+    return tuple(cells)
 
 
 def _found(lines: list[str], wanted: list[str], start: int) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kernelgen.rendering.lexing import PYTHON_CELL_MAGICS, scan
 
@@ -36,6 +37,7 @@ class CellCode:
     injects: bool
 
 
+@lru_cache(maxsize=1024)
 def cell_code(text: str, *, uncomment: bool) -> CellCode:
     """The two readings of a code cell; with ``uncomment``, commented magics at its head become magics."""
     lines = text.split("\n")

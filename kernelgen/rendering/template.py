@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, nodes
+from jinja2 import (
+    Environment,
+    StrictUndefined,
+    TemplateError,
+    TemplateSyntaxError,
+    Undefined,
+    nodes,
+    pass_context,
+)
+from jinja2.runtime import Context
 
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe.schema import TAKEN_NAMES
@@ -60,6 +69,15 @@ class Rendered:
     def filled_flat(self, text: str) -> str:
         """``text`` with every value on one line, so that line numbers stay those of the template."""
         return self._filled(text, flat=True, joined=True)
+
+    def without_values(self, text: str) -> str:
+        """``text`` with an empty literal for each, of its type: the same for all kernels of a template."""
+
+        def written(match: re.Match[str]) -> str:
+            value = self._values[int(match[1])]
+            return value.text.replace("\n", " ") if isinstance(value, _Block) else literal(type(value)())
+
+        return self._masks.value_pattern.sub(written, text)
 
     def _filled(self, text: str, *, flat: bool, joined: bool) -> str:
         pieces: list[str] = []
@@ -116,14 +134,20 @@ class _Masks:
 
 
 class Template:
-    """A file ``kernel_templates/NAME.py.j2``.
+    """A file ``kernel_templates/NAME.py.j2``, read and compiled once for all kernels that are made of it.
 
     In code cells, strings are Python's: braces in them are never live. In markdown ``{{ … }}`` always is.
     In comments and magics of code cells it is where all names in it are known, and plain text otherwise,
     so that a template may hold the text of any script.
+
+    Args:
+        known: all settings that have a value anywhere in the recipe.
+
+    Raises:
+        KernelgenError: with file and line, for what cannot be read or what Jinja does not understand.
     """
 
-    def __init__(self, path: Path, where: str) -> None:
+    def __init__(self, path: Path, where: str, known: Collection[str]) -> None:
         self.where = where
         try:
             text = path.read_bytes().decode("utf-8-sig")
@@ -137,15 +161,18 @@ class Template:
         self.text = re.sub(r"(?m)^\ufeff", "", text)
         self._scan = scan(self.text)
         self.has_markers = bool(self._scan.markers)
+        self._masks = _Masks(self.text)
+        self._values: list[Any] = []  # of the rendering under way, by the numbers of their place holders
+        environment = _environment(self._masks, self._values)
+        try:
+            self._tree = environment.parse(self._masked(known))
+            self._compiled = environment.from_string(self._tree)
+        except TemplateSyntaxError as error:
+            raise KernelgenError(f"{self.where}:{error.lineno}: {error.message}; correct it") from None
 
-    def names(self, known: Collection[str]) -> Names:
-        """The settings and sources that the live expressions name.
-
-        Args:
-            known: all settings that have a value anywhere in the recipe.
-        """
-        masks = _Masks(self.text)
-        tree = self._parsed(_environment(masks, []), self._masked(masks, known), check=True)
+    def names(self) -> Names:
+        """The settings and sources that the live expressions name."""
+        tree = self._tree
         settings: dict[str, int] = {}
         sources: dict[str, int] = {}
         all_sources = False
@@ -164,43 +191,30 @@ class Template:
                 all_sources = True
         return Names(settings, sources, all_sources)
 
-    def render(self, context: Mapping[str, Any], known: Collection[str]) -> Rendered:
+    def render(self, context: Mapping[str, Any]) -> Rendered:
         """The text with the values of ``context`` in place.
 
         Raises:
-            KernelgenError: with file and line, for a syntax error or a name without a value.
+            KernelgenError: with file and line, for a name without a value and what cannot be evaluated.
         """
-        masks = _Masks(self.text)
-        values: list[Any] = []
-        environment = _environment(masks, values)
-        source = self._masked(masks, known)
-        tree = self._parsed(environment, source)
-        for node in tree.find_all(nodes.Name):
+        for node in self._tree.find_all(nodes.Name):
             if node.name not in context:
                 raise KernelgenError(
                     f"{self.where}:{node.lineno}: {node.name} has no value; give it one in kernels.toml"
                 )
+        self._values.clear()
         try:
-            text = environment.from_string(tree).render(context)
+            text = self._compiled.render(context)
         except TemplateError as error:
             raise KernelgenError(f"{self.where}:{_line_of(error)}: {error.message}; correct it") from None
         except Exception as error:  # whatever a filter or an operator says about these values
             raise KernelgenError(f"{self.where}:{_line_of(error)}: {error}; correct it") from None
-        return Rendered(text, masks, values)
+        return Rendered(text, self._masks, list(self._values))
 
-    def _parsed(self, environment: Environment, source: str, *, check: bool = False) -> nodes.Template:
-        try:
-            tree = environment.parse(source)
-            if check:  # for filters and tests that there are not
-                environment.compile(source)
-        except TemplateSyntaxError as error:
-            raise KernelgenError(f"{self.where}:{error.lineno}: {error.message}; correct it") from None
-        return tree
-
-    def _masked(self, masks: _Masks, known: Collection[str]) -> str:
+    def _masked(self, known: Collection[str]) -> str:
         pieces: list[str] = []
         start = 0
-        text = self.text
+        text, masks = self.text, self._masks
         header = _header_end(text)
         for span in self._scan.spans:
             if span.start < header:
@@ -255,13 +269,16 @@ def _environment(masks: _Masks, values: list[Any]) -> Environment:
         values.append(value)
         return masks.value(len(values) - 1)
 
-    def as_literal(value: Any) -> str:
+    # Both are given the context so that Jinja calls them when it renders, never when it compiles constants.
+    @pass_context
+    def as_literal(_: Context, value: Any) -> str:
         if isinstance(value, Undefined):
             str(value)  # raises, and says what is undefined
         literal(value)  # refuses, at the line of its use, what has no literal
         return keep(value)
 
-    def finalize(value: Any) -> Any:
+    @pass_context
+    def finalize(_: Context, value: Any) -> Any:
         return keep(_Block(value)) if isinstance(value, str) and "\n" in value else value
 
     environment = Environment(

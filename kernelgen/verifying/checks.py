@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING
 
 from kernelgen.errors import KernelgenError
-from kernelgen.inlining.walking import nodes_of
-from kernelgen.verifying.image import answered_lines, third_party_problems
+from kernelgen.verifying.image import third_party_problems
 from kernelgen.verifying.leaks import (
     known_secrets,
     matching_lines,
-    owner_pattern,
-    path_pattern,
+    owner_search,
+    path_search,
     secret_lines,
 )
-from kernelgen.verifying.modules import module_facts
-from kernelgen.verifying.mounts import WAY_OUT, mount_lines, names_mount
-from kernelgen.verifying.names import IN_CELLS, injections, undefined_names
+from kernelgen.verifying.modules import CellFacts, cell_facts, module_facts, template_names
+from kernelgen.verifying.mounts import WAY_OUT, names_mount
+from kernelgen.verifying.names import IN_CELLS, injections
 from kernelgen.verifying.notebook import LARGEST, form_problems, sent_size
-from kernelgen.verifying.syntax import parsed
 
 if TYPE_CHECKING:
     from kernelgen.recipe.project import Project
     from kernelgen.rendering.built import BuiltKernel
+    from kernelgen.rendering.cells import TemplateCell
 
 
 def verify(project: Project, built: BuiltKernel) -> None:
@@ -52,40 +50,36 @@ def _provided(project: Project, built: BuiltKernel) -> set[str]:
     return names
 
 
+def _code_cells(built: BuiltKernel) -> list[TemplateCell]:
+    return [cell for cell in built.cells if cell.kind == "code" and not cell.is_library]
+
+
+def _facts_of(built: BuiltKernel, cell: TemplateCell) -> CellFacts:
+    return cell_facts(cell.python, cell.line, built.kernel.template_name)
+
+
 def _answered_for(built: BuiltKernel) -> set[str]:
     places = {
-        f"{module.file}:{line}"
-        for module in built.closure.modules
-        for line in module_facts(module).answered
+        f"{module.file}:{line}" for module in built.closure.modules for line in module_facts(module).answered
     }
-    where = built.kernel.template_name
-    for cell in built.cells:
-        if cell.kind == "code" and not cell.is_library:
-            nodes = nodes_of(parsed(cell.python, cell.line, where))
-            places |= {f"{where}:{line}" for line in answered_lines(nodes)}
+    for cell in _code_cells(built):
+        places |= {f"{built.kernel.template_name}:{line}" for line in _facts_of(built, cell).answered}
     return places
 
 
 def _name_problems(built: BuiltKernel) -> list[str]:
     where = built.kernel.template_name
-    body: list[ast.stmt] = []
-    known = set(IN_CELLS)
-    judged = True
-    for cell in built.cells:
-        if cell.kind == "code" and not cell.is_library:
-            body += parsed(cell.python, cell.line, where).body
-            known |= cell.binds
-            judged = judged and not cell.injects
-    template = ast.Module(body=body, type_ignores=[])
-    nodes = nodes_of(template)
+    cells = _code_cells(built)
     facts = {module: module_facts(module) for module in built.closure.modules}
-    injected = [injections(nodes), *(found.injected for found in facts.values())]
+    injected = [injections(*(_facts_of(built, cell).scopes for cell in cells))]
+    injected += [found.injected for found in facts.values()]
     if any(part.anything for part in injected):
         return []
     names = frozenset().union(*(part.names for part in injected))
     problems = []
-    if judged:
-        for line, name in undefined_names(template, nodes, where, known=known | names, in_notebook=True):
+    if not any(cell.injects for cell in cells):
+        known = frozenset(IN_CELLS | names).union(*(cell.binds for cell in cells))
+        for line, name in template_names(tuple((cell.skeleton, cell.line) for cell in cells), where, known):
             problems.append(f"{where}:{line}: undefined name {name}; define or import it")
     for module, found in facts.items():
         for line, name in found.undefined:
@@ -98,15 +92,14 @@ def _name_problems(built: BuiltKernel) -> list[str]:
 def _mount_problems(project: Project, built: BuiltKernel) -> list[str]:
     where = built.kernel.template_name
     places = []
-    for cell in built.cells:
-        if cell.kind != "code" or cell.is_library:
-            continue
-        lines = set(mount_lines(nodes_of(parsed(cell.python, cell.line, where))))
+    for cell in _code_cells(built):
+        lines = set(_facts_of(built, cell).mounts)
         # Magics are comments in what is parsed as Python.
-        pairs = zip(cell.text.split("\n"), cell.python.split("\n"), strict=True)
-        for number, (text, python) in enumerate(pairs, cell.line):
-            if text != python and names_mount(text):
-                lines.add(number)
+        if cell.text != cell.python:
+            pairs = zip(cell.text.split("\n"), cell.python.split("\n"), strict=True)
+            for number, (text, python) in enumerate(pairs, cell.line):
+                if text != python and names_mount(text):
+                    lines.add(number)
         places += [f"{where}:{line}" for line in sorted(lines)]
     for module in built.closure.modules:
         if module.name != project.mounts:
@@ -119,10 +112,10 @@ def _leak_problems(project: Project, built: BuiltKernel) -> list[str]:
     texts = [(kernel.template_name, cell.line, cell.text) for cell in built.cells if not cell.is_library]
     texts += [(str(module.file), 1, module.text) for module in built.closure.modules]
     texts += [(str(file.file), 1, file.data.decode("utf-8", "replace")) for file in built.closure.files]
-    paths, secrets = path_pattern(project.root), known_secrets()
+    paths, secrets = path_search(project.root), known_secrets()
     words = {project.library, kernel.name, *kernel.name.split("-"), *kernel.slug.split("-"), *kernel.settings}
     words |= {word for source in kernel.attached for word in (source.slug, *source.slug.split("-"))}
-    owner = owner_pattern(project.owner, words) if project.owner else None
+    owner = owner_search(project.owner, words) if project.owner else None
     problems = []
     for where, first, text in texts:
         for line in matching_lines(text, paths):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kernelgen.inlining.scopes import Scopes
 from kernelgen.inlining.walking import nodes_of
 
 if TYPE_CHECKING:
@@ -56,21 +57,17 @@ def third_party_problems(
     return list(lines)
 
 
-def answered_lines(nodes: Sequence[ast.AST]) -> set[int]:
+def answered_lines(scopes: Scopes) -> set[int]:
     """Lines of imports in functions, under a ``try`` that catches an ImportError.
 
     Whatever the handler does, if only to raise something clearer: only who calls the function needs the
     package.
     """
     functions = [
-        (node.lineno, node.end_lineno)
-        for node in nodes
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        (node.lineno, node.end_lineno) for node in scopes.of_types(ast.FunctionDef, ast.AsyncFunctionDef)
     ]
     lines: set[int] = set()
-    for attempt in nodes:
-        if not isinstance(attempt, ast.Try):
-            continue
+    for attempt in scopes.of_types(ast.Try):
         if not any(first <= attempt.lineno <= last for first, last in functions):
             continue
         caught = [ast.unparse(handler.type) if handler.type else "Exception" for handler in attempt.handlers]

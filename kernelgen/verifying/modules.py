@@ -1,4 +1,4 @@
-"""What the checks know of a library module, worked out once for each content."""
+"""What the checks know of a library module or of a cell, worked out once for each content."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kernelgen.inlining.library import Module
+from kernelgen.inlining.scopes import Scopes, scopes_of
 from kernelgen.inlining.syntax import tree_of
-from kernelgen.inlining.walking import nodes_of
 from kernelgen.verifying.image import answered_lines
 from kernelgen.verifying.mounts import mount_lines
 from kernelgen.verifying.names import EVERYWHERE, Injected, injections, undefined_names
+from kernelgen.verifying.syntax import parsed
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,40 @@ class ModuleFacts:
 def module_facts(module: Module) -> ModuleFacts:
     """The facts about one module; the inliner has refused what cannot be parsed."""
     tree = tree_of(module.data)
-    nodes = nodes_of(tree)
-    undefined = undefined_names(tree, nodes, str(module.file), known=EVERYWHERE)
-    mounts = mount_lines(nodes) if "input" in module.text else ()
-    return ModuleFacts(tuple(undefined), injections(nodes), tuple(mounts), frozenset(answered_lines(nodes)))
+    scopes = scopes_of(tree)
+    undefined = undefined_names(scopes, str(module.file), known=EVERYWHERE)
+    mounts = mount_lines(scopes) if "input" in module.text else ()
+    return ModuleFacts(tuple(undefined), injections(scopes), tuple(mounts), frozenset(answered_lines(scopes)))
+
+
+@dataclass(frozen=True)
+class CellFacts:
+    """scopes: of the cell's Python. mounts, answered: as in ModuleFacts, lines of the template."""
+
+    scopes: Scopes
+    mounts: tuple[int, ...]
+    answered: frozenset[int]
+
+
+@lru_cache(maxsize=4096)
+def cell_facts(python: str, line: int, where: str) -> CellFacts:
+    """The facts about a template's code cell; ``check_syntax`` has refused what cannot be read."""
+    scopes = scopes_of(parsed(python, line, where))
+    mounts = tuple(number + line - 1 for number in mount_lines(scopes))
+    return CellFacts(scopes, mounts, frozenset(number + line - 1 for number in answered_lines(scopes)))
+
+
+@lru_cache(maxsize=1024)
+def template_names(
+    cells: tuple[tuple[str, int], ...], where: str, known: frozenset[str]
+) -> tuple[tuple[int, str], ...]:
+    """(line, name) of each name that a template's code cells use and nothing defines.
+
+    Args:
+        cells: of each the skeleton, the same for all kernels of the template, and the line.
+    """
+    lines: list[str] = []
+    for skeleton, line in cells:
+        lines += [""] * (line - 1 - len(lines)) + skeleton.split("\n")
+    scopes = Scopes(parsed("\n".join(lines), 1, where))
+    return tuple(undefined_names(scopes, where, known=known, in_notebook=True))

@@ -3,49 +3,37 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterable
-from functools import lru_cache
 
 from kernelgen.errors import KernelgenError
-from kernelgen.rendering.cells import TemplateCell
+from kernelgen.inlining.source import Code
+from kernelgen.inlining.syntax import tree_of
 from kernelgen.verifying.image import kaggle_image
 
 
-@lru_cache(maxsize=1024)
 def parsed(text: str, line: int, where: str) -> ast.Module:
-    """The tree of a cell's Python, with the template's line numbers; ``await`` may stand outside functions.
-
-    Nobody may change it.
+    """The tree of a cell's Python, which nobody may change; its first line is the template's line ``line``.
 
     Raises:
         KernelgenError: for what the image's Python cannot read.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = compile(
-                text, where, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
-                dont_inherit=True, _feature_version=kaggle_image().python[1],
-            )  # fmt: skip
+        return tree_of(text, kaggle_image().python)
     except SyntaxError as error:
         at = line + (error.lineno or 1) - 1
         version = ".".join(map(str, kaggle_image().python))
         raise KernelgenError(f"{where}:{at}: not valid Python {version}: {error.msg}; correct it") from None
     except ValueError as error:
         raise KernelgenError(f"{where}:{line}: not valid Python: {error}; correct it") from None
-    ast.increment_lineno(tree, line - 1)
-    return tree
 
 
-def check_syntax(where: str, cells: Iterable[TemplateCell]) -> None:
-    """Raises KernelgenError with a line for each code cell that cannot be read."""
+def check_syntax(code: Iterable[Code]) -> None:
+    """Raises KernelgenError with a line for each piece of code that cannot be read."""
     problems = []
-    for cell in cells:
-        if cell.kind == "code":
-            try:
-                parsed(cell.python, cell.line, where)
-            except KernelgenError as error:
-                problems.append(str(error))
+    for piece in code:
+        try:
+            parsed(piece.text, piece.first_line, piece.where)
+        except KernelgenError as error:
+            problems.append(str(error))
     if problems:
         raise KernelgenError("\n".join(problems))

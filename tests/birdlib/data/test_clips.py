@@ -8,7 +8,6 @@ import torch
 
 from birdlib.data import clips as clips_module
 from birdlib.data.clips import Clips
-from birdlib.data.preparation import prepare
 from birdlib.data.prepared import Prepared
 from birdlib.errors import BirdlibError
 
@@ -22,13 +21,13 @@ def make(prepared, rows=None, **options):
 
 
 @pytest.fixture
-def prepared(ordinary, tmp_path):
+def prepared(ordinary, prepare, tmp_path):
     prepare(ordinary, tmp_path, n_folds=3)
     return Prepared.read(tmp_path, ordinary)
 
 
 @pytest.fixture
-def with_cache(ordinary, tmp_path):
+def with_cache(ordinary, prepare, tmp_path):
     """The same with the first 0.15 s of every recording in a cache."""
     out = tmp_path / "cached"
     out.mkdir()
@@ -133,7 +132,7 @@ def test_a_cache_at_another_rate_is_not_used(with_cache):
     assert np.std(half[0, 1][0]) == pytest.approx(np.std(whole(None, 1)) * np.sqrt(0.5), rel=0.05)
 
 
-def test_recordings_of_other_rates_are_resampled(competition, tmp_path):
+def test_recordings_of_other_rates_are_resampled(competition, prepare, tmp_path):
     for number in range(8):
         competition.add(f"a/XC{number}.ogg", author=f"P{number}", seconds=0.3, rate=(22_050, 48_000)[number % 2])
     files = competition.write()

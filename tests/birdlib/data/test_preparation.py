@@ -47,6 +47,15 @@ def test_the_same_competition_gives_the_same_bytes(ordinary, tmp_path):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
+def test_numbers_are_read_as_they_were_computed(ordinary, tmp_path):
+    made = prepare(ordinary, tmp_path, n_folds=3, cache_gigabytes=1e-4)
+    read = Prepared.read(tmp_path, ordinary).recordings
+    assert np.abs(made.recordings["seconds"] - read["seconds"]).max() < 1e-6
+    for column in ("fold", "cache_start", "cache_samples", "sample_rate"):
+        np.testing.assert_array_equal(made.recordings[column], read[column])
+        assert read[column].dtype == np.int64
+
+
 def test_faulty_recordings_are_named_once_and_copies_are_left_out(competition, tmp_path, capsys):
     for number in range(20):
         competition.add(f"{'ab'[number % 2]}/XC{number}.ogg", author=f"Person {number}")
@@ -59,9 +68,9 @@ def test_faulty_recordings_are_named_once_and_copies_are_left_out(competition, t
     assert table.loc["a/XC21.ogg", ["fault", "audio_sha256"]].tolist() == ["there is no such file", ""]
     assert table.loc[["a/XC20.ogg", "a/XC21.ogg"], "fold"].tolist() == ["", ""]
     printed = lines(capsys)
-    assert [line for line in printed if "XC21" in line] == [
-        f"{files.train_audio}/a/XC21.ogg: there is no such file; left out"
-    ]
+    told = printed.index(f"{files.root}: left out, since they cannot be read: 1 of 22 recordings")
+    assert [line for line in printed if "XC21" in line] == ["train_audio/a/XC21.ogg: there is no such file"]
+    assert printed[told + 1] == "train_audio/a/XC21.ogg: there is no such file"
     assert [line for line in printed if "XC20.ogg = b/XC3.ogg" in line and "another label" in line]
     prepared = Prepared.read(tmp_path, files)
     assert len(prepared.recordings) == 20

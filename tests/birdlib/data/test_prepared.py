@@ -8,13 +8,12 @@ import pandas as pd
 import pytest
 
 from birdlib.competition.layout import CompetitionFiles
-from birdlib.data.preparation import prepare
 from birdlib.data.prepared import Prepared
 from birdlib.errors import BirdlibError
 
 
 @pytest.fixture
-def folder(ordinary, tmp_path):
+def folder(ordinary, prepare, tmp_path):
     out = tmp_path / "prepared"
     out.mkdir()
     prepare(ordinary, out, n_folds=3, cache_gigabytes=1e-4)
@@ -56,15 +55,6 @@ def test_what_secondary_labels_become(ordinary, folder, secondary):
             assert targets[number, position] == (label == row.primary_label or (is_secondary and secondary == "target"))
             assert weights[number, position] == (not (is_secondary and secondary == "mask"))
     assert targets.sum() == (5 if secondary == "target" else 3)
-
-
-def test_numbers_are_read_as_they_were_computed(ordinary, tmp_path):
-    made = prepare(ordinary, tmp_path, n_folds=3, cache_gigabytes=1e-4)
-    read = Prepared.read(tmp_path, ordinary).recordings
-    assert np.abs(made.recordings["seconds"] - read["seconds"]).max() < 1e-6
-    for column in ("fold", "cache_start", "cache_samples", "sample_rate"):
-        np.testing.assert_array_equal(made.recordings[column], read[column])
-        assert read[column].dtype == np.int64
 
 
 def test_it_travels_to_other_processes(ordinary, folder):

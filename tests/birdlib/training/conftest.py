@@ -7,9 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from birdlib.competition.layout import CompetitionFiles
-from birdlib.data.preparation import prepare
 from birdlib.data.prepared import Prepared
-from birdlib.demo.competition import make_competition
 from birdlib.frontend.mel import FrontEnd
 from birdlib.training.clock import SessionClock
 from birdlib.training.settings import TrainSettings
@@ -45,7 +43,7 @@ SETTINGS = TrainSettings(
 
 
 @pytest.fixture(scope="session")
-def competition(tmp_path_factory):
+def competition(tmp_path_factory, make_competition, prepare):
     """Four species, six recordings of each: the competition's folder, and the prepare kernel's output."""
     root = tmp_path_factory.mktemp("competition")
     make_competition(

@@ -13,7 +13,6 @@ import soxr
 import torch
 
 from birdlib.competition.layout import CompetitionFiles
-from birdlib.data.preparation import prepare
 from birdlib.data.prepared import Prepared
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
@@ -227,7 +226,7 @@ def test_a_student_does_not_go_on_under_another_teacher(settings, surroundings, 
 
 
 def test_a_checkpoint_of_another_version_of_the_folds_is_refused_and_kept(
-    settings, surroundings, competition, tmp_path
+    settings, surroundings, competition, prepare, tmp_path
 ):
     around = surroundings(tmp_path / "out")
     train(settings(epochs=1), around)
@@ -268,7 +267,7 @@ def test_a_recording_that_breaks_after_the_preparation_is_named_and_the_state_is
         assert load_checkpoint(saved[0]).step >= 1
 
 
-def test_a_competition_with_all_that_is_odd_is_trained_on(settings, surroundings, competition, tmp_path, capsys):
+def test_a_competition_with_all_that_is_odd_is_trained_on(settings, competition, prepare, tmp_path, capsys):
     """A class without a recording, a secondary label of no class, and a stereo recording at another rate."""
     root, output = tmp_path / "competition", tmp_path / "prepared"
     shutil.copytree(competition.root, root)

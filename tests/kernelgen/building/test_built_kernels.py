@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 
 from kernelgen.building import build_kernel, write_kernel
+from kernelgen.nodes import notebook_text
 from kernelgen.recipe import load_project
 
 ROOT = Path(__file__).parents[3]
@@ -191,3 +192,32 @@ def test_the_commit_says_whether_tracked_files_differ_from_it(write_project, mon
     monkeypatch.setenv("GIT_DIR", str(root / "elsewhere"))
     (root / "pk/__init__.py").write_text("x = 1\n")
     assert current_commit(root) == commit + "+changes"
+
+
+def test_kernels_of_the_same_cells_but_other_settings_get_each_their_own_modules(write_project, with_library):
+    recipe = (
+        'library = "pk"\n'
+        '[kernels.one]\ntemplate = "case"\nsettings = { name = "pk.a" }\n'
+        '[kernels.two]\ntemplate = "case"\nsettings = { name = "pk.b" }\n'
+    )
+    code = "from importlib import import_module\n\nchosen = import_module(NAME)\n"
+    case = "# %%\nNAME = {{ name | literal }}\n\n" + with_library(code)
+    project = load_project(write_project(recipe, case, {"pk/a.py": "", "pk/b.py": ""}))
+    held = {
+        name: [module.name for module in build_kernel(project, kernel, commit="c").closure.modules]
+        for name, kernel in project.kernels.items()
+    }
+    assert held == {"one": ["pk", "pk.a"], "two": ["pk", "pk.b"]}
+
+
+def test_a_value_stands_beside_a_string_as_it_would_alone(build):
+    recipe = 'library = "pk"\n[kernels.case]\ntemplate = "case"\nsettings = { name = "pk", n = 3 }\n'
+    case = 'NAME = "a" {{ name | literal }}\nN = 1{{ n | literal }}\n'
+    assert build(recipe, case).notebook.cells[0].source == 'NAME = "a" "pk"\nN = 13'
+
+
+def test_the_text_of_a_file_is_that_of_its_notebook(build):
+    notebook = build(RECIPE, CASE, FILES).notebook
+    assert notebook_text(notebook) == json.dumps(notebook, sort_keys=True)
+    empty = nbformat.v4.new_notebook()
+    assert notebook_text(empty) == json.dumps(empty, sort_keys=True)
