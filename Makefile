@@ -19,11 +19,13 @@ demo: setup
 	@echo "Open build/demo-train/run/__notebook__.ipynb and build/demo-submission/run/__notebook__.ipynb to see the runs."
 
 test: setup
-	@$(RUN) build_kernels.py --target openvino-wheels,submission,export
+	@$(RUN) build_kernels.py --target openvino-wheels,submission,export,train-rexnet150
 	@OMP_NUM_THREADS=1 $(PYTEST)
 	@echo "birdlib's own tests against the library taken out of the built notebooks:"
 	@OMP_NUM_THREADS=1 $(PYTEST) --library build/submission/submission.ipynb tests/birdlib
-	@OMP_NUM_THREADS=1 $(PYTEST) --library build/export/export.ipynb tests/birdlib
+	@OMP_NUM_THREADS=1 $(PYTEST) --library build/export/export.ipynb tests/birdlib -k "export or weights"
+	@OMP_NUM_THREADS=1 $(PYTEST) --library build/train-rexnet150/train-rexnet150.ipynb tests/birdlib \
+		-k "training or augmentation or models or data"
 
 # Writes the golden notebooks anew after a template changed: read the difference, then commit it.
 golden: setup
@@ -34,8 +36,10 @@ golden: setup
 
 # Measurements, side by side in one run; see benchmarks/.
 bench: setup
-	@$(RUN) benchmarks/memory.py
-	@$(RUN) benchmarks/preparation.py
+	@$(RUN) build_kernels.py --target openvino-wheels
+	@$(RUN) benchmarks/building.py
+	@$(RUN) benchmarks/data_path.py
+	@$(RUN) benchmarks/submission.py
 
 setup: $(STAMP)
 	@$(RUN) -m kernelgen.running.environment

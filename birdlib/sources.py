@@ -27,7 +27,7 @@ def input_root() -> Path:
     return Path(os.environ.get("KAGGLE_INPUT_ROOT") or "/kaggle/input")
 
 
-def find_source(source: str, marker: str | None = None) -> Path:
+def find_source(source: str | None, marker: str | None = None) -> Path:
     """The folder where an attached source is mounted.
 
     Looks for Kaggle's new layout (`datasets/<owner>/<slug>` …), then the old one (`<slug>`), then anywhere
@@ -36,8 +36,10 @@ def find_source(source: str, marker: str | None = None) -> Path:
     source: "kind:slug" with kind dataset, kernel, competition or model; a model's slug is
         "model/framework/variation/version". "dataset:owner/slug" narrows the choice to an owner.
     marker: file name or glob that the right folder directly holds ("manifest.json", "*.whl").
-    Raises BirdlibError with what is mounted if nothing fits, or if several folders fit equally well.
+    Raises BirdlibError with what is mounted if nothing fits, or if several folders fit equally well; for None.
     """
+    if source is None:
+        raise BirdlibError("a source that is needed here is None in the settings; attach it, and name it there")
     kind, owner, slug = _parse(source)
     root = input_root()
     found: list[Path] = []

@@ -1,6 +1,8 @@
 """Export: a torch model becomes an OpenVINO IR, checked against torch on real audio."""
 
 import os
+import re
+import statistics
 import time
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from birdlib.weights.manifest import sha256
 
 # The largest difference in probability from torch that an IR may show, by precision of its weights.
 PARITY_BOUNDS = {"f32": 1e-4, "f16": 5e-3}
+BATCH = 4  # windows of one request
 
 
 def export_ir(
@@ -45,12 +48,13 @@ def export_ir(
         graph = ov.convert_model(plain, example_input=mels[:2], input=[-1, *mels.shape[1:]])
     graph.inputs[0].get_tensor().set_names({"mel"})
     graph.outputs[0].get_tensor().set_names({"logits"})
+    settle_names(graph, name)
 
     drafts = folder / f".{name}.part"
     drafts.mkdir(parents=True, exist_ok=True)
     draft = drafts / f"{name}.xml"
     ov.save_model(graph, draft, compress_to_fp16=precision == "f16")
-    difference = float(np.abs(_probabilities(draft, mels.numpy()) - expected).max())
+    difference = float(np.abs(probabilities(draft, mels.numpy()) - expected).max())
     files = [draft, draft.with_suffix(".bin")]
     if not difference <= PARITY_BOUNDS[precision]:
         for file in files:
@@ -64,6 +68,17 @@ def export_ir(
         os.replace(file, folder / file.name)
     drafts.rmdir()
     return {file.name: sha256(folder / file.name) for file in files}, difference
+
+
+def settle_names(graph: ov.Model, name: str) -> None:
+    """Name a graph, and number its layers by their order, in place.
+
+    OpenVINO numbers them by what else the process has made, so that the same model would never give the same bytes.
+    """
+    graph.set_friendly_name(name)
+    for place, layer in enumerate(graph.get_ordered_ops()):
+        if numbered := re.fullmatch(r"([A-Za-z]+)[._]\d+", layer.get_friendly_name()):
+            layer.set_friendly_name(f"{numbered[1]}.{place}")
 
 
 def flush_denormals(model: torch.nn.Module) -> int:
@@ -88,26 +103,74 @@ def flush_denormals(model: torch.nn.Module) -> int:
 
 def seconds_per_window(xml: Path, mels: np.ndarray, seconds: float = 1.0) -> float:
     """Wall time of one window with all cores busy, over about the given time, after a first warm round."""
-    compiled = ov.Core().compile_model(
-        xml, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
-    )
-    queue = ov.AsyncInferQueue(compiled)
-    batches = [mels[start : start + 4] for start in range(0, len(mels), 4)]
-    done, started = 0, time.perf_counter()
-    for timed in (False, True):
-        done, started = 0, time.perf_counter()
-        while not done or (timed and time.perf_counter() - started < seconds):
-            for batch in batches:
-                queue.start_async({0: batch})
-                done += len(batch)
-            queue.wait_all()
-    return (time.perf_counter() - started) / done
+    queue, requests = _queue(xml, mels), _requests(mels)
+    _work(queue, requests, 0.0)
+    done, _, wall = _work(queue, requests, seconds)
+    return wall / done
 
 
-def _probabilities(xml: Path, mels: np.ndarray) -> np.ndarray:
+def speedup(before: Path, after: Path, mels: np.ndarray, seconds: float = 0.5, rounds: int = 5) -> float:
+    """Windows per CPU second of one IR over those of another, the median of rounds in turns.
+
+    CPU time, since other work on the machine would tell more about itself than about the models.
+
+    Args:
+        mels: of real audio, float32 [windows, 1, n_mels, frames].
+        seconds: of each round, for each of the two.
+    """
+    queues, requests = [_queue(before, mels), _queue(after, mels)], _requests(mels)
+    ratios = []
+    for round_ in range(rounds + 1):
+        (slow, slow_cpu, _), (fast, fast_cpu, _) = (_work(queue, requests, seconds * (round_ > 0)) for queue in queues)
+        ratios.append(fast / fast_cpu / (slow / slow_cpu))
+    return statistics.median(ratios[1:])  # in the first one memory is allocated
+
+
+def probabilities(xml: Path, mels: np.ndarray) -> np.ndarray:
+    """What an IR hears: float64 [windows, classes], of mels float32 [windows, 1, n_mels, frames]."""
+    queue, requests = _queue(xml, mels), _requests(mels)
+    logits: list[np.ndarray] = [np.empty(0)] * len(requests)
+
+    def keep(request: ov.InferRequest, number: int) -> None:
+        logits[number] = request.get_output_tensor(0).data.astype(np.float64)
+
+    queue.set_callback(keep)
+    for number, request in enumerate(requests):
+        queue.start_async({0: request}, number)
+    queue.wait_all()
+    return 1.0 / (1.0 + np.exp(-np.concatenate(logits)[: len(mels)]))
+
+
+def _queue(xml: Path, mels: np.ndarray) -> ov.AsyncInferQueue:
+    """An IR compiled as a submission does it: static batches, a stream of one thread for each core."""
     core = ov.Core()
     # The graph stays in memory until its files have been moved: nothing may be mapped from them.
     core.set_property({"ENABLE_MMAP": False})
-    compiled = core.compile_model(xml, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    logits = np.concatenate([compiled({0: mels[start : start + 8]})[0] for start in range(0, len(mels), 8)])
-    return 1.0 / (1.0 + np.exp(-logits.astype(np.float64)))
+    graph = core.read_model(xml)
+    graph.reshape([BATCH, *mels.shape[1:]])
+    cores = os.cpu_count() or 1
+    settings = {
+        "NUM_STREAMS": str(cores),
+        "INFERENCE_NUM_THREADS": str(cores),
+        "ENABLE_CPU_PINNING": False,
+        "CPU_DENORMALS_OPTIMIZATION": True,
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    return ov.AsyncInferQueue(core.compile_model(graph, "CPU", settings), 2 * cores)
+
+
+def _requests(mels: np.ndarray) -> np.ndarray:
+    """float32 [requests, BATCH, 1, n_mels, frames], some windows twice where there are too few."""
+    count = -(-len(mels) // BATCH)
+    return np.resize(mels, (count, BATCH, *mels.shape[1:]))
+
+
+def _work(queue: ov.AsyncInferQueue, requests: np.ndarray, seconds: float) -> tuple[int, float, float]:
+    """Windows done in about the given time, once all requests at least; CPU seconds; wall seconds."""
+    done, cpu, wall = 0, time.process_time(), time.perf_counter()
+    while not done or time.perf_counter() - wall < seconds:
+        for request in requests:
+            queue.start_async({0: request})
+        queue.wait_all()
+        done += BATCH * len(requests)
+    return done, time.process_time() - cpu, time.perf_counter() - wall

@@ -1,5 +1,8 @@
 """The weight dataset: models exported one by one, with their manifest."""
 
+import os
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from birdlib.errors import BirdlibError
 from birdlib.export.openvino_ir import export_ir, seconds_per_window
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.models.architectures import BirdModel
-from birdlib.weights.manifest import ModelEntry, write_manifest
+from birdlib.weights.manifest import INT8, Int8Verdict, ModelEntry, sha256, write_manifest
 
 
 def real_mels(recordings: tuple[Path, ...], front_end: FrontEnd, windows_each: int = 2) -> torch.Tensor:
@@ -74,11 +77,14 @@ class WeightDataset:
         score: float | None,
         score_name: str,
         recipe: dict,
+        int8: Callable[[Path, Path], Int8Verdict] | None = None,
     ) -> ModelEntry:
         """Export a model, measure it, and list it in the manifest.
 
         Args:
             mels: of real audio by its front end, float32 [windows, 1, n_mels, frames]: the measure of parity.
+            int8: from the float IR it writes an INT8 IR to a second path and says what that is worth; where it is
+                taken, it stands in the float one's place. None: the model stays float.
             name and all others: as ``ModelEntry`` has them.
 
         Raises:
@@ -88,13 +94,18 @@ class WeightDataset:
         if any(entry.name == name for entry in self.entries):
             raise BirdlibError(f"{name}: exported already; give each model a name of its own")
         files, parity = export_ir(model, mels, self.folder, name, self.precision)
+        precision, verdict = self.precision, None
+        if int8 is not None:
+            verdict = self._try(int8, name)
+            if verdict.taken:
+                precision, files = INT8, {file: sha256(self.folder / file) for file in files}
         seconds = seconds_per_window(self.folder / f"{name}.xml", mels.numpy(), self.measured_seconds)
         entry = ModelEntry(
             name=name,
             architecture=architecture,
             front_end=front_end,
             classes=classes,
-            precision=self.precision,
+            precision=precision,
             files=files,
             seed=seed,
             fold=fold,
@@ -104,10 +115,21 @@ class WeightDataset:
             parity=parity,
             recipe=recipe,
             commit=self.commit,
+            int8=verdict,
         )
         self.entries.append(entry)
         write_manifest(self.folder, self.entries)
         return entry
+
+    def _try(self, int8: Callable[[Path, Path], Int8Verdict], name: str) -> Int8Verdict:
+        """Let INT8 be tried; where it is taken, its files replace the float ones."""
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".int8-") as drafts:
+            draft = Path(drafts) / f"{name}.xml"
+            verdict = int8(self.folder / draft.name, draft)
+            if verdict.taken:
+                for file in (draft, draft.with_suffix(".bin")):
+                    os.replace(file, self.folder / file.name)
+        return verdict
 
     def table(self) -> pd.DataFrame:
         """A row per model, for people; BirdlibError if there is none."""
@@ -119,7 +141,7 @@ class WeightDataset:
                 "weights": entry.precision,
                 "MB": sum((self.folder / file).stat().st_size for file in entry.files) / 1e6,
                 "windows per second": 1 / entry.seconds_per_window,
-                "largest difference from torch": entry.parity,
+                "largest difference from torch (float)": entry.parity,
                 "score": entry.score,
                 "which score": entry.score_name,
             }

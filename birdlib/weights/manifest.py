@@ -5,14 +5,45 @@ import json
 import math
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
 
 MANIFEST = "manifest.json"
-SCHEMA = 1
+SCHEMA = 1  # a field that older versions do not know needs no other one: they pass it over
+INT8 = "int8"
+
+
+@dataclass(frozen=True)
+class Int8Verdict:
+    """What a model loses and gains in INT8, whether that was taken or not.
+
+    Attributes:
+        taken: whether the model's files are INT8; if not, they are float.
+        metric: the competition's, as a key of ``loss``; by it INT8 was judged.
+        max_loss: the most of it that the recipe gives away.
+        heard: what both were scored on, in words. On clips that the model learnt from little is lost easily: such a
+            loss is a lower bound.
+        windows: how many that were.
+        float_scores: {metric: score} of the float model, None where one is undefined.
+        loss: {metric: float score - INT8 score}, None where one is undefined.
+        difference: the largest difference in probability between the two.
+        speedup: windows per CPU second over float's, on the exporting machine.
+        calibration_windows: on which NNCF saw what each layer holds.
+    """
+
+    taken: bool
+    metric: str
+    max_loss: float
+    heard: str
+    windows: int
+    float_scores: dict[str, float | None]
+    loss: dict[str, float | None]
+    difference: float
+    speedup: float
+    calibration_windows: int
 
 
 @dataclass(frozen=True)
@@ -24,15 +55,16 @@ class ModelEntry:
         architecture: as ``birdlib.models`` names it.
         front_end: the parameters of its mel spectrogram.
         classes: its outputs' labels, in order.
-        precision: of the stored weights, "f32" or "f16".
+        precision: of the stored weights, "f32", "f16" or "int8"; the last computes in INT8 too.
         files: SHA-256 by file name; the .xml and the .bin of the IR.
         seed, fold: of its training; fold "full" means all data, None untrained.
-        score: its out-of-fold score, None where there is none.
+        score: its out-of-fold score as it was trained, None where there is none; what INT8 costs is in ``int8``.
         score_name: which score that is, and whose.
         seconds_per_window: wall time of one window on the exporting machine, all cores busy with it.
-        parity: the largest difference from torch's probabilities on real audio.
+        parity: the largest difference of the float IR from torch's probabilities on real audio.
         recipe: the settings of the kernel that trained it.
         commit: of the source that built the kernel which wrote it.
+        int8: what INT8 was found to cost and to bring, None where it was not tried.
     """
 
     name: str
@@ -49,6 +81,7 @@ class ModelEntry:
     parity: float
     recipe: dict
     commit: str
+    int8: Int8Verdict | None = None
 
     @property
     def xml(self) -> str:
@@ -121,6 +154,19 @@ _TYPES = {
     "parity": (int, float),
     "recipe": dict,
     "commit": str,
+    "int8": (dict, type(None)),
+}
+_INT8_TYPES = {
+    "taken": bool,
+    "metric": str,
+    "max_loss": (int, float),
+    "heard": str,
+    "windows": int,
+    "float_scores": dict,
+    "loss": dict,
+    "difference": (int, float),
+    "speedup": (int, float),
+    "calibration_windows": int,
 }
 
 
@@ -129,13 +175,7 @@ def _entry(values: object, where: str) -> ModelEntry:
         raise BirdlibError(f"{where}: not a table")
     if isinstance(values.get("name"), str):
         where = f"{where} ({values['name']})"
-    names = [field.name for field in fields(ModelEntry)]
-    missing = [name for name in names if name not in values]
-    if missing:
-        raise BirdlibError(f"{where}: {', '.join(missing)} missing; export the model anew")
-    for name in names:
-        if not isinstance(values[name], _TYPES[name]) or (isinstance(values[name], bool)):
-            raise BirdlibError(f"{where}: {name} is a {type(values[name]).__name__}; export the model anew")
+    values = _checked(values, ModelEntry, _TYPES, where)
     if not 0 < values["seconds_per_window"] < math.inf:
         raise BirdlibError(f"{where}: seconds_per_window is {values['seconds_per_window']}; export the model anew")
     if values["score"] is not None and not math.isfinite(values["score"]):
@@ -147,7 +187,29 @@ def _entry(values: object, where: str) -> ModelEntry:
         front_end = FrontEnd.from_dict(values["front_end"])
     except BirdlibError as error:
         raise BirdlibError(f"{where}: {error}") from None
-    return ModelEntry(**{name: values[name] for name in names} | {"classes": tuple(classes), "front_end": front_end})
+    int8 = values["int8"]
+    if int8 is not None:
+        int8 = Int8Verdict(**_checked(int8, Int8Verdict, _INT8_TYPES, f"{where}: int8"))
+        if int8.taken != (values["precision"] == INT8) or not 0 < int8.speedup < math.inf:
+            raise BirdlibError(
+                f"{where}: precision {values['precision']!r}, but INT8 taken = {int8.taken} and its speed-up "
+                f"{int8.speedup}; export the model anew"
+            )
+    return ModelEntry(**values | {"classes": tuple(classes), "front_end": front_end, "int8": int8})
+
+
+def _checked(values: dict, kind: type, types: dict, where: str) -> dict:
+    """The values of a dataclass's fields, each of its type; fields that an older version did not write get defaults."""
+    defaults = {one.name: one.default for one in fields(kind)}
+    missing = [name for name, default in defaults.items() if default is MISSING and name not in values]
+    if missing:
+        raise BirdlibError(f"{where}: {', '.join(missing)} missing; export the model anew")
+    found = {name: values.get(name, default) for name, default in defaults.items()}
+    for name, value in found.items():
+        # To Python a bool is an int.
+        if not isinstance(value, types[name]) or (isinstance(value, bool) and types[name] is not bool):
+            raise BirdlibError(f"{where}: {name} is a {type(value).__name__}; export the model anew")
+    return found
 
 
 def _check_files(folder: Path, entry: ModelEntry) -> None:

@@ -71,7 +71,7 @@ ROOMS = {
     "demo": {"competition"},
     "ensemble": {"weights"},
     "errors": set(),
-    "export": {"audio", "competition", "frontend", "metrics", "models", "weights"},
+    "export": {"audio", "competition", "data", "frontend", "metrics", "models", "weights"},
     "frontend": set(),
     "metrics": {"competition"},
     "models": set(),
@@ -90,7 +90,9 @@ PACKAGES = {
     "IPython": {"plots", "progress"},
     "accelerate": {"training"},
     "matplotlib": {"plots"},
+    "nncf": {"export"},
     "openvino": {"ensemble", "export"},
+    "rich": {"export"},
     "sklearn": {"data"},
     "soundfile": {"audio", "data", "demo", "plots"},
     "timm": {"models", "training"},
@@ -155,7 +157,7 @@ FOREIGN = {
     ),
     "prepare": ({"augmentation", "demo", "ensemble", "export", "submission", "training"}, TRAINING_PACKAGES),
     "train": ({"demo", "ensemble", "export", "submission"}, ("openvino",)),
-    "export": ({"augmentation", "data", "demo", "ensemble", "submission", "training"}, ("accelerate", "sklearn")),
+    "export": ({"augmentation", "demo", "ensemble", "submission", "training"}, ("accelerate", "sklearn")),
     "untrained": ({"augmentation", "data", "demo", "ensemble", "submission", "training"}, ("accelerate", "sklearn")),
 }
 

@@ -7,12 +7,12 @@ import soundfile
 import torch
 
 from birdlib.errors import BirdlibError
-from birdlib.export.openvino_ir import PARITY_BOUNDS, export_ir, flush_denormals, seconds_per_window
+from birdlib.export.openvino_ir import PARITY_BOUNDS, export_ir, flush_denormals, seconds_per_window, speedup
 from birdlib.export.weight_dataset import WeightDataset, real_mels
 from birdlib.frontend.mel import FrontEnd
 from birdlib.models.architectures import BirdModel
 from birdlib.models.heads import AttentionHead, PoolHead
-from birdlib.weights.manifest import read_manifest
+from birdlib.weights.manifest import Int8Verdict, read_manifest
 
 FRONT_END = FrontEnd(16000, 5, 512, 512, 32, 50, 8000)
 # 1e-40 and -1e-39 by their bits, since a processor told to ignore such numbers would write zeros.
@@ -88,6 +88,62 @@ def test_denormal_weights_are_flushed_to_zero_and_others_stay():
 def test_speed_is_measured_per_window(tmp_path, mels):
     export_ir(model(), mels, tmp_path, "net", "f32")
     assert 0 < seconds_per_window(tmp_path / "net.xml", mels.numpy(), seconds=0.1) < 1
+
+
+def test_the_same_model_is_as_fast_as_itself(tmp_path, mels):
+    export_ir(model(), mels, tmp_path, "net", "f32")
+    xml = tmp_path / "net.xml"
+    assert 0.3 < speedup(xml, xml, mels[:3].numpy(), seconds=0.1) < 3
+
+
+def test_more_layers_are_slower(tmp_path, mels):
+    small, large = model(), model()
+    large.backbone = torch.nn.Sequential(large.backbone, *(torch.nn.Conv2d(8, 8, 3, padding=1) for _ in range(12)))
+    for name, net in (("small", small), ("large", large)):
+        export_ir(net, mels, tmp_path, name, "f32")
+    assert speedup(tmp_path / "large.xml", tmp_path / "small.xml", mels.numpy(), seconds=0.1) > 1.5
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_int8_stands_in_the_float_models_place_where_it_is_taken(tmp_path, mels, taken):
+    verdict = Int8Verdict(
+        taken, "padded_cmap", 0.005, "clips", 3, {"padded_cmap": 0.9}, {"padded_cmap": 0.001}, 0.1, 1.4, 8
+    )
+    before = {}
+
+    def trial(float_xml, int8_xml):
+        before.update({file.name: file.read_bytes() for file in (float_xml, float_xml.with_suffix(".bin"))})
+        other = int8_xml.parent / "of another model"
+        export_ir(model(seed=2), mels, other, "net", "f32")
+        for suffix in (".xml", ".bin"):
+            (other / "net").with_suffix(suffix).rename(int8_xml.with_suffix(suffix))
+        return verdict
+
+    weights = WeightDataset(tmp_path, commit="c", measured_seconds=0.1)
+    weights.add(
+        model(seed=1),
+        mels=mels,
+        name="net",
+        architecture="net",
+        front_end=FRONT_END,
+        classes=tuple("abcdef"),
+        seed=1,
+        fold=0,
+        score=0.5,
+        score_name="test",
+        recipe={},
+        int8=trial,
+    )
+    (entry,) = read_manifest(tmp_path, pytest.fail)  # which holds the files against their hashes
+    assert entry.precision == ("int8" if taken else "f32") and entry.int8 == verdict
+    assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", "net.xml", "net.bin"}
+    assert ((tmp_path / "net.bin").read_bytes() == before["net.bin"]) == (not taken)
+    assert weights.table().loc["net", "weights"] == entry.precision
+
+
+def test_the_same_model_gives_the_same_bytes_whatever_was_made_before(tmp_path, mels):
+    files = [export_ir(model(AttentionHead), mels, tmp_path / str(number), "net", "f32")[0] for number in range(2)]
+    assert files[0] == files[1]
 
 
 def test_a_weight_dataset_is_what_the_submission_reads(tmp_path, mels):

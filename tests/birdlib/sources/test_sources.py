@@ -153,3 +153,8 @@ def test_the_scratch_folder_can_be_written_and_stays_the_same():
     (folder / "mels.bin").write_bytes(b"1")
     assert scratch_folder() == folder
     (folder / "mels.bin").unlink()
+
+
+def test_a_source_that_the_recipe_left_empty_is_told_in_one_line():
+    with pytest.raises(BirdlibError, match="is None in the settings; attach it"):
+        find_source(None)

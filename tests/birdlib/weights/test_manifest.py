@@ -1,14 +1,27 @@
 """The manifest: what is written is read back, and each kind of damage is named."""
 
 import json
+from dataclasses import asdict, replace
 
 import pytest
 
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
-from birdlib.weights.manifest import ModelEntry, read_manifest, sha256, write_manifest
+from birdlib.weights.manifest import Int8Verdict, ModelEntry, read_manifest, sha256, write_manifest
 
 FRONT_END = FrontEnd(32000, 5, 2048, 512, 128, 20, 16000)
+VERDICT = Int8Verdict(
+    taken=True,
+    metric="padded_cmap",
+    max_loss=0.005,
+    heard="clips out of fold",
+    windows=300,
+    float_scores={"padded_cmap": 0.8, "macro_roc_auc": None},
+    loss={"padded_cmap": -0.001, "macro_roc_auc": None},
+    difference=0.1,
+    speedup=1.45,
+    calibration_windows=128,
+)
 
 
 def entry(folder, name, score=None, **values):
@@ -52,11 +65,27 @@ def test_models_come_back_as_written_strongest_first(folder):
     assert models[0] == entry(folder, "strong", 0.9)
 
 
+def test_a_verdict_about_int8_comes_back_as_written(tmp_path):
+    written = [entry(tmp_path, "small", 0.9, precision="int8", int8=VERDICT)]
+    written += [entry(tmp_path, "float", 0.8, int8=replace(VERDICT, taken=False))]
+    write_manifest(tmp_path, written)
+    assert read_manifest(tmp_path, stop) == written
+
+
+def test_a_manifest_from_before_int8_is_still_read(folder):
+    change(folder, lambda c: [model.pop("int8") for model in c["models"]])
+    assert [model.int8 for model in read_manifest(folder, stop)] == [None, None, None]
+
+
 def change(folder, edit):
     path = folder / "manifest.json"
     content = json.loads(path.read_text())
     edit(content)
     path.write_text(json.dumps(content))
+
+
+def verdict(**changes):
+    return asdict(VERDICT) | changes
 
 
 DAMAGE = {
@@ -86,6 +115,22 @@ DAMAGE = {
     "a file elsewhere": (
         lambda f: change(f, lambda c: c["models"][0]["files"].update({"../manifest.json": "0"})),
         "missing",
+    ),
+    "a verdict without its loss": (
+        lambda f: change(f, lambda c: c["models"][0].update(int8=verdict(loss=None))),
+        r"model 1 \(weak\): int8: loss is a NoneType",
+    ),
+    "half a verdict": (
+        lambda f: change(f, lambda c: c["models"][0].update(int8={"taken": True})),
+        "int8: metric, max_loss, heard, .* missing",
+    ),
+    "float files called INT8": (
+        lambda f: change(f, lambda c: c["models"][0].update(int8=verdict())),
+        "precision 'f32', but INT8 taken = True",
+    ),
+    "a speed-up of nothing": (
+        lambda f: change(f, lambda c: c["models"][0].update(int8=verdict(taken=False, speedup=0))),
+        "its speed-up 0",
     ),
     "a name twice": (
         lambda f: change(f, lambda c: c["models"][0].update(c["models"][2])),

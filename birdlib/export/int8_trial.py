@@ -1,0 +1,122 @@
+"""The trial of INT8: what a model loses by it, what it gains, and whether it is taken."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from birdlib.competition.editions import MACRO_ROC_AUC, PADDED_CMAP
+from birdlib.errors import BirdlibError
+from birdlib.export.checkpoints import TrainedModel
+from birdlib.export.int8_audio import TrialAudio
+from birdlib.export.int8_ir import quantize_ir
+from birdlib.export.openvino_ir import probabilities, speedup
+from birdlib.metrics.validation import AUC, CMAP, KEYS, validation_metrics
+from birdlib.weights.manifest import Int8Verdict, ModelEntry
+
+_NAMES = {CMAP: PADDED_CMAP, AUC: MACRO_ROC_AUC}
+
+
+class Int8Trials:
+    """Tries models in INT8, each by itself.
+
+    Args:
+        metric: the competition's, as ``birdlib.competition.editions`` names it.
+        max_loss: the most of it that a model may lose.
+        calibration_windows: on which NNCF sees what each layer holds.
+        measured_seconds: of each of the rounds in which the speeds are compared.
+
+    Raises:
+        BirdlibError: a value is out of range.
+    """
+
+    def __init__(
+        self,
+        audio: TrialAudio,
+        *,
+        metric: str,
+        max_loss: float,
+        calibration_windows: int,
+        measured_seconds: float = 0.5,
+    ) -> None:
+        if not 0 <= max_loss < 1:
+            raise BirdlibError(f"INT8_MAX_LOSS = {max_loss!r}: expected a loss from 0 to 1, such as 0.005")
+        if calibration_windows < 1:
+            raise BirdlibError(f"INT8_CALIBRATION = {calibration_windows!r}: expected at least one window")
+        self.audio, self.max_loss, self.calibration_windows = audio, max_loss, calibration_windows
+        self.metric = KEYS.get(metric, AUC)  # other years ranked by none of ours
+        self.measured_seconds = measured_seconds
+
+    def of(self, model: TrainedModel) -> Callable[[Path, Path], Int8Verdict]:
+        """A model's trial, as ``WeightDataset.add`` takes it: from its float IR to an INT8 IR and the verdict.
+
+        It is taken if the metric's loss keeps to the bound and it is faster at all. Where the metric is undefined,
+        nothing is known of the loss, and it is not taken.
+        """
+
+        def trial(float_xml: Path, int8_xml: Path) -> Int8Verdict:
+            calibration = self.audio.calibration(model.checkpoint, self.calibration_windows).numpy()
+            quantize_ir(float_xml, calibration, int8_xml)
+            heard = self.audio.judging(model.checkpoint)
+            before, after = (probabilities(xml, heard.mels.numpy()) for xml in (float_xml, int8_xml))
+            scores = validation_metrics(heard.truth, before, heard.weights)
+            loss = dict.fromkeys((CMAP, AUC))
+            if np.isfinite(after).all():
+                found = validation_metrics(heard.truth, after, heard.weights)
+                loss |= {key: scores[key] - found[key] for key in loss if scores[key] is not None}
+            gain = speedup(float_xml, int8_xml, calibration, self.measured_seconds)
+            return Int8Verdict(
+                taken=loss[self.metric] is not None and loss[self.metric] <= self.max_loss and gain > 1,
+                metric=self.metric,
+                max_loss=self.max_loss,
+                heard=heard.what,
+                windows=len(heard.mels),
+                float_scores={key: scores[key] for key in loss},
+                loss=loss,
+                difference=float(np.abs(after - before).max()) if np.isfinite(after).all() else 1.0,
+                speedup=gain,
+                calibration_windows=len(calibration),
+            )
+
+        return trial
+
+
+def int8_table(entries: Iterable[ModelEntry]) -> pd.DataFrame:
+    """A row per model that was tried, for people: its scores in both, the losses, the speed-up, what was kept."""
+    rows = []
+    for entry in entries:
+        if (tried := entry.int8) is None:
+            continue
+        other = AUC if tried.metric == CMAP else CMAP
+        before, loss = tried.float_scores[tried.metric], tried.loss[tried.metric]
+        rows.append(
+            {
+                "model": entry.name,
+                f"{_NAMES[tried.metric]}, float": _shown(before, "{:.4f}"),
+                "INT8": _shown(None if loss is None else before - loss, "{:.4f}"),
+                "loss": _shown(loss, "{:+.4f}"),
+                f"loss of {_NAMES[other]}": _shown(tried.loss[other], "{:+.4f}"),
+                "heard on": f"{tried.windows:,} {tried.heard}",
+                "speed-up": f"{tried.speedup:.2f} x",
+                "kept": _decision(tried),
+            }
+        )
+    return pd.DataFrame(rows).set_index("model") if rows else pd.DataFrame()
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "–" if value is None else form.format(value)
+
+
+def _decision(tried: Int8Verdict) -> str:
+    loss = tried.loss[tried.metric]
+    if tried.taken:
+        return "INT8"
+    if tried.float_scores[tried.metric] is None:
+        return "float: nothing to judge it by"
+    if loss is None:
+        return "float: INT8 gives no numbers"
+    if loss > tried.max_loss:
+        return f"float: it loses more than {tried.max_loss:g}"
+    return "float: INT8 is no faster"
