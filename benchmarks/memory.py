@@ -23,6 +23,7 @@ from birdlib.competition.layout import CompetitionFiles  # noqa: E402
 from birdlib.demo.competition import make_competition  # noqa: E402
 from birdlib.ensemble.members import load_members  # noqa: E402
 from birdlib.frontend.mel import FrontEnd  # noqa: E402
+from birdlib.submission.plan import make_plan  # noqa: E402
 from birdlib.submission.preparation import prepare  # noqa: E402
 from birdlib.submission.run import Run  # noqa: E402
 from birdlib.submission.scoring import EnsembleTable, score_ensemble  # noqa: E402
@@ -108,7 +109,7 @@ def main() -> int:
         members = load_members(weights, task.plan.classes, stop)
         windows = Windows(task.soundscapes, [member.entry.front_end for member in members], folder, stop)
         table = EnsembleTable(len(task.plan.row_ids), len(task.plan.classes), 0.0)
-        score_ensemble(run, members, windows, table, task.save, precision="f32", batch_size=4)
+        score_ensemble(make_plan(run, members, windows, precision="f32"), windows, table, task.save)
         stored = sum(file.stat().st_size for file in folder.glob("mels-*"))
         rows = {
             "soundscapes of 10 minutes": f"{options.soundscapes}",

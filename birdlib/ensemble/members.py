@@ -1,5 +1,6 @@
 """The ensemble: its members, their classes by name, and their compiled models."""
 
+import fnmatch
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,14 +35,22 @@ class Member:
         return self.entry.name
 
 
-def load_members(folder: Path, classes: Sequence[str], on_fault: Callable[[Exception], None]) -> list[Member]:
-    """The models of a weight dataset, strongest first, their classes mapped by name onto the submission's.
+def load_members(
+    folder: Path,
+    classes: Sequence[str],
+    on_fault: Callable[[Exception], None],
+    models: Sequence[str] = ("*",),
+) -> list[Member]:
+    """The models of a weight dataset, those of most worth first, their classes mapped by name onto the submission's.
 
     Faulty models go to ``on_fault``, which may raise; the others are returned.
+
+    Args:
+        models: names or globs in the order of their worth; those that one glob means, by their score.
     """
     position = {label: column for column, label in enumerate(classes)}
     members = []
-    entries = read_manifest(folder, on_fault)
+    entries = _by_worth(read_manifest(folder, on_fault), models, folder, on_fault)
     # Recordings are decoded once, for one way to cut them: that of most models, the strongest's where equally many.
     cut_as = max(
         (entry.front_end for entry in entries),
@@ -71,12 +80,41 @@ def load_members(folder: Path, classes: Sequence[str], on_fault: Callable[[Excep
     return members
 
 
-class CompiledMember:
-    """A member, read and compiled for this machine's CPU."""
+def _by_worth(
+    entries: list[ModelEntry], models: Sequence[str], folder: Path, on_fault: Callable[[Exception], None]
+) -> list[ModelEntry]:
+    """The entries that a list of names and globs means, in its order."""
+    wanted: dict[str, ModelEntry] = {}
+    for pattern in models:
+        meant = {entry.name: entry for entry in entries if fnmatch.fnmatchcase(entry.name, pattern)}
+        if entries and not meant:
+            names = ", ".join(entry.name for entry in entries[:5])
+            on_fault(BirdlibError(f"MODELS: {pattern!r} means no model of {folder} (it has {names})"))
+        wanted |= {name: entry for name, entry in meant.items() if name not in wanted}
+    return list(wanted.values())
 
-    def __init__(self, member: Member, *, precision: str, batch_size: int) -> None:
+
+def usable_cores() -> int:
+    """Cores that this process may run on, which may be fewer than the machine has."""
+    return len(os.sched_getaffinity(0))
+
+
+class CompiledMember:
+    """A member, read and compiled for this machine's CPU.
+
+    Args:
+        precision: of the arithmetic, "f32", "bf16" or "f16"; the last two where the CPU has them.
+        batch_size: windows of one request.
+        streams: requests that run side by side; 0 is one for each usable core.
+
+    Raises:
+        BirdlibError: the model cannot be read, or is not what its manifest says.
+    """
+
+    def __init__(self, member: Member, *, precision: str, batch_size: int, streams: int = 0) -> None:
         self.member = member
         self.batch_size = batch_size
+        self.streams = streams or usable_cores()
         core = ov.Core()
         shape = (batch_size, *member.entry.front_end.shape)
         try:
@@ -94,10 +132,9 @@ class CompiledMember:
             raise BirdlibError(
                 f"{member.name}: takes {taken}, its manifest's front end gives {shape[1:]}; export it anew"
             )
-        # One stream per core: on a shared machine a request spread over two threads waits for the slower one.
         settings = {
-            "NUM_STREAMS": str(os.cpu_count() or 1),
-            "INFERENCE_NUM_THREADS": str(os.cpu_count() or 1),
+            "NUM_STREAMS": str(self.streams),
+            "INFERENCE_NUM_THREADS": str(max(usable_cores(), self.streams)),
             "ENABLE_CPU_PINNING": False,
             "CPU_DENORMALS_OPTIMIZATION": True,
             "INFERENCE_PRECISION_HINT": precision,
@@ -108,17 +145,19 @@ class CompiledMember:
             raise BirdlibError(
                 f"{member.name}: gives {width} outputs, its manifest lists {len(member.entry.classes)} classes"
             )
-        self._queue = ov.AsyncInferQueue(self._model, 2 * (os.cpu_count() or 1))
+        # Twice as many as run, so that a stream never waits for the thread that hands over.
+        self._queue = ov.AsyncInferQueue(self._model, 2 * self.streams)
 
-    def predict(self, blocks: Blocks, scores: np.ndarray) -> Iterator[int]:
+    def predict(self, blocks: Blocks, scores: np.ndarray, *, wait: bool = True) -> Iterator[int]:
         """Score windows, as they come, into the rows of ``scores``.
 
         Args:
             blocks: pairs of window indices, int [n], and mel spectrograms, float32 [n, 1, n_mels, frames].
             scores: float32 [windows, known classes]; gets probabilities.
+            wait: end with the last score in its place; else ``finish`` has to be called before they are looked at.
 
         Yields:
-            The number of windows handed over, block by block, so that the caller can show and stop.
+            The number of windows handed over, batch by batch, so that the caller can show and stop.
 
         Raises:
             BirdlibError: at the end, if an output was not finite.
@@ -126,16 +165,20 @@ class CompiledMember:
         self._queue.set_callback(lambda request, rows: self._keep(request, rows, scores))
         self._finite = True
         try:
-            for indices, mels in blocks:
-                for start in range(0, len(indices), self.batch_size):
-                    batch = mels[start : start + self.batch_size]
-                    if len(batch) < self.batch_size:
-                        filler = np.zeros((self.batch_size - len(batch), *batch.shape[1:]), np.float32)
-                        batch = np.concatenate([batch, filler])
-                    self._queue.start_async({0: batch}, indices[start : start + self.batch_size])
+            for indices, mels in _batches(blocks, self.batch_size):
+                if len(mels) < self.batch_size:
+                    mels = np.concatenate([mels, np.zeros((self.batch_size - len(mels), *mels.shape[1:]), np.float32)])
+                self._queue.start_async({0: mels}, indices)
                 yield len(indices)
-        finally:
+        except BaseException:
             self._queue.wait_all()
+            raise
+        if wait:
+            self.finish()
+
+    def finish(self) -> None:
+        """Wait for what was handed over; BirdlibError if an output was not finite."""
+        self._queue.wait_all()
         if not self._finite:
             raise BirdlibError(f"{self.member.name}: gives NaN or infinity for real windows; export it anew")
 
@@ -143,6 +186,20 @@ class CompiledMember:
         logits = request.get_output_tensor(0).data[: len(rows), self.member.outputs]
         self._finite &= bool(np.isfinite(logits).all())
         scores[rows] = expit(logits)
+
+
+def _batches(blocks: Blocks, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The blocks cut, and joined where one ends within a batch, to batches of ``size``; only the last may be short."""
+    indices, mels = None, None
+    for more, windows in blocks:
+        if indices is not None:
+            more, windows = np.concatenate([indices, more]), np.concatenate([mels, windows])
+        whole = len(more) - len(more) % size
+        for start in range(0, whole, size):
+            yield more[start : start + size], windows[start : start + size]
+        indices, mels = (more[whole:], windows[whole:]) if whole < len(more) else (None, None)
+    if indices is not None:
+        yield indices, mels
 
 
 def members_table(members: list[Member]) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pandas as pd
 import psutil
@@ -15,6 +16,25 @@ from birdlib.errors import BirdlibError
 def is_rerun() -> bool:
     """Whether this is the hidden rerun of a submission, whose log nobody sees."""
     return os.environ.get("KAGGLE_IS_COMPETITION_RERUN", "").strip().lower() not in ("", "0", "false")
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Wall time, and the CPU time of this process and of those that it has started and seen end."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+    @classmethod
+    def now(cls) -> "Spent":
+        """Two of these make a difference that means something."""
+        return cls(time.perf_counter(), sum(os.times()[:4]))
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(self.seconds + other.seconds, self.cpu_seconds + other.cpu_seconds)
+
+    def __sub__(self, other: "Spent") -> "Spent":
+        return Spent(self.seconds - other.seconds, self.cpu_seconds - other.cpu_seconds)
 
 
 class Run:
@@ -33,9 +53,9 @@ class Run:
         age = time.time() - psutil.Process().create_time()
         # Some sandboxes tell a start that cannot be true; a minute is more than those cells take.
         self._started = time.monotonic() - (age if 0 <= age < 1800 else 60.0)
-        self.stages: dict[str, float] = {}
+        self.stages: dict[str, Spent] = {}
         self.faults: list[str] = []
-        self._inner_seconds = [0.0]
+        self._inner = [Spent()]
         self._limit_seconds = float("inf")
         self._margin_seconds = 0.0
 
@@ -67,16 +87,24 @@ class Run:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time what is inside under this name; in the rerun, swallow and log what it raises."""
-        started = time.perf_counter()
-        self._inner_seconds.append(0.0)
+        with self.timed(name):
+            try:
+                yield
+            except (Exception, SystemExit) as error:
+                self.fault(error, name)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Time what is inside under this name, and take it out of the stage around it."""
+        started = Spent.now()
+        self._inner.append(Spent())
         try:
             yield
-        except (Exception, SystemExit) as error:
-            self.fault(error, name)
         finally:
-            inner = self._inner_seconds.pop()
-            self.add_stage(name, time.perf_counter() - started - inner)
-            self._inner_seconds[-1] += inner
+            inner = self._inner.pop()
+            spent = Spent.now() - started
+            self.stages[name] = self.stages.get(name, Spent()) + spent - inner
+            self._inner[-1] += spent
 
     def fault(self, error: BaseException, where: str = "") -> None:
         """Stop loudly (raise it), or, in the rerun, log it and go on."""
@@ -89,15 +117,18 @@ class Run:
             self.faults.append(line)
             print(f"DROPPED {line}", file=sys.stderr, flush=True)
 
-    def add_stage(self, name: str, seconds: float) -> None:
-        """Record a stage, or add to it; inside another stage its seconds are taken out of that one."""
-        self.stages[name] = self.stages.get(name, 0.0) + seconds
-        self._inner_seconds[-1] += seconds
-
     def table(self) -> pd.DataFrame:
-        """Stage, seconds and share of all that has passed since the process started."""
-        total = self.elapsed()
-        rows = {"Start and library cells": max(total - sum(self.stages.values()), 0.0)} | self.stages
-        table = pd.DataFrame({"seconds": rows}).rename_axis("stage")
-        table["share"] = [f"{seconds / total:.1%}" for seconds in table["seconds"]]
-        return table.round({"seconds": 1})
+        """Stage, wall and CPU seconds, and share of all that has passed since the process started."""
+        stages = sum(self.stages.values(), Spent())
+        total = Spent(self.elapsed(), Spent.now().cpu_seconds)
+        start = Spent(max(total.seconds - stages.seconds, 0.0), max(total.cpu_seconds - stages.cpu_seconds, 0.0))
+        rows = {"Start and library cells": start} | self.stages
+        table = pd.DataFrame(
+            {
+                "seconds": [spent.seconds for spent in rows.values()],
+                "CPU seconds": [spent.cpu_seconds for spent in rows.values()],
+                "share": [f"{spent.seconds / total.seconds:.1%}" for spent in rows.values()],
+            },
+            index=pd.Index(rows, name="stage"),
+        )
+        return table.round({"seconds": 1, "CPU seconds": 1})

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from operator import itemgetter
 
 import numpy as np
 import pandas as pd
@@ -13,12 +12,12 @@ import pandas as pd
 from birdlib.ensemble.members import CompiledMember, Member
 from birdlib.errors import BirdlibError
 from birdlib.progress import progress_bar
+from birdlib.submission.cascade import Cascade, plan_cascade
+from birdlib.submission.plan import Candidate, Plan, compile_ahead, compile_candidate, measure_again
 from birdlib.submission.run import Run
-from birdlib.submission.windows import BLOCK, Soundscape, Windows
+from birdlib.submission.windows import Soundscape, Windows
 
-# What a model needs beyond its measured windows, for a machine that grows slower meanwhile.
-SAFETY = 1.1
-# The same for scoring some windows only, where being late would leave whole soundscapes without a score.
+# The same as a plan's safety for scoring some windows only, where being late would leave whole soundscapes unscored.
 SAFETY_OF_SOME = 1.5
 
 
@@ -30,7 +29,6 @@ class MemberReport:
     outcome: str
     windows: int = 0
     seconds: float = 0.0
-    preparing_seconds: float = 0.0
 
 
 @dataclass
@@ -71,79 +69,147 @@ class EnsembleTable:
 
 
 def score_ensemble(
-    run: Run,
-    members: list[Member],
+    plan: Plan,
     windows: Windows,
     table: EnsembleTable,
     save: Callable[[np.ndarray], None],
     *,
-    precision: str,
-    batch_size: int,
+    cascade: float = 0.0,
+    cascade_models: int = 1,
 ) -> EnsembleTable:
-    """Let every model that fits into the time score every window, strongest first.
+    """Score every window by every model that the plan has room for, the one of most worth first.
 
-    After each model ``save`` gets the finished ensemble so far. All rows are always scored by the same models:
-    a model that would not get through is not begun, one that turns out too slow is dropped whole. Where not even
-    one fits, the fastest scores every second window (or fewer), and the others copy their nearest neighbour.
-    That no window was scored at all is a fault.
+    After each model ``save`` gets the finished ensemble so far, and the plan is made anew with what that model
+    really took. All rows are always scored by the same models: one that turns out too slow is dropped whole. Where
+    not even one fits, the fastest scores every second window (or fewer), and the others copy their nearest
+    neighbour. That no window was scored at all is a fault.
+
+    Args:
+        cascade: probability below which the mean of the first ``cascade_models`` takes a window for quiet; the
+            other models are spared most of those (see ``Cascade``). 0 is no cascade.
     """
-    save_seconds = preparing_seconds = 0.0
-    pace = math.inf  # this machine's seconds for one of the exporting machine's, at best
-    fastest: tuple[float, CompiledMember] | None = None  # of those that are too slow for all windows
-    for number, member in enumerate(members, 1):
-        label = f"{member.name} ({number} of {len(members)})"
+    return _Scoring(plan, windows, table, save, cascade, cascade_models).score()
+
+
+@dataclass
+class _Running:
+    """A model that all windows were handed over to; its last requests may still run."""
+
+    compiled: CompiledMember
+    scores: np.ndarray
+    report: MemberReport
+
+
+@dataclass
+class _Scoring:
+    """The state of ``score_ensemble``, whose arguments the first attributes are."""
+
+    plan: Plan
+    windows: Windows
+    table: EnsembleTable
+    save: Callable[[np.ndarray], None]
+    cascade: float
+    cascade_models: int
+    spared: Cascade | None = None
+    running: _Running | None = None
+    too_slow: list[Candidate] = field(default_factory=list)  # dropped before any other was scored
+
+    def score(self) -> EnsembleTable:
+        plan, run, table = self.plan, self.plan.run, self.table
+        table.reports += [MemberReport(name, "failed") for name in plan.failed]
+        fresh = True  # whether the costs were measured since the last model was scored
+        while plan.candidates:
+            if 0 < self.cascade and not self.spared and table.models + bool(self.running) >= self.cascade_models:
+                self._settle()  # what the next one hears depends on it
+            chosen = plan.chosen()
+            if not chosen:
+                self._settle()
+                # Where the last model was slower than measured, it may have met a slow stretch that is over.
+                if fresh or not table.models or plan.pace <= 1 or not measure_again(plan):
+                    break
+                fresh = True
+                continue
+            fresh = False
+            plan.candidates.remove(chosen[0])
+            number = table.models + bool(self.running) + 1
+            self._hand_over(chosen[0], f"{chosen[0].member.name} ({number} of {number + len(chosen) - 1})")
+            if len(plan.chosen()) != len(chosen) - 1:
+                print(plan.summary())
+        self._settle()
+        for candidate in plan.candidates:
+            needed, left = plan.seconds(candidate) + plan.shared_seconds(), max(run.left(), 0)
+            table.reports.append(MemberReport(candidate.member.name, f"needs {needed:.0f} s, {left:.0f} s are left"))
+        if not table.models and plan.candidates + self.too_slow:
+            fastest = min(plan.candidates + self.too_slow, key=plan.seconds)
+            _score_some(plan, fastest, self.windows, table, self.save)
+        if not table.scored_rows.any():
+            run.fault(BirdlibError("no model scored any window: every score in the table is the missing_score"))
+        return table
+
+    def _hand_over(self, candidate: Candidate, label: str) -> None:
+        """One model's pass over the windows; the one before it comes to its end meanwhile."""
+        plan, run, member = self.plan, self.plan.run, candidate.member
         report = MemberReport(member.name, "failed")
-        table.reports.append(report)
-        expected = preparing_seconds
-        if pace < math.inf:
-            expected += len(windows) * member.entry.seconds_per_window * pace
-        if run.left() <= 0 or (expected > run.left() and (table.models or fastest)):
-            report.outcome = f"needs about {expected:.0f} s, {max(run.left(), 0):.0f} s are left"
-            print(f"{label}: {report.outcome}")
-            continue
-        started = time.perf_counter()
+        self.table.reports.append(report)
         try:
-            compiled = CompiledMember(member, precision=precision, batch_size=batch_size)
-            seconds_each = probe_speed(compiled)
+            with run.timed("Compile the models"):
+                compiled = compile_candidate(plan, candidate)
+                compile_ahead(plan, candidate)
+            scores = np.full((self.table.n_rows, len(member.columns)), np.nan, np.float32)
+            started = time.perf_counter()
+            with run.timed(f"Score {member.name}"):
+                report.windows, in_time = _pass(
+                    run,
+                    compiled,
+                    self.windows,
+                    scores,
+                    label,
+                    heard=self.spared.heard if self.spared else None,
+                    drop_if_late=True,
+                    once_begun=self._settle,
+                )
         except Exception as error:
             run.fault(error, member.name)
-            continue
-        report.preparing_seconds = time.perf_counter() - started
-        run.add_stage("Compile and measure the models", report.preparing_seconds)
-        preparing_seconds = max(preparing_seconds, report.preparing_seconds)
-        pace = min(pace, seconds_each / member.entry.seconds_per_window)
-        needed = len(windows) * seconds_each * SAFETY + save_seconds
-        if needed > run.left():
-            report.outcome = f"needs {needed:.0f} s, {max(run.left(), 0):.0f} s are left"
-            print(f"{label}: {report.outcome}")
-            fastest = min([(seconds_each, compiled), *([fastest] if fastest else [])], key=itemgetter(0))
-            continue
-        scores = np.full((table.n_rows, len(member.columns)), np.nan, np.float32)
-        started = time.perf_counter()
-        try:
-            report.windows, in_time = _pass(run, compiled, windows, scores, label, drop_if_late=True)
-        except Exception as error:
-            run.fault(error, member.name)
-            continue
+            return
         report.seconds = time.perf_counter() - started
-        run.add_stage(f"Score {member.name}", report.seconds)
-        if not in_time:
-            report.outcome = "dropped: slower than measured"
-            print(f"{label}: {report.outcome}")
-            seconds_each = max(seconds_each, report.seconds / report.windows)
-            fastest = min([(seconds_each, compiled), *([fastest] if fastest else [])], key=itemgetter(0))
-            continue
-        report.outcome = "scored"
-        table.add(member, scores)
+        plan.scored(candidate, report.seconds, report.windows)
+        self._settle()  # without a single window there was no beginning
+        if in_time:
+            self.running = _Running(compiled, scores, report)
+            return
+        report.outcome = "dropped: slower than measured"
+        print(f"{label}: {report.outcome}")
+        if not self.table.models:  # where no other gets through either, it may still score some windows
+            candidate.compiled = compiled
+            self.too_slow.append(candidate)
+
+    def _settle(self) -> None:
+        """The last model's scores into the table and the file, once the last of them is there."""
+        if self.running is None:
+            return
+        done, self.running = self.running, None
+        run, member = self.plan.run, done.compiled.member
         started = time.perf_counter()
-        save(table.scores())
-        save_seconds = time.perf_counter() - started
-        run.add_stage("Write the table", save_seconds)
-    if not table.models and fastest is not None:
-        _score_some(run, fastest[1], fastest[0], windows, table, save)
-    if not table.scored_rows.any():
-        run.fault(BirdlibError("no model scored any window: every score in the table is the missing_score"))
-    return table
+        try:
+            with run.timed(f"Score {member.name}"):
+                done.compiled.finish()
+        except Exception as error:
+            run.fault(error, member.name)
+            return
+        done.report.seconds += time.perf_counter() - started
+        done.report.outcome = "scored"
+        if self.spared:
+            self.spared.fill(done.scores, member.columns)
+        self.table.add(member, done.scores)
+        started = time.perf_counter()
+        with run.timed("Write the table"):
+            self.save(self.table.scores())
+        self.plan.save_seconds = time.perf_counter() - started
+        if 0 < self.cascade and self.table.models == self.cascade_models:
+            self.spared = plan_cascade(self.table.scores(), self.table.scored_rows, self.cascade)
+            self.plan.windows = float(self.spared.heard.sum())
+            spared = f"{len(self.spared.spared):,} of {len(self.windows):,} windows"
+            print(f"The cascade spares the other models {spared}.")
 
 
 def reports_table(reports: list[MemberReport]) -> pd.DataFrame:
@@ -162,36 +228,37 @@ def reports_table(reports: list[MemberReport]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).set_index("model")
 
 
-def probe_speed(compiled: CompiledMember, seconds: float = 0.5) -> float:
-    """Seconds per window of a compiled model on this machine, measured on noise."""
-    front_end = compiled.member.entry.front_end
-    mels = np.random.default_rng(0).standard_normal((BLOCK, *front_end.shape), dtype=np.float32)
-    scores = np.empty((BLOCK, len(compiled.member.columns)), np.float32)
-    block = (np.arange(BLOCK), mels)
-    list(compiled.predict([block], scores))  # the first request allocates
-    started, rounds = time.perf_counter(), 0
-    while time.perf_counter() - started < seconds:
-        list(compiled.predict([block, block], scores))
-        rounds += 2
-    return (time.perf_counter() - started) / (rounds * BLOCK)
-
-
 def _pass(
-    run: Run, compiled: CompiledMember, windows: Windows, scores: np.ndarray, label: str, *, drop_if_late: bool
+    run: Run,
+    compiled: CompiledMember,
+    windows: Windows,
+    scores: np.ndarray,
+    label: str,
+    *,
+    heard: np.ndarray | None = None,
+    drop_if_late: bool,
+    once_begun: Callable[[], None] | None = None,
 ) -> tuple[int, bool]:
     """One model over the windows; stops at the deadline, or, if wanted, as soon as it is plain that it will be late.
+
+    Args:
+        heard: bool [rows], of the windows that it scores; None for all.
+        once_begun: called when the first windows are handed over; then the last ones may still run at the end.
 
     Returns:
         How many windows were scored, and whether the pass came to its end.
     """
-    done, total = 0, len(windows)
+    done, total = 0, len(windows) if heard is None else int(heard.sum())
     # The first block waits for the first recording, so the speed is that of the blocks behind it, and of enough
     # of them to tell.
     judged_from = run.elapsed() + max(2.0, run.left() / 20)
     first: tuple[float, int] | None = None
     progress = progress_bar(description=label, total=total, unit="window")
-    with closing(compiled.predict(windows.blocks(compiled.member.entry.front_end), scores)) as counts, progress:
+    blocks = windows.blocks(compiled.member.entry.front_end, heard)
+    with closing(compiled.predict(blocks, scores, wait=once_begun is None)) as counts, progress:
         for count in counts:
+            if done == 0 and once_begun:
+                once_begun()
             done += count
             progress.update(count)
             first = first or (run.elapsed(), done)
@@ -204,16 +271,12 @@ def _pass(
 
 
 def _score_some(
-    run: Run,
-    compiled: CompiledMember,
-    seconds_each: float,
-    windows: Windows,
-    table: EnsembleTable,
-    save: Callable[[np.ndarray], None],
+    plan: Plan, candidate: Candidate, windows: Windows, table: EnsembleTable, save: Callable[[np.ndarray], None]
 ) -> None:
     """Score every n-th window with one model; the others copy the nearest scored window of their soundscape."""
+    run, member = plan.run, candidate.member
+    seconds_each = candidate.seconds_per_window * plan.pace
     stride = max(2, math.ceil(len(windows) * seconds_each * SAFETY_OF_SOME / max(run.left(), 1.0)))
-    member = compiled.member
     print(f"No model fits the time for all windows: {member.name} scores every {stride}. window.")
     report = MemberReport(member.name, f"scored every {stride}. window")
     table.reports.append(report)
@@ -221,7 +284,10 @@ def _score_some(
     scores = np.full((table.n_rows, len(member.columns)), np.nan, np.float32)
     started = time.perf_counter()
     try:
-        report.windows, _ = _pass(run, compiled, thinned, scores, member.name, drop_if_late=False)
+        with run.timed("Compile the models"):
+            compiled = compile_candidate(plan, candidate)
+        with run.timed(f"Score {member.name}"):
+            report.windows, _ = _pass(run, compiled, thinned, scores, member.name, drop_if_late=False)
     except Exception as error:
         report.outcome = "failed"
         run.fault(error, member.name)
@@ -229,7 +295,6 @@ def _score_some(
     finally:
         thinned.close()
     report.seconds = time.perf_counter() - started
-    run.add_stage(f"Score {member.name}", report.seconds)
     for soundscape in windows.soundscapes:
         copy_neighbours(soundscape, scores)
     table.add(member, scores)

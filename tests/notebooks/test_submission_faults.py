@@ -118,9 +118,14 @@ def test_in_the_hidden_rerun_all_faults_at_once_cost_only_what_they_spoil(submit
 
 @pytest.mark.parametrize("rerun", [False, True], ids=["commit run", "hidden rerun"])
 def test_settings_out_of_range_are_named_and_the_file_is_there_all_the_same(submit, rerun):
-    done = submit(rerun=rerun, settings=["missing_score=2.0", "batch_size=0"])
+    done = submit(rerun=rerun, settings=["missing_score=2.0", "batch_size=-1", "cascade=1.0"])
     assert done.status == (0 if rerun else 1)
-    assert "BATCH_SIZE = 0: expected 1 to 256; MISSING_SCORE = 2.0: expected a probability" in done.text
+    for said in (
+        "BATCH_SIZE = -1: expected 1 to 256",
+        "CASCADE = 1.0: ",
+        "MISSING_SCORE = 2.0: expected a probability",
+    ):
+        assert said in done.text
     assert check_table(done, submit).stack().between(0, 1).all()
 
 
@@ -155,6 +160,16 @@ def test_a_stereo_recording_at_another_rate_is_no_fault(submit, chain):
     own = scores.index.str.startswith(path.stem)
     np.testing.assert_array_equal(scores[~own], before[~own])
     assert np.abs(scores[own] - before[own]).to_numpy().max() < 0.2
+
+
+@pytest.mark.parametrize("rerun", [False, True], ids=["commit run", "hidden rerun"])
+def test_a_model_that_the_recipe_names_and_nobody_exported_is_told(submit, rerun):
+    done = submit(rerun=rerun, settings=['models=["test_resnet-untrained*", "absent", "*"]'])
+    assert done.status == (0 if rerun else 1)
+    assert "MODELS: 'absent' means no model of " in done.text
+    if rerun:
+        assert (check_table(done, submit) > 0).all().all()
+        assert "The plan: 3 of 3 models" in done.text
 
 
 @pytest.mark.parametrize("rerun", [False, True], ids=["commit run", "hidden rerun"])

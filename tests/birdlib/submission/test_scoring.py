@@ -14,6 +14,7 @@ from birdlib.competition.table import check_submission
 from birdlib.ensemble.members import CompiledMember, load_members, unknown_classes
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import MelSpectrogram
+from birdlib.submission.plan import make_plan
 from birdlib.submission.preparation import prepare
 from birdlib.submission.scoring import EnsembleTable, copy_neighbours, score_ensemble
 from birdlib.submission.windows import Soundscape, Windows
@@ -31,7 +32,7 @@ def submit(run, competition, weights, tmp_path, on_fault=stop, save=None, missin
     members = load_members(weights, task.plan.classes, on_fault)
     windows = Windows(task.soundscapes, [member.entry.front_end for member in members], tmp_path, on_fault)
     table = EnsembleTable(len(task.plan.row_ids), len(task.plan.classes), missing_score)
-    score_ensemble(run, members, windows, table, save or task.save, precision="f32", batch_size=4)
+    score_ensemble(make_plan(run, members, windows, precision="f32", batch_size=4), windows, table, save or task.save)
     windows.close()
     return task, table
 
@@ -97,6 +98,39 @@ def test_classes_are_mapped_by_name_and_unknown_ones_get_the_stated_default(run,
     np.testing.assert_allclose([row["f"], row["b"], row["a"]], outputs[[0, 1, 3]], atol=1e-4)
 
 
+def test_models_that_follow_each_other_without_a_gap_keep_their_scores_apart(run, competition, tmp_path, monkeypatch):
+    begun = []
+    finish = CompiledMember.finish
+    predict = CompiledMember.predict
+
+    def noted(compiled, blocks, scores, **options):
+        begun.append(compiled.member.name)
+        yield from predict(compiled, blocks, scores, **options)
+
+    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: 0.01)
+    monkeypatch.setattr(CompiledMember, "predict", noted)
+    monkeypatch.setattr(CompiledMember, "finish", lambda one: (begun.append(f"end of {one.member.name}"), finish(one)))
+    models = {f"m{number}": (small_model(number), 1 - number / 10) for number in range(3)}
+    weights = write_weights(tmp_path / "weights", models)
+    saved = []
+    task, _ = submit(run, competition, weights, tmp_path, save=lambda scores: saved.append(scores.copy()))
+    assert begun == ["m0", "m1", "end of m0", "m2", "end of m1", "end of m2"]
+    for count in (1, 2, 3):
+        expected = expected_scores(task, [model for model, _ in list(models.values())[:count]])
+        np.testing.assert_allclose(saved[count - 1], expected, atol=1e-4)
+
+
+def test_a_model_that_gives_nan_costs_only_itself_in_the_hidden_rerun(run, competition, tmp_path):
+    models = {"strong": (small_model(2), 0.9), "broken": (broken_model(), 0.5), "weak": (small_model(3), 0.1)}
+    weights = write_weights(tmp_path / "weights", models)
+    run.rerun = True
+    task, table = submit(run, competition, weights, tmp_path)
+    assert [report.outcome for report in table.reports] == ["scored", "failed", "scored"]
+    assert len(run.faults) == 1 and "broken: gives NaN or infinity" in run.faults[0]
+    expected = expected_scores(task, [models["strong"][0], models["weak"][0]])
+    np.testing.assert_allclose(table.scores(), expected, atol=1e-4)
+
+
 def test_a_model_of_another_competition_is_an_error(run, competition, tmp_path):
     weights = write_weights(tmp_path / "weights", {"foreign": (small_model(1), 0.5)}, classes=tuple("uvwxyz"))
     with pytest.raises(BirdlibError, match="foreign: none of its 6 classes"):
@@ -107,23 +141,26 @@ def slow_down(monkeypatch, run, slow_name, seconds):
     """Let every block of one model take a while, though it was measured as fast."""
     predict = CompiledMember.predict
 
-    def slow(compiled, blocks, scores):
-        for count in predict(compiled, blocks, scores):
+    def slow(compiled, blocks, scores, **options):
+        for count in predict(compiled, blocks, scores, **options):
             run.now += seconds if compiled.member.name == slow_name else 0.0
             yield count
 
     monkeypatch.setattr(CompiledMember, "predict", slow)
-    monkeypatch.setattr("birdlib.submission.scoring.probe_speed", lambda compiled: 0.01)
+    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: 0.01)
 
 
 def test_a_model_that_does_not_fit_the_time_is_left_out_whole(run, competition, tmp_path, monkeypatch):
     models = {"first": (small_model(1), 0.9), "slow": (small_model(2), 0.8), "third": (small_model(3), 0.7)}
     weights = write_weights(tmp_path / "weights", models)
+    change_manifest(weights, lambda entry: entry.update(architecture=entry["name"]))  # each a kind of its own
     speeds = {"first": 0.01, "slow": 5.0, "third": 0.01}
-    monkeypatch.setattr("birdlib.submission.scoring.probe_speed", lambda compiled: speeds[compiled.member.name])
+    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: speeds[compiled.member.name])
     run.set_limit(1.0, 0.0)
     task, table = submit(run, competition, weights, tmp_path)
-    assert [report.outcome == "scored" for report in table.reports] == [True, False, True]
+    outcomes = {report.name: report.outcome for report in table.reports}
+    assert outcomes["first"] == outcomes["third"] == "scored"
+    assert outcomes["slow"].startswith("needs ")
     expected = expected_scores(task, [models["first"][0], models["third"][0]])
     np.testing.assert_allclose(pd.read_csv(tmp_path / "submission.csv")[list(CLASSES)], expected, atol=1e-4)
 
@@ -147,7 +184,7 @@ def test_when_not_even_one_model_fits_it_scores_some_windows_and_copies_neighbou
     run, competition, tmp_path, monkeypatch
 ):
     weights = write_weights(tmp_path / "weights", {"only": (small_model(1), 0.9)})
-    monkeypatch.setattr("birdlib.submission.scoring.probe_speed", lambda compiled: 1.5)
+    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: 1.5)
     run.set_limit(25 / 60, 0.0)
     task, table = submit(run, competition, weights, tmp_path)
     assert table.reports[-1].outcome.startswith("scored every 2.")
@@ -242,43 +279,70 @@ def test_no_model_at_all_stops_the_commit_run(run, competition, tmp_path):
     table = EnsembleTable(len(task.plan.row_ids), len(task.plan.classes), 0.0)
     windows = Windows(task.soundscapes, [], tmp_path, stop)
     with pytest.raises(BirdlibError, match="no model scored any window"):
-        score_ensemble(run, [], windows, table, task.save, precision="f32", batch_size=4)
+        score_ensemble(make_plan(run, [], windows, precision="f32"), windows, table, task.save)
 
 
-def test_when_the_time_is_used_up_no_further_model_is_compiled(run, competition, tmp_path, monkeypatch):
+def count_compiled(monkeypatch):
+    """The names of the models that are compiled from now on."""
+    names = []
+    make = CompiledMember.__init__
+
+    def noted(self, member, **options):
+        names.append(member.name)
+        make(self, member, **options)
+
+    monkeypatch.setattr(CompiledMember, "__init__", noted)
+    return names
+
+
+def test_when_the_time_is_used_up_no_further_model_is_begun(run, competition, tmp_path, monkeypatch):
     models = {f"m{number}": (small_model(number), 1 - number / 10) for number in range(4)}
     weights = write_weights(tmp_path / "weights", models)
-    slow_down(monkeypatch, run, "m0", 30.0)
+    slow_down(monkeypatch, run, "m0", 12.0)
+    compiled = count_compiled(monkeypatch)
     run.set_limit(1.0, 0.0)
     _, table = submit(run, competition, weights, tmp_path)
-    assert table.reports[0].outcome == "scored"
+    assert table.reports[0].outcome == "scored" and len(table.reports) == 4
     assert all(report.outcome.endswith(" 0 s are left") for report in table.reports[1:])
-    assert not any(report.preparing_seconds for report in table.reports[1:])
+    assert compiled == ["m0", "m1"]  # m1 while there seemed to be time for it, before m0 ran
 
 
 def test_a_first_recording_that_comes_late_does_not_count_against_the_model(run, competition, tmp_path, monkeypatch):
     weights = write_weights(tmp_path / "weights", {"only": (small_model(1), 0.9)})
     predict = CompiledMember.predict
 
-    def waiting(compiled, blocks, scores):
-        for number, count in enumerate(predict(compiled, blocks, scores)):
+    def waiting(compiled, blocks, scores, **options):
+        for number, count in enumerate(predict(compiled, blocks, scores, **options)):
             run.now += 0.0 if number else 5.0
             yield count
 
     monkeypatch.setattr(CompiledMember, "predict", waiting)
-    monkeypatch.setattr("birdlib.submission.scoring.probe_speed", lambda compiled: 0.01)
+    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: 0.01)
     monkeypatch.setattr("birdlib.submission.windows.BLOCK", 3)
     run.set_limit(8 / 60, 0.0)
     _, table = submit(run, competition, weights, tmp_path)
     assert [report.outcome for report in table.reports] == ["scored"]
 
 
-def test_a_model_that_the_manifest_knows_to_be_too_slow_is_not_even_compiled(run, competition, tmp_path, monkeypatch):
+def test_a_model_that_the_manifest_knows_to_be_too_slow_is_not_even_compiled_where_time_is_short(
+    run, competition, tmp_path, monkeypatch
+):
     models = {"first": (small_model(1), 0.9), "slow": (small_model(2), 0.8), "third": (small_model(3), 0.7)}
     weights = write_weights(tmp_path / "weights", models)
-    change_manifest(weights, lambda entry: entry["name"] == "slow" and entry.update(seconds_per_window=10.0))
-    monkeypatch.setattr("birdlib.submission.scoring.probe_speed", lambda compiled: 0.01)
+
+    def edit(entry):
+        entry["architecture"] = entry["name"]
+        entry["seconds_per_window"] = 10.0 if entry["name"] == "slow" else 0.01
+
+    change_manifest(weights, edit)
+    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: 0.01)
+    monkeypatch.setattr("birdlib.submission.plan.MEASURING", 0.0)
+    compiled = count_compiled(monkeypatch)
     run.set_limit(1.0, 0.0)
     _, table = submit(run, competition, weights, tmp_path)
-    assert [report.outcome == "scored" for report in table.reports] == [True, False, True]
-    assert table.reports[1].outcome.startswith("needs about ") and not table.reports[1].preparing_seconds
+    assert {report.name: report.outcome == "scored" for report in table.reports} == {
+        "first": True,
+        "slow": False,
+        "third": True,
+    }
+    assert compiled == ["first", "third"]
