@@ -72,10 +72,10 @@ def read_windows(path: Path, ends: list[float], *, window_seconds: float, sample
         return _read_by_position(path, info, ends, window_seconds, sample_rate), damage
     mono = _to_mono(wave, info.sample_rate, sample_rate)
     size = round(window_seconds * sample_rate)
-    windows = np.full((len(ends), size), np.nan, np.float32)
+    windows = np.empty((len(ends), size), np.float32)
     for row, end in enumerate(ends):
         start = round((end - window_seconds) * sample_rate)
-        _fill(windows[row], mono[max(start, 0) : start + size])
+        _fill(windows[row], mono[max(start, 0) : max(start + size, 0)])
     return windows, ""
 
 
@@ -97,9 +97,9 @@ def _read_by_position(
 
 
 def _fill(window: np.ndarray, wave: np.ndarray) -> None:
-    if len(wave):
-        window[:] = 0.0
-        window[: len(wave)] = wave[: len(window)]
+    """The audio, then zeros; NaN where there is none."""
+    window[: len(wave)] = wave[: len(window)]
+    window[len(wave) :] = 0.0 if len(wave) else np.nan
 
 
 def _to_mono(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:

@@ -9,8 +9,8 @@ import pandas as pd
 
 from birdlib.ensemble.members import CompiledMember, Member, usable_cores
 
-# Windows of a request where nothing is measured. On two AVX2 cores, rexnet150, CPU time: 1 and 2 cost a quarter more
-# than 12, 4 costs 5 % more, 24 as much; see benchmarks/submission.py.
+# Windows of a request where nothing is measured. On two AVX2 cores, rexnet150, CPU time: 1 costs 10 to 27 % more than
+# 12, 4 and 24 the same within noise; see benchmarks/submission.py.
 USUAL_BATCH = 12
 # Two arrangements that differ by less are taken for alike: other work on the machine moves a measurement as much.
 TELLING = 0.05
