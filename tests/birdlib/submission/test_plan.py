@@ -127,19 +127,19 @@ def test_what_the_recipe_says_of_the_arrangement_is_kept():
     assert arrangements_to_try(3, 5) == [Arrangement(3, 5)] == [usual_arrangement(3, 5)]
     assert {one.streams for one in arrangements_to_try(3, 0)} == {3}
     assert {one.batch_size for one in arrangements_to_try(0, 5)} == {5}
-    assert arrangements_to_try()[0] == usual_arrangement() == Arrangement(usable_cores(), 12)
+    assert arrangements_to_try()[0] == usual_arrangement() == Arrangement(usable_cores(), 4)
 
 
 def test_an_arrangement_that_is_clearly_faster_replaces_the_usual_one(run, competition, tmp_path, monkeypatch):
-    speeds = {12: 0.01, 4: 0.008}
+    speeds = {4: 0.01, 12: 0.008}
     monkeypatch.setattr(plan_module, "TRYING_SECONDS", -100.0)
     monkeypatch.setattr(
         "birdlib.ensemble.arrangement.seconds_per_window", lambda compiled, seconds: speeds[compiled.batch_size]
     )
     plan = many_models(tmp_path, 2, competition, run, streams=2)
-    assert plan.arrangement == Arrangement(2, 4)
-    speeds[4] = 0.0098
-    assert many_models(tmp_path, 2, competition, run, streams=2).arrangement == Arrangement(2, 12)
+    assert plan.arrangement == Arrangement(2, 12)
+    speeds[12] = 0.0098
+    assert many_models(tmp_path, 2, competition, run, streams=2).arrangement == Arrangement(2, 4)
 
 
 def test_models_are_ordered_by_the_worth_that_the_recipe_gives_them(tmp_path):
