@@ -216,11 +216,7 @@ def _create(kaggle: Kaggle, sent: Parcel, files: list[Any]) -> None:
     request.files = files
 
     def arrived() -> ApiCreateDatasetResponse | None:
-        if kaggle.dataset_status(sent.identity) is None:
-            return None
-        answer = ApiCreateDatasetResponse()
-        answer.status = "ok"
-        return answer
+        return None if kaggle.dataset_status(sent.identity) is None else ApiCreateDatasetResponse()
 
     what = f"dataset {sent.identity}"
     _check(
@@ -252,11 +248,8 @@ def _version(kaggle: Kaggle, sent: Parcel, files: list[Any], notes: str, there: 
         # While a version is processed the number stays what it was, and the state is not READY.
         now = kaggle.dataset_version(sent.identity)
         processing = kaggle.dataset_status(sent.identity) not in (None, "READY", "FAILED")
-        if not processing and (there is None or now is None or now <= there):
-            return None
-        answer = ApiCreateDatasetResponse()
-        answer.status = "ok"
-        return answer
+        newer = there is not None and now is not None and now > there
+        return ApiCreateDatasetResponse() if processing or newer else None
 
     what = f"dataset {sent.identity}"
     _check(
