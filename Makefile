@@ -5,8 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.set-up
 RUN := $(VENV)/bin/python
-# Two processes; tests that share a chain of runs stay in one of them.
-PYTEST := $(RUN) -m pytest -n 2 --dist loadgroup
+# Two processes; tests that share a chain of runs stay in one of them. One that dies ends the run: a replacement may
+# wait for ever (pytest-xdist #1378).
+PYTEST := $(RUN) -m pytest -n 2 --dist loadgroup --max-worker-restart 0
 
 .PHONY: demo test golden bench setup clean
 

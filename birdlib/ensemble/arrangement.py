@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from birdlib.ensemble.members import CompiledMember, Member, usable_cores
+from birdlib.ensemble.members import CompiledMember, Member
+from birdlib.inference.requests import usable_cores
 
 # Windows of a request where nothing is measured. On two quiet AVX2 cores, rexnet150, CPU time: 12 and 24 cost 7 % more
 # than 4, 1 costs 10 % more; see benchmarks/submission.py.

@@ -1,9 +1,9 @@
 """The ensemble: its members, their classes by name, and their compiled models."""
 
 import fnmatch
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.special import expit
 
 from birdlib.errors import BirdlibError
+from birdlib.inference.requests import Requests, usable_cores
 from birdlib.weights.manifest import ModelEntry, read_manifest
 
 Blocks = Iterable[tuple[np.ndarray, np.ndarray]]
@@ -94,11 +95,6 @@ def _by_worth(
     return list(wanted.values())
 
 
-def usable_cores() -> int:
-    """Cores that this process may run on, which may be fewer than the machine has."""
-    return len(os.sched_getaffinity(0))
-
-
 class CompiledMember:
     """A member, read and compiled for this machine's CPU.
 
@@ -132,21 +128,13 @@ class CompiledMember:
             raise BirdlibError(
                 f"{member.name}: takes {taken}, its manifest's front end gives {shape[1:]}; export it anew"
             )
-        settings = {
-            "NUM_STREAMS": str(self.streams),
-            "INFERENCE_NUM_THREADS": str(max(usable_cores(), self.streams)),
-            "ENABLE_CPU_PINNING": False,
-            "CPU_DENORMALS_OPTIMIZATION": True,
-            "INFERENCE_PRECISION_HINT": precision,
-        }
-        self._model = core.compile_model(graph, "CPU", settings)
-        width = self._model.output(0).partial_shape[1].get_length()
-        if width != len(member.entry.classes):
+        self._requests = Requests(core, graph, precision=precision, streams=self.streams)
+        if self._requests.classes != len(member.entry.classes):
             raise BirdlibError(
-                f"{member.name}: gives {width} outputs, its manifest lists {len(member.entry.classes)} classes"
+                f"{member.name}: gives {self._requests.classes} outputs, "
+                f"its manifest lists {len(member.entry.classes)} classes"
             )
-        # Twice as many as run, so that a stream never waits for the thread that hands over.
-        self._queue = ov.AsyncInferQueue(self._model, 2 * self.streams)
+        self._finite = True
 
     def predict(self, blocks: Blocks, scores: np.ndarray, *, wait: bool = True) -> Iterator[int]:
         """Score windows, as they come, into the rows of ``scores``.
@@ -162,28 +150,27 @@ class CompiledMember:
         Raises:
             BirdlibError: at the end, if an output was not finite.
         """
-        self._queue.set_callback(lambda request, rows: self._keep(request, rows, scores))
         self._finite = True
         try:
             for indices, mels in _batches(blocks, self.batch_size):
                 if len(mels) < self.batch_size:
                     mels = np.concatenate([mels, np.zeros((self.batch_size - len(mels), *mels.shape[1:]), np.float32)])
-                self._queue.start_async({0: mels}, indices)
+                self._requests.start(mels, partial(self._keep, indices, scores))
                 yield len(indices)
         except BaseException:
-            self._queue.wait_all()
+            self._requests.finish()
             raise
         if wait:
             self.finish()
 
     def finish(self) -> None:
         """Wait for what was handed over; BirdlibError if an output was not finite."""
-        self._queue.wait_all()
+        self._requests.finish()
         if not self._finite:
             raise BirdlibError(f"{self.member.name}: gives NaN or infinity for real windows; export it anew")
 
-    def _keep(self, request: ov.InferRequest, rows: np.ndarray, scores: np.ndarray) -> None:
-        logits = request.get_output_tensor(0).data[: len(rows), self.member.outputs]
+    def _keep(self, rows: np.ndarray, scores: np.ndarray, logits: np.ndarray) -> None:
+        logits = logits[: len(rows), self.member.outputs]
         self._finite &= bool(np.isfinite(logits).all())
         scores[rows] = expit(logits)
 

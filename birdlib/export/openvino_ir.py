@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import torch
+from scipy.special import expit
 
 from birdlib.errors import BirdlibError
+from birdlib.inference.requests import Requests, usable_cores
 from birdlib.models.architectures import BirdModel
 from birdlib.models.scaled_convolutions import plain_convolutions
 from birdlib.weights.manifest import sha256
@@ -103,9 +105,9 @@ def flush_denormals(model: torch.nn.Module) -> int:
 
 def seconds_per_window(xml: Path, mels: np.ndarray, seconds: float = 1.0) -> float:
     """Wall time of one window with all cores busy, over about the given time, after a first warm round."""
-    queue, requests = _queue(xml, mels), _requests(mels)
-    _work(queue, requests, 0.0)
-    done, _, wall = _work(queue, requests, seconds)
+    requests, batches = _requests(xml, mels), _batches(mels)
+    _work(requests, batches, 0.0)
+    done, _, wall = _work(requests, batches, seconds)
     return wall / done
 
 
@@ -118,59 +120,45 @@ def speedup(before: Path, after: Path, mels: np.ndarray, seconds: float = 0.5, r
         mels: of real audio, float32 [windows, 1, n_mels, frames].
         seconds: of each round, for each of the two.
     """
-    queues, requests = [_queue(before, mels), _queue(after, mels)], _requests(mels)
+    both, batches = [_requests(before, mels), _requests(after, mels)], _batches(mels)
     ratios = []
     for round_ in range(rounds + 1):
-        (slow, slow_cpu, _), (fast, fast_cpu, _) = (_work(queue, requests, seconds * (round_ > 0)) for queue in queues)
+        (slow, slow_cpu, _), (fast, fast_cpu, _) = (_work(one, batches, seconds * (round_ > 0)) for one in both)
         ratios.append(fast / fast_cpu / (slow / slow_cpu))
     return statistics.median(ratios[1:])  # in the first one memory is allocated
 
 
 def probabilities(xml: Path, mels: np.ndarray) -> np.ndarray:
     """What an IR hears: float64 [windows, classes], of mels float32 [windows, 1, n_mels, frames]."""
-    queue, requests = _queue(xml, mels), _requests(mels)
-    logits: list[np.ndarray] = [np.empty(0)] * len(requests)
-
-    def keep(request: ov.InferRequest, number: int) -> None:
-        logits[number] = request.get_output_tensor(0).data.astype(np.float64)
-
-    queue.set_callback(keep)
-    for number, request in enumerate(requests):
-        queue.start_async({0: request}, number)
-    queue.wait_all()
-    return 1.0 / (1.0 + np.exp(-np.concatenate(logits)[: len(mels)]))
+    requests, logits = _requests(xml, mels), []
+    for batch in _batches(mels):
+        requests.start(batch, lambda some: logits.append(some.astype(np.float64)))
+    requests.finish()
+    return expit(np.concatenate(logits)[: len(mels)])
 
 
-def _queue(xml: Path, mels: np.ndarray) -> ov.AsyncInferQueue:
-    """An IR compiled as a submission does it: static batches, a stream of one thread for each core."""
+def _requests(xml: Path, mels: np.ndarray) -> Requests:
+    """Of an IR compiled as a submission does it: static batches, a stream for each core."""
     core = ov.Core()
     # The graph stays in memory until its files have been moved: nothing may be mapped from them.
     core.set_property({"ENABLE_MMAP": False})
     graph = core.read_model(xml)
     graph.reshape([BATCH, *mels.shape[1:]])
-    cores = os.cpu_count() or 1
-    settings = {
-        "NUM_STREAMS": str(cores),
-        "INFERENCE_NUM_THREADS": str(cores),
-        "ENABLE_CPU_PINNING": False,
-        "CPU_DENORMALS_OPTIMIZATION": True,
-        "INFERENCE_PRECISION_HINT": "f32",
-    }
-    return ov.AsyncInferQueue(core.compile_model(graph, "CPU", settings), 2 * cores)
+    return Requests(core, graph, precision="f32", streams=usable_cores())
 
 
-def _requests(mels: np.ndarray) -> np.ndarray:
-    """float32 [requests, BATCH, 1, n_mels, frames], some windows twice where there are too few."""
+def _batches(mels: np.ndarray) -> np.ndarray:
+    """float32 [batches, BATCH, 1, n_mels, frames], some windows twice where there are too few."""
     count = -(-len(mels) // BATCH)
     return np.resize(mels, (count, BATCH, *mels.shape[1:]))
 
 
-def _work(queue: ov.AsyncInferQueue, requests: np.ndarray, seconds: float) -> tuple[int, float, float]:
-    """Windows done in about the given time, once all requests at least; CPU seconds; wall seconds."""
+def _work(requests: Requests, batches: np.ndarray, seconds: float) -> tuple[int, float, float]:
+    """Windows done in about the given time, once all batches at least; CPU seconds; wall seconds."""
     done, cpu, wall = 0, time.process_time(), time.perf_counter()
     while not done or time.perf_counter() - wall < seconds:
-        for request in requests:
-            queue.start_async({0: request})
-        queue.wait_all()
-        done += BATCH * len(requests)
+        for batch in batches:
+            requests.start(batch, lambda logits: None)
+        requests.finish()
+        done += BATCH * len(batches)
     return done, time.process_time() - cpu, time.perf_counter() - wall

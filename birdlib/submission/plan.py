@@ -14,7 +14,8 @@ from birdlib.ensemble.arrangement import (
     seconds_per_window,
     usual_arrangement,
 )
-from birdlib.ensemble.members import CompiledMember, Member, usable_cores
+from birdlib.ensemble.members import CompiledMember, Member
+from birdlib.inference.requests import usable_cores
 from birdlib.submission.run import Run
 from birdlib.submission.windows import Windows
 

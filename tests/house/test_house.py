@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -24,6 +25,13 @@ def imports(path):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield node.module.partition(".")[0]
+
+
+@pytest.mark.xdist_group("marked")
+def test_tests_that_share_a_chain_of_runs_stay_in_one_process(request):
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("one process anyway")
+    assert request.node.nodeid.endswith("@marked")  # what pytest-xdist goes by
 
 
 @pytest.mark.parametrize(("room", "foreign"), [("kernelgen", "birdlib"), ("birdlib", "kernelgen")])
@@ -69,17 +77,18 @@ ROOMS = {
     "competition": set(),
     "data": {"audio", "competition"},
     "demo": {"competition"},
-    "ensemble": {"weights"},
+    "ensemble": {"inference", "weights"},
     "errors": set(),
-    "export": {"audio", "competition", "data", "frontend", "metrics", "models", "weights"},
+    "export": {"audio", "competition", "data", "frontend", "inference", "metrics", "models", "weights"},
     "frontend": set(),
+    "inference": set(),
     "metrics": {"competition"},
     "models": set(),
     # Pictures show what all rooms make, and nothing needs a picture.
     "plots": {"audio", "augmentation", "data", "frontend", "metrics", "models", "submission", "training"},
     "progress": set(),
     "sources": set(),
-    "submission": {"audio", "competition", "ensemble", "frontend"},
+    "submission": {"audio", "competition", "ensemble", "frontend", "inference"},
     "training": {"augmentation", "competition", "data", "frontend", "metrics", "models", "weights"},
     "weights": {"frontend"},
     "wheels": set(),
@@ -91,7 +100,7 @@ PACKAGES = {
     "accelerate": {"training"},
     "matplotlib": {"plots"},
     "nncf": {"export"},
-    "openvino": {"ensemble", "export"},
+    "openvino": {"ensemble", "export", "inference"},
     "rich": {"export"},
     "sklearn": {"data"},
     "soundfile": {"audio", "data", "demo", "plots"},

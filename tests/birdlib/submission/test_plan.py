@@ -5,17 +5,20 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from birdlib.ensemble.arrangement import Arrangement, arrangements_to_try, usual_arrangement
-from birdlib.ensemble.members import CompiledMember, load_members, usable_cores
+from birdlib.ensemble.members import CompiledMember, load_members
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
+from birdlib.inference.requests import usable_cores
 from birdlib.submission import plan as plan_module
 from birdlib.submission.plan import Candidate, Plan, make_plan
 from birdlib.submission.windows import Windows
@@ -168,6 +171,24 @@ def test_batches_are_cut_and_joined_so_that_only_the_last_is_short(tmp_path):
     np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+def test_a_model_that_nobody_needs_any_more_is_gone_with_its_threads(tmp_path):
+    """Twenty models of some hundred MB each follow one another."""
+    weights = write_weights(tmp_path / "weights", {"m": (small_model(1), 0.5)})
+    (member,) = load_members(weights, CLASSES, stop)
+    mels, scores = np.zeros((9, *FRONT_END.shape), np.float32), np.empty((9, 6), np.float32)
+
+    def use():
+        compiled = CompiledMember(member, precision="f32", batch_size=2, streams=2)
+        list(compiled.predict([(np.arange(9), mels)], scores))
+        return weakref.ref(compiled)
+
+    assert use()() is None
+    before = psutil.Process().num_threads()
+    for _ in range(5):
+        use()
+    assert psutil.Process().num_threads() <= before
+
+
 def test_windows_are_read_back_alone_as_well_as_together(competition, tmp_path):
     from birdlib.competition.layout import CompetitionFiles
     from birdlib.submission.preparation import prepare
@@ -267,9 +288,9 @@ def test_a_machine_that_is_slowed_down_scores_fewer_models_in_time_and_never_lac
     everything, spent, _ = run_throttled(tmp_path, seconds=600, share=1.0)
     assert everything == 6
     (tmp_path / "submission.csv").unlink()
-    limit = 2 * spent
+    limit = 1.5 * spent
     some, spent, out = run_throttled(tmp_path, seconds=limit, share=0.2)
     assert 1 <= some < 6, out
-    assert spent < limit + 1, out
+    assert spent < 1.2 * limit + 1, out  # other work on the machine may delay what was begun
     table = pd.read_csv(tmp_path / "submission.csv").set_index("row_id")
     assert len(table) == 24 and table.notna().all().all() and (table > 0).all().all()

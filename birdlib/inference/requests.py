@@ -1,0 +1,63 @@
+"""An IR at work on the CPU: compiled for this machine, several requests side by side."""
+
+import os
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+import openvino as ov
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on, which may be fewer than the machine has."""
+    return len(os.sched_getaffinity(0))
+
+
+class Requests:
+    """Twice as many requests as run at once, so that no stream ever waits for the thread that hands over.
+
+    They are waited for, not called back from: OpenVINO's AsyncInferQueue never lets go of a Python callback nor of
+    what it belongs to, which would keep every model of an ensemble in memory.
+
+    Args:
+        graph: with a static batch, which is planned once.
+        precision: of the arithmetic, "f32", "bf16" or "f16"; the last two where the CPU has them.
+        streams: how many requests run at once, on all usable cores together.
+    """
+
+    def __init__(self, core: ov.Core, graph: ov.Model, *, precision: str, streams: int) -> None:
+        settings = {
+            "NUM_STREAMS": str(streams),
+            "INFERENCE_NUM_THREADS": str(max(usable_cores(), streams)),
+            "ENABLE_CPU_PINNING": False,
+            "CPU_DENORMALS_OPTIMIZATION": True,
+            "INFERENCE_PRECISION_HINT": precision,
+        }
+        compiled = core.compile_model(graph, "CPU", settings)
+        self.classes = compiled.output(0).partial_shape[1].get_length()
+        self._idle = deque(compiled.create_infer_request() for _ in range(2 * streams))
+        self._running: deque[tuple[ov.InferRequest, Callable[[np.ndarray], None]]] = deque()
+
+    def start(self, mels: np.ndarray, keep: Callable[[np.ndarray], None]) -> None:
+        """Hand over a batch of mels, float32 [batch, 1, n_mels, frames], once a request is free for it.
+
+        Args:
+            keep: gets the logits, float32 [batch, classes], in a later call of ``start`` or ``finish``; their memory
+                is the request's, which the next batch overwrites.
+        """
+        if not self._idle:
+            self._finish_oldest()
+        request = self._idle.popleft()
+        self._running.append((request, keep))
+        request.start_async({0: mels})
+
+    def finish(self) -> None:
+        """Wait for all that was handed over."""
+        while self._running:
+            self._finish_oldest()
+
+    def _finish_oldest(self) -> None:
+        request, keep = self._running.popleft()
+        self._idle.append(request)
+        request.wait()
+        keep(request.get_output_tensor(0).data)
