@@ -41,7 +41,27 @@ def probe(path: Path) -> RecordingInfo:
     return RecordingInfo(info.frames, info.samplerate, info.channels)
 
 
-def read_windows(path: Path, ends: list[float], *, window_seconds: float, sample_rate: int) -> tuple[np.ndarray, str]:
+class DecodingMemory:
+    """Memory that recordings are decoded into, one after another: fresh memory for each costs as much as its mels."""
+
+    def __init__(self) -> None:
+        self._samples = np.empty(0, np.float32)
+
+    def of(self, frames: int, channels: int) -> np.ndarray:
+        """float32 [frames, channels], which the next call overwrites."""
+        if len(self._samples) < frames * channels:
+            self._samples = np.empty(frames * channels, np.float32)
+        return self._samples[: frames * channels].reshape(frames, channels)
+
+
+def read_windows(
+    path: Path,
+    ends: list[float],
+    *,
+    window_seconds: float,
+    sample_rate: int,
+    memory: DecodingMemory | None = None,
+) -> tuple[np.ndarray, str]:
     """Decode a recording once and cut the windows that end at the given seconds; few of a long one are sought.
 
     Channels are averaged, other sample rates are resampled (soxr, high quality). A window that reaches over the
@@ -49,6 +69,7 @@ def read_windows(path: Path, ends: list[float], *, window_seconds: float, sample
 
     Args:
         ends: the windows' ends, in seconds from the start of the recording.
+        memory: to decode into; the windows may lie in it, so that the next recording overwrites them.
 
     Returns:
         The windows, float32 [len(ends), samples] in [-1, 1], and one line about damage ("" where there is none).
@@ -60,7 +81,8 @@ def read_windows(path: Path, ends: list[float], *, window_seconds: float, sample
     if 2 * len(ends) * window_seconds < info.seconds:
         return _read_by_position(path, info, ends, window_seconds, sample_rate), ""
     try:
-        wave, _ = soundfile.read(str(path), dtype="float32", always_2d=True)
+        into = (memory or DecodingMemory()).of(info.frames, info.channels)
+        wave, _ = soundfile.read(str(path), dtype="float32", always_2d=True, out=into)
     except (soundfile.SoundFileError, OSError) as error:
         wave, damage = None, f"{path.name}: decoding fails ({reason(error)})"
     else:
@@ -72,9 +94,13 @@ def read_windows(path: Path, ends: list[float], *, window_seconds: float, sample
         return _read_by_position(path, info, ends, window_seconds, sample_rate), damage
     mono = _to_mono(wave, info.sample_rate, sample_rate)
     size = round(window_seconds * sample_rate)
+    starts = [round((end - window_seconds) * sample_rate) for end in ends]
+    if starts and starts == list(range(starts[0], starts[0] + len(ends) * size, size)) and starts[0] >= 0:
+        side_by_side = mono[starts[0] : starts[-1] + size]
+        if len(side_by_side) == len(ends) * size:
+            return side_by_side.reshape(len(ends), size), ""
     windows = np.empty((len(ends), size), np.float32)
-    for row, end in enumerate(ends):
-        start = round((end - window_seconds) * sample_rate)
+    for row, start in enumerate(starts):
         _fill(windows[row], mono[max(start, 0) : max(start + size, 0)])
     return windows, ""
 

@@ -17,6 +17,8 @@ USUAL_BATCH = 4
 TELLING = 0.05
 # Windows of noise that one measured round takes at least, all streams together.
 ROUND = 24
+# Rounds in which arrangements are compared, by turns.
+ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,16 @@ def seconds_per_window(compiled: CompiledMember, seconds: float = 0.5) -> float:
     """Wall time of one window on this machine, all streams busy with it, measured on noise."""
     round_of = _noise(compiled)
     _run(compiled, round_of)  # the first requests allocate
-    started, done = time.perf_counter(), 0
-    while not done or time.perf_counter() - started < seconds:
-        done += _run(compiled, round_of)
-    return (time.perf_counter() - started) / done
+    return _timed(compiled, round_of, seconds)
+
+
+def trial_windows(arrangements: Sequence[Arrangement]) -> int:
+    """How many windows ``measure_arrangements`` scores: a round that allocates, and those that are timed."""
+    return sum((1 + ROUNDS) * _round_size(one.streams, one.batch_size) for one in arrangements)
 
 
 def measure_arrangements(
-    member: Member, arrangements: Sequence[Arrangement], *, precision: str, rounds: int = 3
+    member: Member, arrangements: Sequence[Arrangement], *, precision: str
 ) -> tuple[Arrangement, pd.DataFrame]:
     """Try a model in several arrangements by turns; the first of them stays unless another is clearly faster.
 
@@ -74,10 +78,13 @@ def measure_arrangements(
         one: CompiledMember(member, precision=precision, streams=one.streams, batch_size=one.batch_size)
         for one in arrangements
     }
+    noise = {one: _noise(model) for one, model in compiled.items()}
+    for one, model in compiled.items():
+        _run(model, noise[one])
     best = dict.fromkeys(compiled, np.inf)
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         for one, model in compiled.items():
-            best[one] = min(best[one], seconds_per_window(model, seconds=0.2))
+            best[one] = min(best[one], _timed(model, noise[one], seconds=0.0))
     fastest = min(best, key=best.__getitem__)
     chosen = fastest if best[fastest] < (1 - TELLING) * best[arrangements[0]] else arrangements[0]
     rows = [
@@ -92,9 +99,22 @@ def measure_arrangements(
     return chosen, pd.DataFrame(rows).set_index("streams")
 
 
+def _timed(compiled: CompiledMember, round_of: tuple[np.ndarray, np.ndarray, np.ndarray], seconds: float) -> float:
+    """Wall time of one window, over about the given time, one round at least."""
+    started, done = time.perf_counter(), 0
+    while not done or time.perf_counter() - started < seconds:
+        done += _run(compiled, round_of)
+    return (time.perf_counter() - started) / done
+
+
+def _round_size(streams: int, batch_size: int) -> int:
+    """Windows that keep every stream busy with whole batches twice."""
+    return batch_size * max(2 * streams, -(-ROUND // batch_size))
+
+
 def _noise(compiled: CompiledMember) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, mels and scores of a round that keeps every stream busy with whole batches twice."""
-    size = compiled.batch_size * max(2 * compiled.streams, -(-ROUND // compiled.batch_size))
+    """Rows, mels and scores of a round."""
+    size = _round_size(compiled.streams, compiled.batch_size)
     mels = np.random.default_rng(0).standard_normal((size, *compiled.member.entry.front_end.shape), dtype=np.float32)
     return np.arange(size), mels, np.empty((size, len(compiled.member.columns)), np.float32)
 

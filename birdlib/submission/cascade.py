@@ -23,12 +23,23 @@ class Cascade:
         heard: bool [rows], the windows that the later models score.
         spared, controls: int, rows.
         first: float [rows, classes], the mean of the first models.
+        known: bool [classes], those that the first models know.
     """
 
     heard: np.ndarray
     spared: np.ndarray
     controls: np.ndarray
     first: np.ndarray
+    known: np.ndarray
+
+    def heard_by(self, columns: np.ndarray) -> np.ndarray | None:
+        """bool [rows], the windows that a later model scores; None, all of them, where it knows a class that the
+        first models do not: what is quiet to them may be that one's call.
+
+        Args:
+            columns: int [known classes], where they stand among the submission's.
+        """
+        return self.heard if self.known[columns].all() else None
 
     def fill(self, scores: np.ndarray, columns: np.ndarray) -> None:
         """Give a later model's spared rows their scores, in place.
@@ -50,19 +61,21 @@ class Cascade:
         scores[self.spared] = line.clip(0, 1)
 
 
-def plan_cascade(scores: np.ndarray, scored: np.ndarray, threshold: float) -> Cascade:
+def plan_cascade(scores: np.ndarray, scored: np.ndarray, threshold: float, known: np.ndarray | None = None) -> Cascade:
     """Which windows to spare; none where too few are quiet to take controls from.
 
     Args:
         scores: float [rows, classes] of the first models together.
         scored: bool [rows], those that have audio.
         threshold: a probability.
+        known: bool [classes], those that the first models know; None for all of them.
     """
-    quiet = np.flatnonzero(scored & (scores.max(axis=1) < threshold))
+    known = np.ones(scores.shape[1], bool) if known is None else known
+    quiet = np.flatnonzero(scored & (scores[:, known].max(axis=1) < threshold))
     if len(quiet) < 4 * ONE_IN:
         quiet = quiet[:0]
     controls = quiet[::ONE_IN]
     spared = np.setdiff1d(quiet, controls)
     heard = scored.copy()
     heard[spared] = False
-    return Cascade(heard, spared, controls, scores)
+    return Cascade(heard, spared, controls, scores, known)

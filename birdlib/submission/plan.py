@@ -12,6 +12,7 @@ from birdlib.ensemble.arrangement import (
     arrangements_to_try,
     measure_arrangements,
     seconds_per_window,
+    trial_windows,
     usual_arrangement,
 )
 from birdlib.ensemble.members import CompiledMember, Member
@@ -21,10 +22,10 @@ from birdlib.submission.windows import Windows
 
 # What a model is thought to need beyond its measured windows, for a machine that grows slower meanwhile.
 SAFETY = 1.1
+# A stretch in which the machine is faster says little about the next one.
+FASTEST_PACE = 0.8
 # Share of the time left that measuring may take; what is not measured is estimated from the manifest.
 MEASURING = 0.02
-# Seconds that trying arrangements takes, a model of rexnet150's size on two cores.
-TRYING_SECONDS = 8.0
 
 
 @dataclass
@@ -103,8 +104,7 @@ class Plan:
         """Correct the plan by what a model really took for its pass over so many windows."""
         planned = windows * (candidate.seconds_per_window + self.preparing_per_window / usable_cores())
         if windows and planned:
-            # Bounded below: a stretch in which the machine is faster says little about the next one.
-            self.pace = max(seconds / planned, 0.8)
+            self.pace = max(seconds / planned, FASTEST_PACE)
         self.preparing_per_window = 0.0
 
     def table(self) -> pd.DataFrame:
@@ -126,7 +126,7 @@ class Plan:
     def summary(self) -> str:
         """One line: how many models, how long, of how much, and what the next one lacks."""
         chosen = self.chosen()
-        left = self.run.left()
+        left = max(self.run.left(), 0.0)
         needed = sum(map(self.seconds, chosen)) + (self.shared_seconds() if chosen else 0.0)
         line = (
             f"The plan: {len(chosen)} of {len(self.candidates)} models over {self.windows:,.0f} windows in "
@@ -135,7 +135,7 @@ class Plan:
         out = [candidate for candidate in self.candidates if candidate not in chosen]
         if out:
             lacking = min(map(self.seconds, out)) - (left - needed)
-            line += f"; one more would need {lacking / 60:.1f} minutes more"
+            line += f"; one more would need {max(lacking / 60, 0.1):.1f} minutes more"
         return line + "."
 
 
@@ -157,12 +157,17 @@ def make_plan(
         return plan
     plan.preparing_per_window = windows.seconds_to_prepare()
     started = time.perf_counter()
-    _measure_kinds(plan)
+    _measure_kinds(plan, MEASURING)
     expected = sum(plan.seconds(candidate) for candidate in plan.chosen())
     tried = arrangements_to_try(streams, batch_size)
     measured = [candidate for candidate in plan.candidates if candidate.compiled]
-    if len(tried) > 1 and measured and expected * MEASURING > TRYING_SECONDS + time.perf_counter() - started:
-        plan.arrangement, plan.trial = measure_arrangements(measured[0].member, tried, precision=precision)
+    spent = time.perf_counter() - started
+    if len(tried) > 1 and measured and expected * MEASURING > _seconds_to_try(measured[0], tried) + spent:
+        try:
+            plan.arrangement, plan.trial = measure_arrangements(measured[0].member, tried, precision=precision)
+        except Exception as error:  # the models run as they were measured: no reason to lose one
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            print(f"Other arrangements could not be tried ({reason}); the usual one stays.")
         if plan.arrangement != tried[0]:
             for candidate in plan.candidates:
                 candidate.compiled = None
@@ -170,14 +175,20 @@ def make_plan(
     return plan
 
 
-def measure_again(plan: Plan) -> bool:
-    """Measure what the models cost anew, unless that would take too much of the time left; whether it was done."""
-    if max(candidate.preparing_seconds for candidate in plan.candidates) + 1 > MEASURING * plan.run.left():
+def measure_again(plan: Plan, share: float | None = None) -> bool:
+    """Measure what the models cost anew, unless that would take too much of the time left; whether it was done.
+
+    Args:
+        share: of the time left that measuring may take; None for the usual one.
+    """
+    share = MEASURING if share is None else share
+    longest = max(0.0 if candidate.compiled else candidate.preparing_seconds for candidate in plan.candidates)
+    if longest + 1 > share * plan.run.left():
         return False
     plan.pace = 1.0
     for candidate in plan.candidates:
         candidate.measured = False
-    _measure_kinds(plan)
+    _measure_kinds(plan, share)
     return True
 
 
@@ -203,7 +214,12 @@ def compile_ahead(plan: Plan, current: Candidate) -> None:
             following[0].compiled = compile_candidate(plan, following[0])
 
 
-def _measure_kinds(plan: Plan) -> None:
+def _seconds_to_try(candidate: Candidate, arrangements: Sequence[Arrangement]) -> float:
+    """What trying arrangements with a measured model takes here."""
+    return trial_windows(arrangements) * candidate.seconds_per_window + len(arrangements) * candidate.preparing_seconds
+
+
+def _measure_kinds(plan: Plan, share: float) -> None:
     """Fill in what the candidates cost; the models that fail are taken out."""
     to_export = None  # seconds here for one on the exporting machine
     longest = 0.0
@@ -211,7 +227,7 @@ def _measure_kinds(plan: Plan) -> None:
         if candidate.measured:
             continue
         entry = candidate.member.entry
-        if to_export is not None and longest > MEASURING * plan.run.left():
+        if to_export is not None and longest > share * plan.run.left():
             candidate.seconds_per_window = to_export * entry.seconds_per_window
             candidate.preparing_seconds = longest
             continue

@@ -32,14 +32,19 @@ def project(run: Run, reports: list[MemberReport], edition: Edition) -> pd.DataF
     return pd.DataFrame(rows, columns=["model", "windows per second", "done after (minutes)"]).set_index("model")
 
 
-def verdict(projected: pd.DataFrame, edition: Edition, limit_minutes: float) -> str:
-    """One line: how much of the hidden test set's time the scored models would take."""
+def verdict(projected: pd.DataFrame, edition: Edition, limit_minutes: float, margin: float) -> str:
+    """One line: how much of the hidden test set's time the scored models would take.
+
+    Args:
+        margin: share of the limit that is kept free.
+    """
     if projected.empty:
         return "No model was scored: nothing to project from."
     minutes = projected["done after (minutes)"]
-    fit = int((minutes <= limit_minutes).sum())
+    fit = int((minutes <= limit_minutes * (1 - margin)).sum())
+    models = "this model" if len(projected) == 1 else f"these {len(projected)} models"
     return (
-        f"BirdCLEF {edition.year}'s hidden test set ({edition.hidden_windows:,} windows) would take these "
-        f"{len(projected)} models {minutes.iloc[-1]:.0f} minutes on this machine; "
-        f"{fit} of them fit into the limit of {limit_minutes:g}."
+        f"BirdCLEF {edition.year}'s hidden test set ({edition.hidden_windows:,} windows) would take {models} "
+        f"{minutes.iloc[-1]:.0f} minutes on this machine; {fit} of {len(projected)} fit into the limit of "
+        f"{limit_minutes:g} less its margin of {margin:.0%}."
     )

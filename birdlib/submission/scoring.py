@@ -13,12 +13,16 @@ from birdlib.ensemble.members import CompiledMember, Member
 from birdlib.errors import BirdlibError
 from birdlib.progress import progress_bar
 from birdlib.submission.cascade import Cascade, plan_cascade
-from birdlib.submission.plan import Candidate, Plan, compile_ahead, compile_candidate, measure_again
+from birdlib.submission.plan import FASTEST_PACE, Candidate, Plan, compile_ahead, compile_candidate, measure_again
 from birdlib.submission.run import Run
 from birdlib.submission.windows import Soundscape, Windows
 
 # The same as a plan's safety for scoring some windows only, where being late would leave whole soundscapes unscored.
 SAFETY_OF_SOME = 1.5
+# Seconds left, of which finding out that a model is too slow takes a small part.
+ENOUGH_TO_BEGIN = 20.0
+# Share of the time left that measuring anew may take where no other model fits: it would go unused.
+UNUSED = 0.5
 
 
 @dataclass
@@ -55,6 +59,11 @@ class EnsembleTable:
         self.models += 1
 
     @property
+    def known(self) -> np.ndarray:
+        """bool [classes], those that a model knew"""
+        return self._count > 0
+
+    @property
     def scored_rows(self) -> np.ndarray:
         """bool [rows]"""
         return self._scored
@@ -62,9 +71,8 @@ class EnsembleTable:
     def scores(self) -> np.ndarray:
         """float32 [rows, classes]: the ensemble so far; rows and classes that nothing scored get missing_score."""
         scores = np.full((self.n_rows, self.n_classes), self.missing_score, np.float32)
-        known = self._count > 0
-        cells = np.ix_(self._scored, known)
-        scores[cells] = self._sum[cells] / self._count[known]
+        cells = np.ix_(self._scored, self.known)
+        scores[cells] = self._sum[cells] / self._count[self.known]
         return scores
 
 
@@ -81,8 +89,9 @@ def score_ensemble(
 
     After each model ``save`` gets the finished ensemble so far, and the plan is made anew with what that model
     really took. All rows are always scored by the same models: one that turns out too slow is dropped whole. Where
-    not even one fits, the fastest scores every second window (or fewer), and the others copy their nearest
-    neighbour. That no window was scored at all is a fault.
+    not even one is thought to fit, the fastest is begun all the same, since the machine may have been slow only while
+    it was measured; where it does not get through, it scores every second window (or fewer), and the others copy
+    their nearest neighbour. That no window was scored at all is a fault.
 
     Args:
         cascade: probability below which the mean of the first ``cascade_models`` takes a window for quiet; the
@@ -112,6 +121,7 @@ class _Scoring:
     cascade_models: int
     spared: Cascade | None = None
     running: _Running | None = None
+    begun: bool = False  # a model that was not thought to fit
     too_slow: list[Candidate] = field(default_factory=list)  # dropped before any other was scored
 
     def score(self) -> EnsembleTable:
@@ -124,11 +134,14 @@ class _Scoring:
             chosen = plan.chosen()
             if not chosen:
                 self._settle()
-                # Where the last model was slower than measured, it may have met a slow stretch that is over.
-                if fresh or not table.models or plan.pace <= 1 or not measure_again(plan):
+                if table.models and not fresh and self._misjudged() and measure_again(plan, UNUSED):
+                    fresh = True
+                    continue
+                if table.models or self.begun or run.left() < ENOUGH_TO_BEGIN:
                     break
-                fresh = True
-                continue
+                print("No model is thought to fit the time; the fastest is begun all the same.")
+                self.begun = True
+                chosen = [min(plan.candidates, key=plan.seconds)]
             fresh = False
             plan.candidates.remove(chosen[0])
             number = table.models + bool(self.running) + 1
@@ -136,15 +149,28 @@ class _Scoring:
             if len(plan.chosen()) != len(chosen) - 1:
                 print(plan.summary())
         self._settle()
+        if not table.models:
+            for fastest in sorted(plan.candidates + self.too_slow, key=plan.seconds):
+                if fastest in plan.candidates:
+                    plan.candidates.remove(fastest)
+                _score_some(plan, fastest, self.windows, table, self.save)
+                if table.models:
+                    break
         for candidate in plan.candidates:
             needed, left = plan.seconds(candidate) + plan.shared_seconds(), max(run.left(), 0)
             table.reports.append(MemberReport(candidate.member.name, f"needs {needed:.0f} s, {left:.0f} s are left"))
-        if not table.models and plan.candidates + self.too_slow:
-            fastest = min(plan.candidates + self.too_slow, key=plan.seconds)
-            _score_some(plan, fastest, self.windows, table, self.save)
+        if self.cascade > 0 and not self.spared:
+            first = f"its first {self.cascade_models} models were not all scored"
+            print(f"The cascade spared nothing: {first}.")
         if not table.scored_rows.any():
             run.fault(BirdlibError("no model scored any window: every score in the table is the missing_score"))
         return table
+
+    def _misjudged(self) -> bool:
+        """Whether what the other models cost is not known well: some were never measured, or the last one took more
+        or much less than measured, so that the machine changed its speed."""
+        measured = all(candidate.measured for candidate in self.plan.candidates)
+        return not measured or self.plan.pace > 1 or self.plan.pace <= FASTEST_PACE
 
     def _hand_over(self, candidate: Candidate, label: str) -> None:
         """One model's pass over the windows; the one before it comes to its end meanwhile."""
@@ -164,7 +190,7 @@ class _Scoring:
                     self.windows,
                     scores,
                     label,
-                    heard=self.spared.heard if self.spared else None,
+                    heard=self.spared.heard_by(member.columns) if self.spared else None,
                     drop_if_late=True,
                     once_begun=self._settle,
                 )
@@ -198,15 +224,19 @@ class _Scoring:
             return
         done.report.seconds += time.perf_counter() - started
         done.report.outcome = "scored"
-        if self.spared:
+        if self.spared and self.spared.heard_by(member.columns) is not None:
             self.spared.fill(done.scores, member.columns)
         self.table.add(member, done.scores)
         started = time.perf_counter()
-        with run.timed("Write the table"):
-            self.save(self.table.scores())
+        try:
+            with run.timed("Write the table"):
+                self.save(self.table.scores())
+        except OSError as error:  # the next model's table may fit again; this one is no fault of any model
+            run.fault(BirdlibError(f"submission.csv: cannot be written with {member.name} in it ({error.strerror})"))
         self.plan.save_seconds = time.perf_counter() - started
         if 0 < self.cascade and self.table.models == self.cascade_models:
-            self.spared = plan_cascade(self.table.scores(), self.table.scored_rows, self.cascade)
+            table = self.table
+            self.spared = plan_cascade(table.scores(), table.scored_rows, self.cascade, table.known)
             self.plan.windows = float(self.spared.heard.sum())
             spared = f"{len(self.spared.spared):,} of {len(self.windows):,} windows"
             print(f"The cascade spares the other models {spared}.")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from birdlib.audio.recordings import read_windows
+from birdlib.audio.recordings import DecodingMemory, read_windows
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 
@@ -101,9 +101,9 @@ class Windows:
         started = time.perf_counter()
         try:
             waves, _ = read_windows(first.path, sorted(first.ends)[:count], **cut)
+            self._transform(np.nan_to_num(waves), [MelSpectrogram(one) for one in self.front_ends])
         except Exception:
             return 0.0
-        self._transform(np.nan_to_num(waves), [MelSpectrogram(one) for one in self.front_ends])
         return (time.perf_counter() - started) / count
 
     def close(self) -> None:
@@ -115,6 +115,8 @@ class Windows:
     def _stored(self, which: int, wanted: np.ndarray | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         shape = self.front_ends[which].shape
         places = np.arange(len(self._rows)) if wanted is None else np.flatnonzero(wanted[self._rows])
+        if not len(places):  # there is no file where no recording could be decoded
+            return
         with self._files[which].open("rb", buffering=0) as file:
             for start in range(0, len(places), BLOCK):
                 block = places[start : start + BLOCK]
@@ -201,12 +203,12 @@ class Windows:
 
         The audio of a block is overwritten by the next one.
         """
-        rows = np.empty(0, int)
+        rows, memory = np.empty(0, int), DecodingMemory()
         waves = np.empty((BLOCK, self.front_ends[0].samples), np.float32)
         for soundscape in self.soundscapes:
             started = time.perf_counter()
             try:
-                decoded = self._decode(soundscape)
+                decoded = self._decode(soundscape, memory)
             finally:
                 self.seconds_decoding += time.perf_counter() - started
             audible = np.flatnonzero(~np.isnan(decoded[:, 0]))
@@ -220,7 +222,7 @@ class Windows:
         if len(rows):
             yield rows, waves[: len(rows)]
 
-    def _decode(self, soundscape: Soundscape) -> np.ndarray:
+    def _decode(self, soundscape: Soundscape, memory: DecodingMemory) -> np.ndarray:
         front_end = self.front_ends[0]
         try:
             windows, damage = read_windows(
@@ -228,6 +230,7 @@ class Windows:
                 soundscape.ends,
                 window_seconds=front_end.window_seconds,
                 sample_rate=front_end.sample_rate,
+                memory=memory,
             )
         except Exception as error:  # whatever a decoder raises, it is this recording's fault
             windows = np.full((len(soundscape.ends), front_end.samples), np.nan, np.float32)

@@ -1,8 +1,8 @@
 """The house: which way imports run, what a template may hold, and what must agree."""
 
 import ast
+import fnmatch
 import json
-import os
 import re
 import subprocess
 import sys
@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from birdlib.competition.editions import edition
+from birdlib.weights.names import model_name
+from kernelgen.recipe import load_project
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = sorted((ROOT / "kernel_templates").glob("*.py.j2"))
@@ -29,8 +31,8 @@ def imports(path):
 
 @pytest.mark.xdist_group("marked")
 def test_tests_that_share_a_chain_of_runs_stay_in_one_process(request):
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        pytest.skip("one process anyway")
+    if not getattr(request.config.option, "loadgroup", False):
+        pytest.skip("not a worker of --dist loadgroup")
     assert request.node.nodeid.endswith("@marked")  # what pytest-xdist goes by
 
 
@@ -67,6 +69,27 @@ def test_the_submissions_time_limit_is_the_competitions():
     settings = RECIPE["kernels"]["submission"]["settings"]
     assert settings["time_limit_minutes"] == edition(RECIPE["settings"]["edition"]).time_limit_minutes
     assert RECIPE["kernels"]["submission"]["sources"]["competition"] == f"competition:{edition(2023).slug}"
+
+
+def test_the_twenty_are_scored_by_their_worth_though_they_have_no_scores():
+    """Of a time that is too short the last ones are left out: not the five with attention head."""
+    kernels = load_project(ROOT, []).kernels
+    students = [one.settings for name, one in kernels.items() if name.startswith("distill-")]
+    names = [
+        model_name(
+            settings["architecture"],
+            epochs=settings["epochs"],
+            fold=settings["folds"][0],
+            seed=settings["seeds"][0],
+            teacher=settings["architecture"].removesuffix("-time"),
+        )
+        for settings in students
+    ]
+    assert len(set(names)) == 20
+    globs = kernels["submission-twenty"].settings["models"]
+    meant = [[name for name in names if fnmatch.fnmatchcase(name, glob)] for glob in globs]
+    assert [len(some) for some in meant] == [5, 5, 5, 5] and sorted(sum(meant, [])) == sorted(names)
+    assert all("rkl-rxt-" in name for name in meant[0])
 
 
 # What a room of the library may lean on. Errors may be raised, and progress be shown, anywhere.

@@ -1,6 +1,7 @@
 """The trial of INT8: on the right audio, judged by its loss, and taken only where that keeps to the bound."""
 
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -233,6 +234,20 @@ def test_a_model_that_int8_breaks_stays_float(verdict):
     assert not found.taken and found.difference == 1.0
     assert found.loss == {"padded_cmap": None, "macro_roc_auc": None}
     assert shown(found)[["kept", "INT8"]].tolist() == ["float: INT8 gives no numbers", "–"]
+
+
+@pytest.mark.parametrize("calls", [0.0, 1.0], ids=["no call", "calls everywhere"])
+def test_where_no_window_tells_a_call_from_silence_nothing_is_judged(verdict, data, monkeypatch, calls):
+    judging = data.audio.judging
+
+    def all_alike(checkpoint):
+        heard = judging(checkpoint)
+        return replace(heard, truth=np.full_like(heard.truth, calls))
+
+    monkeypatch.setattr(data.audio, "judging", all_alike)
+    found = verdict()
+    assert not found.taken and set(found.loss.values()) == {None}
+    assert shown(found)["kept"] == "float: nothing to judge it by"
 
 
 def test_a_model_of_all_data_is_told_apart_in_the_manifest(verdict):

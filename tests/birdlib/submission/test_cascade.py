@@ -1,5 +1,7 @@
 """The cascade: later models are spared silence, and the ranking does not suffer from it."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -91,7 +93,7 @@ def long_competition(tmp_path):
     return folder
 
 
-def submitted(run, competition, weights, tmp_path, **options):
+def submitted(run, competition, weights, tmp_path, missing_score=0.0, **options):
     task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
 
     def stop(error):
@@ -99,7 +101,7 @@ def submitted(run, competition, weights, tmp_path, **options):
 
     members = load_members(weights, task.plan.classes, stop)
     windows = Windows(task.soundscapes, [member.entry.front_end for member in members], tmp_path, stop)
-    table = EnsembleTable(len(task.plan.row_ids), len(task.plan.classes), 0.0)
+    table = EnsembleTable(len(task.plan.row_ids), len(task.plan.classes), missing_score)
     score_ensemble(make_plan(run, members, windows, precision="f32"), windows, table, task.save, **options)
     windows.close()
     return pd.read_csv(tmp_path / "submission.csv").set_index("row_id"), table
@@ -142,3 +144,34 @@ def test_the_cascade_works_without_a_scratch_disk_too(run, long_competition, tmp
     assert "cannot keep the mels" in str(faults[0])
     again = pd.read_csv(tmp_path / "submission.csv").set_index("row_id")
     np.testing.assert_allclose(again, stored, atol=1e-5)
+
+
+def known_to_the_first(run, long_competition, tmp_path, **options):
+    """A cascade whose first model knows three classes of six, and whose second knows them all."""
+    weights = write_weights(tmp_path / "weights", {"first": (small_model(1, n_classes=3), 0.9)}, classes=CLASSES[:3])
+    models = json.loads((weights / "manifest.json").read_text())["models"]
+    manifest = write_weights(weights, {"second": (small_model(2), 0.5)}) / "manifest.json"
+    both = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(both | {"models": models + both["models"]}))
+    return submitted(run, long_competition, weights, tmp_path, **options)
+
+
+def test_a_model_that_knows_classes_unknown_to_the_first_hears_all_windows(run, long_competition, tmp_path):
+    whole, _ = known_to_the_first(run, long_competition, tmp_path)
+    cascaded, table = known_to_the_first(run, long_competition, tmp_path, cascade=0.999)
+    assert [report.windows for report in table.reports] == [80, 80]
+    np.testing.assert_allclose(cascaded, whole, atol=1e-6)
+
+
+def test_classes_that_the_first_models_do_not_know_are_no_sound(run, long_competition, tmp_path, capsys):
+    """They have the missing_score, which may be above the threshold."""
+    known_to_the_first(run, long_competition, tmp_path, cascade=0.999, missing_score=1.0)
+    assert "spares the other models 70 of 80 windows" in capsys.readouterr().out
+
+
+def test_a_cascade_of_more_first_models_than_were_scored_says_that_it_spared_nothing(
+    run, long_competition, tmp_path, capsys
+):
+    weights = write_weights(tmp_path / "weights", {f"m{seed}": (small_model(seed), 0.5) for seed in (1, 2)})
+    submitted(run, long_competition, weights, tmp_path, cascade=0.5, cascade_models=5)
+    assert "The cascade spared nothing: its first 5 models were not all scored." in capsys.readouterr().out

@@ -14,7 +14,13 @@ import pandas as pd
 import psutil
 import pytest
 
-from birdlib.ensemble.arrangement import Arrangement, arrangements_to_try, usual_arrangement
+from birdlib.ensemble.arrangement import (
+    Arrangement,
+    arrangements_to_try,
+    measure_arrangements,
+    trial_windows,
+    usual_arrangement,
+)
 from birdlib.ensemble.members import CompiledMember, load_members
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
@@ -116,7 +122,7 @@ def test_arrangements_are_tried_only_where_scoring_takes_long_enough_to_pay_for_
     run, competition, tmp_path, monkeypatch
 ):
     assert many_models(tmp_path, 1, competition, run).trial is None
-    monkeypatch.setattr(plan_module, "TRYING_SECONDS", -100.0)
+    monkeypatch.setattr(plan_module, "_seconds_to_try", lambda candidate, tried: -100.0)
     plan = many_models(tmp_path, 1, competition, run)
     assert set(plan.trial["windows in a batch"]) == {4, 12}
     assert (plan.trial["windows per second"] > 0).all()
@@ -135,14 +141,45 @@ def test_what_the_recipe_says_of_the_arrangement_is_kept():
 
 def test_an_arrangement_that_is_clearly_faster_replaces_the_usual_one(run, competition, tmp_path, monkeypatch):
     speeds = {4: 0.01, 12: 0.008}
-    monkeypatch.setattr(plan_module, "TRYING_SECONDS", -100.0)
+    monkeypatch.setattr(plan_module, "_seconds_to_try", lambda candidate, tried: -100.0)
     monkeypatch.setattr(
-        "birdlib.ensemble.arrangement.seconds_per_window", lambda compiled, seconds: speeds[compiled.batch_size]
+        "birdlib.ensemble.arrangement._timed", lambda compiled, round_of, seconds: speeds[compiled.batch_size]
     )
     plan = many_models(tmp_path, 2, competition, run, streams=2)
     assert plan.arrangement == Arrangement(2, 12)
     speeds[12] = 0.0098
     assert many_models(tmp_path, 2, competition, run, streams=2).arrangement == Arrangement(2, 4)
+
+
+def test_trying_arrangements_scores_as_many_windows_as_its_cost_is_reckoned_by(run, competition, tmp_path, monkeypatch):
+    plan = many_models(tmp_path, 1, competition, run)
+    tried = arrangements_to_try()
+    counted = []
+    predict = CompiledMember.predict
+
+    def counting(compiled, blocks, scores, **options):
+        for count in predict(compiled, blocks, scores, **options):
+            counted.append(count)
+            yield count
+
+    monkeypatch.setattr(CompiledMember, "predict", counting)
+    measure_arrangements(plan.candidates[0].member, tried, precision="f32")
+    assert sum(counted) == trial_windows(tried)
+
+
+def test_an_arrangement_that_this_machine_cannot_run_costs_no_model(run, competition, tmp_path, monkeypatch, capsys):
+    make = CompiledMember.__init__
+
+    def only_small_batches(self, member, *, batch_size, **how):
+        if batch_size == 12:
+            raise RuntimeError("[CPU] out of memory")
+        make(self, member, batch_size=batch_size, **how)
+
+    monkeypatch.setattr(plan_module, "_seconds_to_try", lambda candidate, tried: -100.0)
+    monkeypatch.setattr(CompiledMember, "__init__", only_small_batches)
+    plan = many_models(tmp_path, 2, competition, run)
+    assert len(plan.chosen()) == 2 and plan.arrangement == usual_arrangement() and plan.trial is None
+    assert "Other arrangements could not be tried ([CPU] out of memory)" in capsys.readouterr().out
 
 
 def test_models_are_ordered_by_the_worth_that_the_recipe_gives_them(tmp_path):

@@ -184,16 +184,91 @@ def test_when_not_even_one_model_fits_it_scores_some_windows_and_copies_neighbou
     run, competition, tmp_path, monkeypatch
 ):
     weights = write_weights(tmp_path / "weights", {"only": (small_model(1), 0.9)})
-    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: 1.5)
-    run.set_limit(25 / 60, 0.0)
+    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: 1.0)
+    run.set_limit(18 / 60, 0.0)
     task, table = submit(run, competition, weights, tmp_path)
-    assert table.reports[-1].outcome.startswith("scored every 2.")
+    assert [report.outcome for report in table.reports] == ["scored every 2. window"]
     every_window = expected_scores(task, [small_model(1)])
     written = pd.read_csv(tmp_path / "submission.csv")[list(CLASSES)].to_numpy()
     for soundscape in task.soundscapes:
         own = written[soundscape.rows]
         np.testing.assert_allclose(own[::2], every_window[soundscape.rows][::2], atol=1e-4)
         np.testing.assert_array_equal(own[1::2], own[::2])
+
+
+def test_where_the_fastest_model_cannot_score_even_some_windows_the_next_one_does(
+    run, competition, tmp_path, monkeypatch
+):
+    models = {"broken": (broken_model(), 0.9), "good": (small_model(1), 0.5)}
+    weights = write_weights(tmp_path / "weights", models)
+    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: 1.0)
+    run.set_limit(18 / 60, 0.0)
+    run.rerun = True
+    task, table = submit(run, competition, weights, tmp_path)
+    assert {report.name: report.outcome for report in table.reports} == {
+        "broken": "failed",
+        "good": "scored every 2. window",
+    }
+    some = np.concatenate([soundscape.rows[::2] for soundscape in task.soundscapes])
+    expected = expected_scores(task, [models["good"][0]])
+    np.testing.assert_allclose(table.scores()[some], expected[some], atol=1e-4)
+
+
+def test_a_machine_that_was_slow_only_while_it_was_measured_scores_all_models(run, competition, tmp_path, monkeypatch):
+    models = {f"m{seed}": (small_model(seed), 1 - seed / 10) for seed in (1, 2, 3)}
+    weights = write_weights(tmp_path / "weights", models)
+    measured = iter([100.0])
+    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: next(measured, 0.01))
+    run.set_limit(2.0, 0.0)
+    task, table = submit(run, competition, weights, tmp_path)
+    assert [report.outcome for report in table.reports] == ["scored"] * 3
+    expected = expected_scores(task, [model for model, _ in models.values()])
+    np.testing.assert_allclose(table.scores(), expected, atol=1e-4)
+
+
+def test_on_a_machine_that_is_as_slow_as_measured_finding_out_takes_little_of_the_time(
+    run, competition, tmp_path, monkeypatch
+):
+    weights = write_weights(tmp_path / "weights", {"only": (small_model(1), 0.9)})
+    slow_down(monkeypatch, run, "only", 20.0)
+    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: 5.0)
+    monkeypatch.setattr("birdlib.submission.windows.BLOCK", 4)
+    run.set_limit(80 / 60, 0.0)
+    task, table = submit(run, competition, weights, tmp_path)
+    outcomes = [report.outcome for report in table.reports]
+    assert outcomes[0] == "dropped: slower than measured" and outcomes[1].startswith("scored every ")
+    assert len(outcomes) == 2
+    assert table.scored_rows.all()
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_a_table_that_cannot_be_written_costs_no_model(run, competition, tmp_path, failing):
+    models = {f"m{seed}": (small_model(seed), 1 - seed / 10) for seed in (1, 2, 3)}
+    weights = write_weights(tmp_path / "weights", models)
+    run.rerun = True
+    written = []
+
+    def save(scores):
+        written.append(scores)
+        if len(written) == failing + 1:
+            raise OSError(28, "No space left on device")
+
+    task, table = submit(run, competition, weights, tmp_path, save=save)
+    assert [report.outcome for report in table.reports] == ["scored"] * 3
+    said = f"submission.csv: cannot be written with m{failing + 1} in it (No space left on device)"
+    assert len(run.faults) == 1 and said in run.faults[0]
+    np.testing.assert_allclose(written[-1], expected_scores(task, [model for model, _ in models.values()]), atol=1e-4)
+
+
+def test_where_no_recording_can_be_decoded_no_model_is_blamed(run, competition, tmp_path):
+    weights = write_weights(tmp_path / "weights", {f"m{seed}": (small_model(seed), 0.5) for seed in (1, 2)})
+    for number in range(3):
+        path = competition / "test_soundscapes" / f"soundscape_{number}.ogg"
+        path.write_bytes(path.read_bytes()[:5000])  # its header, and hardly anything else
+    run.rerun = True
+    _, table = submit(run, competition, weights, tmp_path, on_fault=run.fault, missing_score=0.25)
+    assert (table.scores() == 0.25).all()
+    assert not [fault for fault in run.faults if "mels-0" in fault or fault.startswith(("m1", "m2"))], run.faults
 
 
 def test_neighbours_are_the_nearest_scored_windows_of_the_same_soundscape(tmp_path):
@@ -337,6 +412,7 @@ def test_a_model_that_the_manifest_knows_to_be_too_slow_is_not_even_compiled_whe
     change_manifest(weights, edit)
     monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: 0.01)
     monkeypatch.setattr("birdlib.submission.plan.MEASURING", 0.0)
+    monkeypatch.setattr("birdlib.submission.scoring.UNUSED", 0.0)
     compiled = count_compiled(monkeypatch)
     run.set_limit(1.0, 0.0)
     _, table = submit(run, competition, weights, tmp_path)

@@ -65,8 +65,7 @@ from pk.hear import hear
 hear(EDITION, CLASSES, WEIGHTS, REST, MODEL, MINUTES)
 """
 FILES = {
-    "pk/hear.py": '"""Hears."""\n\nfrom . import sources\n\n\n'
-    "def hear(*what):\n    print(sources.ROOT, *what)\n",
+    "pk/hear.py": '"""Hears."""\n\nfrom . import sources\n\n\ndef hear(*what):\n    print(sources.ROOT, *what)\n',
     "pk/sources.py": '"""Finds."""\n\nROOT = "/kaggle/input"\n',
     "kernel_templates/weights.py.j2": "print('weights')\n",
     "datasets/some-wheels/dataset.toml": 'title = "Some wheels"\nlicense = "apache-2.0"\n',

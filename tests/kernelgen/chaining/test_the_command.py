@@ -119,9 +119,7 @@ def test_listing_and_building_need_no_more_than_they_must(chain):
     assert done.stdout.splitlines().count("[]") == 2
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["--list", "--target", "case"], ["--target", "case", "--layout", "odd"]]
-)
+@pytest.mark.parametrize("arguments", [[], ["--list", "--target", "case"], ["--target", "case", "--layout", "odd"]])
 def test_a_wrong_command_line_exits_with_2(call, arguments):
     assert call(*arguments).returncode == 2
 
@@ -146,9 +144,7 @@ def test_what_cannot_be_done_is_one_line_and_exits_with_1(call, chain, arguments
 
 
 def test_several_settings_may_follow_one_set(call, chain, tmp_path):
-    done = call(
-        "--project", chain, "--target", "second", "--set", "greeting=good day", "--out", tmp_path / "out"
-    )
+    done = call("--project", chain, "--target", "second", "--set", "greeting=good day", "--out", tmp_path / "out")
     assert done.returncode == 0
     assert 'print(\\"good day\\", number' in (tmp_path / "out/second/second.ipynb").read_text()
 
@@ -169,9 +165,7 @@ def test_missing_sources_are_told_with_the_command_that_makes_them(call, chain):
 
 
 @pytest.mark.parametrize("layout", ["new", "old"])
-def test_a_chain_runs_in_the_order_of_need_and_feeds_on_itself(
-    call, chain, tmp_path, run_environment, layout
-):
+def test_a_chain_runs_in_the_order_of_need_and_feeds_on_itself(call, chain, tmp_path, run_environment, layout):
     (chain / "datasets/the-words/words.txt").write_text(" words ")
     (tmp_path / "birds").mkdir()
     (tmp_path / "birds/bird.txt").write_text("bird")

@@ -112,9 +112,7 @@ def test_a_damaged_wheel_is_replaced_and_an_old_one_removed(dataset, tiny):
 
 
 def test_a_wrong_hash_is_one_line_and_leaves_the_folder_as_it_was(dataset, tiny):
-    wheels = dataset(
-        tiny.replace("pure==2.0 --hash=sha256:", "pure==2.0 --hash=sha256:" + "0" * 4)[:-5] + "\n"
-    )
+    wheels = dataset(tiny.replace("pure==2.0 --hash=sha256:", "pure==2.0 --hash=sha256:" + "0" * 4)[:-5] + "\n")
     with pytest.raises(KernelgenError) as error:
         fill(wheels, "someone")
     assert "does not have a pinned hash (got sha256:" in str(error.value) and "\n" not in str(error.value)
@@ -124,9 +122,7 @@ def test_a_wrong_hash_is_one_line_and_leaves_the_folder_as_it_was(dataset, tiny)
 
 def test_a_package_that_is_nowhere_and_a_missing_index_are_one_line(dataset, index, monkeypatch):
     wheels = dataset(f"gone==1.0 --hash=sha256:{'0' * 64}\n")
-    with pytest.raises(
-        KernelgenError, match="datasets/some-wheels: pip could not download for Python 3.11: No ma"
-    ):
+    with pytest.raises(KernelgenError, match="datasets/some-wheels: pip could not download for Python 3.11: No ma"):
         fill(wheels, "someone")
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")

@@ -8,8 +8,7 @@ from kernelgen.recipe import load_project
 TEMPLATES = {
     "kernel_templates/train.py.j2": "SEED = {{ seed | literal }}\nEPOCHS = {{ epochs | literal }}\n"
     "RATE = {{ rate | literal }}\nDATA = {{ sources.data | literal }}\n",
-    "kernel_templates/student.py.j2": "SEED = {{ seed | literal }}\n"
-    "TEACHER = {{ sources.teacher | literal }}\n",
+    "kernel_templates/student.py.j2": "SEED = {{ seed | literal }}\nTEACHER = {{ sources.teacher | literal }}\n",
 }
 RECIPE = """
 library = "pk"

@@ -19,9 +19,7 @@ def test_the_recipe_comes_before_the_command_line_before_the_credentials(write_p
     assert load_project(root).owner == "environment-owner"
 
 
-@pytest.mark.parametrize(
-    "place", [".kaggle/kaggle.json", ".config/kaggle/kaggle.json", ".kaggle/credentials.json"]
-)
+@pytest.mark.parametrize("place", [".kaggle/kaggle.json", ".config/kaggle/kaggle.json", ".kaggle/credentials.json"])
 def test_credentials_are_found_where_kaggle_s_client_looks(write_project, no_credentials, place):
     path = no_credentials / place
     path.parent.mkdir(parents=True)

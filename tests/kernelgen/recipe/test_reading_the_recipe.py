@@ -52,10 +52,7 @@ BAD_RECIPES = {
     ),
     "an unknown template": (
         'library = "pk"\n[kernels.case]\ntemplate = "cas"',
-        [
-            "[kernels.case] template: there is no kernel_templates/cas.py.j2 (did you mean case?); "
-            "correct the name"
-        ],
+        ["[kernels.case] template: there is no kernel_templates/cas.py.j2 (did you mean case?); correct the name"],
     ),
     "no template": (
         'library = "pk"\n[kernels.case]',
@@ -67,10 +64,7 @@ BAD_RECIPES = {
     ),
     "a long title": (
         f'library = "pk"\n[kernels.case]\ntemplate = "case"\ntitle = "{"x" * 51}"',
-        [
-            f"[kernels.case] title: '{'x' * 51}' has 51 characters; Kaggle takes 5 to 50, "
-            "so choose another title"
-        ],
+        [f"[kernels.case] title: '{'x' * 51}' has 51 characters; Kaggle takes 5 to 50, so choose another title"],
     ),
     "a title without a slug": (
         'library = "pk"\n[kernels.case]\ntemplate = "case"\ntitle = "!!!!!!a"',
@@ -92,25 +86,15 @@ BAD_RECIPES = {
     ),
     "a float over an int": (
         'library = "pk"\n[settings]\nepochs = 3\n[kernels.case]\ntemplate = "set"\nsettings = {epochs = 2.5}',
-        [
-            "[kernels.case.settings] epochs: a float 2.5 cannot replace an int 3; "
-            "give a value of the same type"
-        ],
+        ["[kernels.case.settings] epochs: a float 2.5 cannot replace an int 3; give a value of the same type"],
     ),
     "a bool over an int": (
-        'library = "pk"\n[settings]\nepochs = 1\n[kernels.case]\ntemplate = "set"\n'
-        "settings = {epochs = true}",
-        [
-            "[kernels.case.settings] epochs: a bool True cannot replace an int 1; "
-            "give a value of the same type"
-        ],
+        'library = "pk"\n[settings]\nepochs = 1\n[kernels.case]\ntemplate = "set"\nsettings = {epochs = true}',
+        ["[kernels.case.settings] epochs: a bool True cannot replace an int 1; give a value of the same type"],
     ),
     "a setting named like what a template has": (
         'library = "pk"\n[kernels.case]\ntemplate = "set"\nsettings = {epochs = 3, kernel = 3}',
-        [
-            "[kernels.case.settings] kernel: 'kernel' already means something in a template; "
-            "choose another name"
-        ],
+        ["[kernels.case.settings] kernel: 'kernel' already means something in a template; choose another name"],
     ),
     "an infinite setting": (
         'library = "pk"\n[kernels.case]\ntemplate = "set"\nsettings = {epochs = inf}',
@@ -149,8 +133,7 @@ BAD_RECIPES = {
         ["[kernels.case.sources] weights: 'model:me/rex/pt/b': a model's version is a number, 'b' is none"],
     ),
     "a source that the template does not use": (
-        'library = "pk"\n[kernels.case]\ntemplate = "case"\n'
-        'sources = {weights = "competition:birdclef-2023"}',
+        'library = "pk"\n[kernels.case]\ntemplate = "case"\nsources = {weights = "competition:birdclef-2023"}',
         [
             "[kernels.case.sources] weights: kernel_templates/case.py.j2 does not use it; remove it or read "
             "it by {{ sources.weights | literal }}"
@@ -205,10 +188,7 @@ BAD_RECIPES = {
     ),
     "no TOML": (
         "[a",
-        [
-            "not valid TOML: Expected ']' at the end of a table declaration (at end of document); "
-            "mend the file"
-        ],
+        ["not valid TOML: Expected ']' at the end of a table declaration (at end of document); mend the file"],
     ),
 }
 
@@ -221,8 +201,7 @@ def test_a_mistake_in_the_recipe_is_one_line_with_file_and_key(write_project, ca
         files={
             "kernel_templates/set.py.j2": "EPOCHS = {{ epochs | literal }}\n",
             "kernel_templates/source.py.j2": "WEIGHTS = {{ sources.weights | literal }}\n",
-            "kernel_templates/two.py.j2": "A = {{ sources.one | literal }}\n"
-            "B = {{ sources['two'] | literal }}\n",
+            "kernel_templates/two.py.j2": "A = {{ sources.one | literal }}\nB = {{ sources['two'] | literal }}\n",
         },
     )
     assert problems(root) == [WHERE + line.replace("{root}", str(root)) for line in expected]
@@ -239,8 +218,7 @@ def test_a_name_without_a_value_is_told_with_the_template_s_line(write_project):
 def test_a_source_that_is_not_declared_is_told_with_the_template_s_line(write_project):
     root = write_project(case="# %%\nWEIGHTS = {{ sources.weights | literal }}\n")
     assert problems(root) == [
-        "kernel_templates/case.py.j2:2: sources.weights is not declared; "
-        "write it under [kernels.case.sources]"
+        "kernel_templates/case.py.j2:2: sources.weights is not declared; write it under [kernels.case.sources]"
     ]
 
 
@@ -270,7 +248,5 @@ def test_a_bad_dataset_folder_is_one_line_with_file_and_key(write_project):
     assert lines[0] == "datasets/short-title/dataset.toml: title: 'W' has 1 characters; Kaggle takes 6 to 50"
     assert lines[1].startswith("datasets/short-title/dataset.toml: subtitle: 'short' has 5 characters")
     assert lines[2].startswith("datasets/w/dataset.toml: the folder's name is the slug on Kaggle: 6 to 50")
-    assert lines[3].startswith(
-        "datasets/weights-x/dataset.toml: license: 'MIT-ish' is no licence of Kaggle's"
-    )
+    assert lines[3].startswith("datasets/weights-x/dataset.toml: license: 'MIT-ish' is no licence of Kaggle's")
     assert len(lines) == 4

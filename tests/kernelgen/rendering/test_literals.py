@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 
 from kernelgen.rendering.literals import literal
 
-scalars = (
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-)
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 values = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=30) | st.dictionaries(st.text(), inner, max_size=8),

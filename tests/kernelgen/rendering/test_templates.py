@@ -37,8 +37,7 @@ def test_a_comment_in_code_is_live_only_where_every_name_is_known(build):
 def test_markdown_is_live(build):
     built = build(
         SETTINGS + 'name = "rex"\n',
-        "# %% [markdown]\n# # On {{ name }}\n# It's {{ name | literal }}.\n\n"
-        "# %%\nNAME = {{ name | literal }}\n",
+        "# %% [markdown]\n# # On {{ name }}\n# It's {{ name | literal }}.\n\n# %%\nNAME = {{ name | literal }}\n",
     )
     assert sources_of(built) == ['# On rex\nIt\'s "rex".', 'NAME = "rex"']
 

@@ -87,9 +87,7 @@ def write_wheel(folder: Path, name: str, version: str = "1.0") -> Path:
     information = f"{name}-{version}.dist-info"
     with zipfile.ZipFile(path, "w") as wheel:
         wheel.writestr(f"{name}.py", f"version = {version!r}\n")
-        wheel.writestr(
-            f"{information}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        )
+        wheel.writestr(f"{information}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
         tags = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         wheel.writestr(f"{information}/WHEEL", tags)
         wheel.writestr(f"{information}/RECORD", f"{name}.py,,\n{information}/RECORD,,\n")

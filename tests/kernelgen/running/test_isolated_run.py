@@ -254,9 +254,7 @@ def test_the_environment_is_kaggles_and_only_what_steers_a_run_is_passed_on(new)
     assert environment["KAGGLE_IS_COMPETITION_RERUN"] == "1"
     assert environment["OMP_NUM_THREADS"] == "1"
     assert environment["HOME"] == "/root"
-    assert not {"SECRET_OF_THE_HOST", "PYTHONHASHSEED", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR"} & set(
-        environment
-    )
+    assert not {"SECRET_OF_THE_HOST", "PYTHONHASHSEED", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR"} & set(environment)
 
 
 def test_worker_processes_start_and_all_processors_are_there(new) -> None:
@@ -270,9 +268,7 @@ def test_no_process_and_no_temporary_file_outlives_a_run(tools, new) -> None:
     assert list(new.scratch.iterdir()) == []
 
 
-def test_a_repository_inside_a_system_folder_is_covered(
-    run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_repository_inside_a_system_folder_is_covered(run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("kernelgen.running.sandbox.REPOSITORY", Path("/usr/share"))
     seen = run("import os\nprint(os.listdir('/usr/share'), len(os.listdir('/usr')) > 3)")
     assert seen.printed() == "[] True\n", seen.result.message

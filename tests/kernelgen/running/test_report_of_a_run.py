@@ -30,9 +30,7 @@ def test_a_failing_cell_is_reported_with_place_traceback_and_notebook(run) -> No
     )
     message = ended.result.message
     assert not ended.result.ok
-    assert message.startswith(
-        'cell 4 of 5 (In [2]), under "Scoring", `# the models one after another` failed\n'
-    )
+    assert message.startswith('cell 4 of 5 (In [2]), under "Scoring", `# the models one after another` failed\n')
     assert "ValueError: no class in common" in message
     assert "----> 3     raise ValueError" in message
     assert message.endswith(f"the notebook as far as it came: {ended.result.notebook}")
@@ -57,9 +55,7 @@ def test_the_time_limit_ends_the_run_and_keeps_what_there_is(run, tools) -> None
         time_limit_s=15,
     )
     assert not ended.result.ok
-    assert ended.result.message.startswith(
-        "stopped after 15 s: the time limit of the recipe; it was in cell 2 of 2"
-    )
+    assert ended.result.message.startswith("stopped after 15 s: the time limit of the recipe; it was in cell 2 of 2")
     assert time.monotonic() - began < 60
     assert ended.printed() == "reached\non the way\n"
     assert tools.left_of(LINGER) == []
@@ -142,9 +138,7 @@ def test_a_run_shows_its_parts_and_the_cells_output_while_it_goes_on(run, capfd)
         "print('two')",
     )
     out = capfd.readouterr().out
-    assert re.search(
-        r"\[\d\d:\d\d\] cell 2 of 5: First part\none\n\[\d\d:\d\d\] cell 4 of 5: Second part\n", out
-    )
+    assert re.search(r"\[\d\d:\d\d\] cell 2 of 5: First part\none\n\[\d\d:\d\d\] cell 4 of 5: Second part\n", out)
     assert out.count("it/s") < 10, "a progress bar must not fill a log"
     assert "100%" in out and "300/300" in out
     assert out.endswith("two\n")

@@ -11,9 +11,7 @@ pytestmark = pytest.mark.xdist_group("runs")  # they count the processes of thei
 LINGER = "75319.0"
 
 
-def test_it_is_said_loudly_and_the_kernel_runs_with_an_input_root(
-    run, tools, tmp_path, monkeypatch, capfd
-) -> None:
+def test_it_is_said_loudly_and_the_kernel_runs_with_an_input_root(run, tools, tmp_path, monkeypatch, capfd) -> None:
     monkeypatch.setenv("KERNELGEN_NO_SANDBOX", "1")
     wheel = tools.write_wheel(tmp_path / "wheels", "tinythree")
     ended = run(
@@ -54,7 +52,4 @@ def test_where_unshare_is_refused_its_reason_is_said(run, tmp_path: Path, monkey
     ended = run("print('all the same')", time_limit_s=60)
     assert ended.result.ok, ended.result.message
     assert ended.printed() == "all the same\n"
-    assert (
-        "NOT ISOLATED: the run gets no root of its own (unshare: unshare failed: Operation"
-        in capfd.readouterr().err
-    )
+    assert "NOT ISOLATED: the run gets no root of its own (unshare: unshare failed: Operation" in capfd.readouterr().err

@@ -62,8 +62,7 @@ def test_an_undefined_name_is_told_with_file_and_line(refused, library, line, na
         "from __future__ import annotations\ndef f(a: Gone) -> Gone: ...\nclass A:\n    x: Gone\ny: Gone\n",
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from gone import Gone\n    x = Missing\n"
         "def f(a: 'Gone'): ...\n",
-        "import typing as t\nif t.TYPE_CHECKING:\n    from gone import Gone\n"
-        "else:\n    Gone = int\nx = Gone\n",
+        "import typing as t\nif t.TYPE_CHECKING:\n    from gone import Gone\nelse:\n    Gone = int\nx = Gone\n",
         "from typing import cast, Optional\nx = cast('Gone', 1)\ndef f(a: Optional['Gone']): ...\n",
         "globals()['made'] = 1\nprint(made)\n",
         "exec('made = 1')\nx = made\n",
@@ -110,8 +109,7 @@ def test_a_package_that_the_image_lacks_is_refused_unless_guarded_or_attached(re
     taken(
         "def f():\n    import openvino\n    return openvino\n",
         "import pk\nWHEELS = {{ sources.wheels | literal }}\n",
-        recipe='library = "pk"\n[kernels.case]\ntemplate = "case"\n'
-        'sources = {wheels = "dataset:vino-wheels"}\n',
+        recipe='library = "pk"\n[kernels.case]\ntemplate = "case"\nsources = {wheels = "dataset:vino-wheels"}\n',
         files={
             "datasets/vino-wheels/dataset.toml": 'title = "Some wheels"\nlicense = "apache-2.0"\n'
             '[wheels]\npythons = ["3.12"]\nprovides = ["openvino"]\n'
@@ -140,9 +138,7 @@ def test_what_a_kernel_must_not_lean_on_is_not_in_the_image_s_list(package):
     ],
 )
 def test_a_path_of_a_mounted_source_is_refused_wherever_it_is_written(refused, code):
-    way_out = (
-        "writes the path of a mounted source; declare the source in kernels.toml and use {{ sources.NAME"
-    )
+    way_out = "writes the path of a mounted source; declare the source in kernels.toml and use {{ sources.NAME"
     (line,) = refused(code + "\n")
     assert line.startswith(f"pk/__init__.py:{code.count(chr(10)) + 1}: {way_out}")
     (line,) = refused(case="import pk\n" + code + "\n")
@@ -158,9 +154,7 @@ def test_a_path_of_a_mounted_source_in_a_magic_is_refused(refused):
 def test_comments_docstrings_other_paths_and_the_module_for_mounts_may_name_it(taken):
     text = '"""Under /kaggle/input."""\n# /kaggle/input\nx = "/kaggle/working", "/my/kaggle/input-data"\n'
     taken(text, text + IMPORT)
-    taken(
-        'x = "/kaggle/input"\n', recipe='library = "pk"\nmounts = "pk"\n[kernels.case]\ntemplate = "case"\n'
-    )
+    taken('x = "/kaggle/input"\n', recipe='library = "pk"\nmounts = "pk"\n[kernels.case]\ntemplate = "case"\n')
 
 
 def test_paths_of_this_machine_are_refused(refused, tmp_path, no_credentials):
@@ -179,7 +173,9 @@ def test_paths_of_this_machine_are_refused(refused, tmp_path, no_credentials):
 
 def test_ordinary_paths_are_fine(taken):
     home = "/" + "root"  # in two parts: no file of this project names a machine's own folder
-    taken(f'x = "/tmp/a", "{home}/.cache", "/home", "/kaggle/temp", "C:/data", "{home.replace("root", "home")}/user/x"\n')
+    taken(
+        f'x = "/tmp/a", "{home}/.cache", "/home", "/kaggle/temp", "C:/data", "{home.replace("root", "home")}/user/x"\n'
+    )
 
 
 @pytest.mark.parametrize(
@@ -201,9 +197,7 @@ def test_the_secrets_of_this_machine_are_refused_wherever_they_stand(refused, no
     monkeypatch.setenv("KAGGLE_KEY", "just-some-words")
     (no_credentials / ".kaggle").mkdir()
     (no_credentials / ".kaggle/access_token").write_text("other-plain-words\n")
-    (no_credentials / ".kaggle/kaggle.json").write_text(
-        json.dumps({"username": "ann", "key": "third-of-them"})
-    )
+    (no_credentials / ".kaggle/kaggle.json").write_text(json.dumps({"username": "ann", "key": "third-of-them"}))
     for secret in ("just-some-words", "other-plain-words", "third-of-them"):
         (line,) = refused(case=f"import pk\nx = '{secret}'\n")
         assert line.startswith("kernel_templates/case.py.j2:6: holds a secret") and secret not in line
