@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from birdlib.audio.recordings import probe, read_windows
+from birdlib.audio.recordings import DecodingMemory, probe, read_windows
 from birdlib.errors import BirdlibError
 
 RATE = 32000
@@ -34,6 +34,31 @@ def test_windows_are_the_slices_that_end_at_the_given_seconds(minute):
     assert damage == "" and windows.shape == (3, 5 * RATE) and windows.dtype == np.float32
     for window, end in zip(windows, (5, 35, 60), strict=True):
         np.testing.assert_array_equal(window, whole[(end - 5) * RATE : end * RATE])
+
+
+def test_windows_are_the_same_in_whatever_order_and_beginning_they_are_asked_for(minute):
+    in_order, _ = read(minute, [5.0 * n for n in range(1, 13)])
+    backwards, _ = read(minute, [5.0 * n for n in range(12, 0, -1)])
+    np.testing.assert_array_equal(backwards, in_order[::-1])
+    later, _ = read(minute, [5.0 * n + 2 for n in range(1, 13)])  # the last one reaches over the end
+    np.testing.assert_array_equal(later[:-1, : 3 * RATE], in_order[:-1, 2 * RATE :])
+    np.testing.assert_array_equal(later[:-1, 3 * RATE :], in_order[1:, : 2 * RATE])
+    assert not later[-1, 3 * RATE :].any()
+
+
+def test_recordings_that_are_decoded_into_the_same_memory_are_the_same_as_alone(minute, tmp_path):
+    ends, noise = [5.0, 10.0], np.random.default_rng(1)
+    others = [
+        write(tmp_path / "stereo.flac", noise.uniform(-1, 1, (10 * RATE, 2))),
+        write(tmp_path / "short.wav", noise.uniform(-1, 1, 7 * RATE)),
+        write(tmp_path / "slow.ogg", noise.uniform(-1, 1, 10 * 22050), 22050),
+    ]
+    memory = DecodingMemory()
+    for path, wanted in [(minute, [5.0 * n for n in range(1, 13)]), *((path, ends) for path in others)] * 2:
+        alone, _ = read(path, wanted)
+        again, damage = read_windows(path, wanted, window_seconds=5, sample_rate=RATE, memory=memory)
+        assert damage == ""
+        np.testing.assert_array_equal(again, alone)
 
 
 def test_a_few_windows_of_a_long_recording_are_sought_and_are_the_same(minute, monkeypatch):
