@@ -76,9 +76,9 @@ def run_notebook(models: list[Model], soundscapes: list[Path], front_end: dict) 
 
 
 def openvino_models(folder: Path, names: list[str]) -> list[Model]:
-    import openvino as ov
+    from birdlib.inference.requests import the_core
 
-    core = ov.Core()
+    core = the_core()
     compiled = [core.compile_model(folder / "weights" / f"{name}.xml", "CPU") for name in names]
     return [lambda mels, one=one: one(mels)[0] for one in compiled]
 
@@ -133,7 +133,9 @@ class BareLoop:
     def __init__(self, folder: Path, names: list[str], shape: tuple[int, ...], streams: int, threads: int, batch: int):
         import openvino as ov
 
-        core = ov.Core()
+        from birdlib.inference.requests import the_core
+
+        core = the_core()
         self.batch = batch
         self.queues = []
         for name in names:

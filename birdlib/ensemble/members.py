@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.special import expit
 
 from birdlib.errors import BirdlibError
-from birdlib.inference.requests import Requests, usable_cores
+from birdlib.inference.requests import Requests, the_core, usable_cores
 from birdlib.weights.manifest import ModelEntry, read_manifest
 
 Blocks = Iterable[tuple[np.ndarray, np.ndarray]]
@@ -111,10 +111,9 @@ class CompiledMember:
         self.member = member
         self.batch_size = batch_size
         self.streams = streams or usable_cores()
-        core = ov.Core()
         shape = (batch_size, *member.entry.front_end.shape)
         try:
-            graph = core.read_model(member.xml)
+            graph = the_core().read_model(member.xml)
             taken = graph.input(0).partial_shape
             # A convolution would take mels of any size, and compute something else from them.
             fits = taken.compatible(ov.PartialShape(list(shape)))
@@ -128,7 +127,7 @@ class CompiledMember:
             raise BirdlibError(
                 f"{member.name}: takes {taken}, its manifest's front end gives {shape[1:]}; export it anew"
             )
-        self._requests = Requests(core, graph, precision=precision, streams=self.streams)
+        self._requests = Requests(graph, precision=precision, streams=self.streams)
         if self._requests.classes != len(member.entry.classes):
             raise BirdlibError(
                 f"{member.name}: gives {self._requests.classes} outputs, "

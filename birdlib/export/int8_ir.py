@@ -8,7 +8,7 @@ import numpy as np
 import openvino as ov
 
 from birdlib.errors import BirdlibError
-from birdlib.export.openvino_ir import settle_names
+from birdlib.export.openvino_ir import read_unmapped, settle_names
 
 
 def quantize_ir(float_xml: Path, mels: np.ndarray, xml: Path) -> None:
@@ -33,10 +33,7 @@ def quantize_ir(float_xml: Path, mels: np.ndarray, xml: Path) -> None:
         raise BirdlibError(f"INT8 needs NNCF ({error}); attach the nncf-wheels dataset, or set int8 to false") from None
     nncf.set_log_level(logging.ERROR)
     rich.reconfigure(quiet=True, force_jupyter=False)  # its progress bars, several for each model
-    # The float IR may be replaced by this one: nothing may be mapped from it.
-    core = ov.Core()
-    core.set_property({"ENABLE_MMAP": False})
-    graph = core.read_model(float_xml)
+    graph = read_unmapped(float_xml)  # it may be replaced by this one
     try:
         quantised = nncf.quantize(
             graph,

@@ -12,7 +12,7 @@ import torch
 from scipy.special import expit
 
 from birdlib.errors import BirdlibError
-from birdlib.inference.requests import Requests, usable_cores
+from birdlib.inference.requests import Requests, the_core, usable_cores
 from birdlib.models.architectures import BirdModel
 from birdlib.models.scaled_convolutions import plain_convolutions
 from birdlib.weights.manifest import sha256
@@ -137,14 +137,16 @@ def probabilities(xml: Path, mels: np.ndarray) -> np.ndarray:
     return expit(np.concatenate(logits)[: len(mels)])
 
 
+def read_unmapped(xml: Path) -> ov.Model:
+    """The graph of an IR whose files may be moved or replaced meanwhile: nothing is mapped from them."""
+    return the_core().read_model(xml, config={"ENABLE_MMAP": False})
+
+
 def _requests(xml: Path, mels: np.ndarray) -> Requests:
     """Of an IR compiled as a submission does it: static batches, a stream for each core."""
-    core = ov.Core()
-    # The graph stays in memory until its files have been moved: nothing may be mapped from them.
-    core.set_property({"ENABLE_MMAP": False})
-    graph = core.read_model(xml)
+    graph = read_unmapped(xml)
     graph.reshape([BATCH, *mels.shape[1:]])
-    return Requests(core, graph, precision="f32", streams=usable_cores())
+    return Requests(graph, precision="f32", streams=usable_cores())
 
 
 def _batches(mels: np.ndarray) -> np.ndarray:

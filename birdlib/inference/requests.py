@@ -3,6 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import openvino as ov
@@ -11,6 +12,17 @@ import openvino as ov
 def usable_cores() -> int:
     """Cores that this process may run on, which may be fewer than the machine has."""
     return len(os.sched_getaffinity(0))
+
+
+@cache
+def the_core() -> ov.Core:
+    """The only Core of this process, never let go of.
+
+    OpenVINO's CPU plugin gives the thread that loads it a stack for signals, and takes its memory back where the last
+    reference to the plugin goes, be it in another thread. The next signal, such as that of a child which ended, then
+    kills the process.
+    """
+    return ov.Core()
 
 
 class Requests:
@@ -25,7 +37,7 @@ class Requests:
         streams: how many requests run at once, on all usable cores together.
     """
 
-    def __init__(self, core: ov.Core, graph: ov.Model, *, precision: str, streams: int) -> None:
+    def __init__(self, graph: ov.Model, *, precision: str, streams: int) -> None:
         settings = {
             "NUM_STREAMS": str(streams),
             "INFERENCE_NUM_THREADS": str(max(usable_cores(), streams)),
@@ -33,7 +45,7 @@ class Requests:
             "CPU_DENORMALS_OPTIMIZATION": True,
             "INFERENCE_PRECISION_HINT": precision,
         }
-        compiled = core.compile_model(graph, "CPU", settings)
+        compiled = the_core().compile_model(graph, "CPU", settings)
         self.classes = compiled.output(0).partial_shape[1].get_length()
         self._idle = deque(compiled.create_infer_request() for _ in range(2 * streams))
         self._running: deque[tuple[ov.InferRequest, Callable[[np.ndarray], None]]] = deque()

@@ -22,6 +22,7 @@ from birdlib.export.int8_audio import HELD_OUT, LEARNT, SOUNDSCAPES, TrialAudio
 from birdlib.export.int8_trial import Int8Trials, int8_table
 from birdlib.export.openvino_ir import export_ir
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
+from birdlib.inference.requests import the_core
 from birdlib.metrics.validation import validation_metrics
 from birdlib.models.architectures import build_model
 from birdlib.weights.checkpoint import Checkpoint
@@ -172,7 +173,7 @@ def verdict(data, float_model, tmp_path, monkeypatch):
 
 
 def rewrite(xml, target, change):
-    graph = ov.Core().read_model(xml)
+    graph = the_core().read_model(xml)
     change(graph)
     ov.save_model(graph, target, compress_to_fp16=False)
 

@@ -84,6 +84,8 @@ def test_nothing_is_left_running_when_the_command_is_ended(blow, tools, tmp_path
     )
     (tmp_path / "scratch").mkdir()
     code = (
+        # A shell that starts its tests in the background has them ignore Ctrl-C.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "import sys; from pathlib import Path; from kernelgen.running import run_notebook; "
         "run_notebook(Path(sys.argv[1]), [], folder=Path(sys.argv[2]), time_limit_s=600)"
     )
