@@ -42,7 +42,7 @@ def probe(path: Path) -> RecordingInfo:
 
 
 class DecodingMemory:
-    """Memory that recordings are decoded into, one after another: fresh memory for each costs as much as its mels."""
+    """Memory that recordings are decoded into, one after another: fresh memory for each costs a fifth of the time."""
 
     def __init__(self) -> None:
         self._samples = np.empty(0, np.float32)

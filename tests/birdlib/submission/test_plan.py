@@ -328,6 +328,6 @@ def test_a_machine_that_is_slowed_down_scores_fewer_models_in_time_and_never_lac
     limit = 1.5 * spent
     some, spent, out = run_throttled(tmp_path, seconds=limit, share=0.2)
     assert 1 <= some < 6, out
-    assert spent < 1.2 * limit + 1, out  # other work on the machine may delay what was begun
+    assert spent < limit + 1, out
     table = pd.read_csv(tmp_path / "submission.csv").set_index("row_id")
     assert len(table) == 24 and table.notna().all().all() and (table > 0).all().all()
