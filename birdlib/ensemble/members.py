@@ -175,7 +175,10 @@ class CompiledMember:
 
 
 def _batches(blocks: Blocks, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The blocks cut, and joined where one ends within a batch, to batches of ``size``; only the last may be short."""
+    """The blocks cut, and joined where one ends within a batch, to batches of ``size``; only the last may be short.
+
+    A block's memory may be overwritten by the next one.
+    """
     indices, mels = None, None
     for more, windows in blocks:
         if indices is not None:
@@ -183,7 +186,7 @@ def _batches(blocks: Blocks, size: int) -> Iterator[tuple[np.ndarray, np.ndarray
         whole = len(more) - len(more) % size
         for start in range(0, whole, size):
             yield more[start : start + size], windows[start : start + size]
-        indices, mels = (more[whole:], windows[whole:]) if whole < len(more) else (None, None)
+        indices, mels = (more[whole:], windows[whole:].copy()) if whole < len(more) else (None, None)
     if indices is not None:
         yield indices, mels
 

@@ -61,7 +61,9 @@ class Requests:
             self._finish_oldest()
         request = self._idle.popleft()
         self._running.append((request, keep))
-        request.start_async({0: mels})
+        # Into the request's own memory: start_async would copy an array into fresh memory, for each batch anew.
+        request.get_input_tensor(0).data[:] = mels
+        request.start_async()
 
     def finish(self) -> None:
         """Wait for all that was handed over."""

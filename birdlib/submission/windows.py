@@ -19,9 +19,6 @@ from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 
 # Windows handed over at a time.
 BLOCK = 12
-# Windows that the front end transforms at once: what it makes of two stays in the cache (0.37 CPU seconds for ten
-# minutes of audio, 0.41 by fours, 0.86 by twelves, on two AVX2 cores that others used as well).
-TRANSFORMED = 2
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,8 @@ class Windows:
     The first time they are decoded and transformed on a thread of their own, beside the model that takes them,
     and written to a scratch file per distinct front end: all mels of 200 x 10 minutes would not fit into memory
     (6.2 GB at 501 frames). After that they are read back. What is read or written is never mapped, so it does
-    not count as this process's memory.
+    not count as this process's memory; blocks lie in memory that is used again, since fresh memory for each costs
+    more than reading it.
     """
 
     def __init__(
@@ -75,6 +73,8 @@ class Windows:
     def blocks(self, front_end: FrontEnd, wanted: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows, int [n], and mels, float32 [n, 1, n_mels, frames], of the windows that have audio.
 
+        The mels are overwritten by those of the next block.
+
         Args:
             wanted: bool [rows of the submission]; None for all of them.
         """
@@ -101,7 +101,8 @@ class Windows:
         started = time.perf_counter()
         try:
             waves, _ = read_windows(first.path, sorted(first.ends)[:count], **cut)
-            self._transform(np.nan_to_num(waves), [MelSpectrogram(one) for one in self.front_ends])
+            memory = [np.empty((count, *one.shape), np.float32) for one in self.front_ends]
+            self._transform(np.nan_to_num(waves), [MelSpectrogram(one) for one in self.front_ends], memory)
         except Exception:
             return 0.0
         return (time.perf_counter() - started) / count
@@ -117,10 +118,11 @@ class Windows:
         places = np.arange(len(self._rows)) if wanted is None else np.flatnonzero(wanted[self._rows])
         if not len(places):  # there is no file where no recording could be decoded
             return
+        memory = np.empty((BLOCK, *shape), np.float32)
         with self._files[which].open("rb", buffering=0) as file:
             for start in range(0, len(places), BLOCK):
                 block = places[start : start + BLOCK]
-                mels = np.empty((len(block), *shape), np.float32)
+                mels = memory[: len(block)]
                 # Neighbours lie side by side in the file.
                 for run in np.split(np.arange(len(block)), np.flatnonzero(np.diff(block) != 1) + 1):
                     part = mels[run[0] : run[-1] + 1]
@@ -132,8 +134,9 @@ class Windows:
     def _decoded(self) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
         """Blocks of a producer thread, stored on their way; the store counts only once it is whole."""
         handed_over: queue.Queue = queue.Queue(maxsize=8)
+        used: queue.SimpleQueue = queue.SimpleQueue()
         stop = threading.Event()
-        producer = threading.Thread(target=self._produce, args=(handed_over, stop), daemon=True)
+        producer = threading.Thread(target=self._produce, args=(handed_over, used, stop), daemon=True)
         producer.start()
         all_rows = []
         store, files = True, []
@@ -152,6 +155,7 @@ class Windows:
                         reason = f"cannot keep the mels for the next model ({error.strerror})"
                         self.on_fault(BirdlibError(f"{self.scratch}: {reason}"))
                 yield rows, mels
+                used.put(mels)
             if store:
                 self._rows = np.concatenate(all_rows) if all_rows else np.empty(0, int)
         finally:
@@ -171,7 +175,7 @@ class Windows:
             if file.write(values.data) < values.nbytes:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def _produce(self, handed_over: queue.Queue, stop: threading.Event) -> None:
+    def _produce(self, handed_over: queue.Queue, used: queue.SimpleQueue, stop: threading.Event) -> None:
         try:
             torch.set_flush_denormal(True)
             torch.set_num_threads(1)  # of this thread: the other cores are the models'
@@ -180,7 +184,11 @@ class Windows:
                 if stop.is_set():
                     return
                 started = time.perf_counter()
-                mels = self._transform(waves, front_ends)
+                try:
+                    memory = used.get_nowait()
+                except queue.Empty:
+                    memory = [np.empty((BLOCK, *one.shape), np.float32) for one in self.front_ends]
+                mels = self._transform(waves, front_ends, memory)
                 self.seconds_front_end += time.perf_counter() - started
                 handed_over.put((rows, mels))
             handed_over.put(None)
@@ -188,15 +196,17 @@ class Windows:
             handed_over.put(error)
 
     @staticmethod
-    def _transform(waves: np.ndarray, front_ends: list[MelSpectrogram]) -> list[np.ndarray]:
-        """Audio, float32 [n, samples], to each front end's mels, float32 [n, 1, n_mels, frames]."""
-        mels = [np.empty((len(waves), *one.front_end.shape), np.float32) for one in front_ends]
+    def _transform(waves: np.ndarray, front_ends: list[MelSpectrogram], memory: list[np.ndarray]) -> list[np.ndarray]:
+        """Audio, float32 [n, samples], to each front end's mels, float32 [n, 1, n_mels, frames], which lie in memory.
+
+        Window by window: what the front end makes of one on its way stays in the cache, and the allocator gives none
+        of it back (by twos it takes a tenth longer, by fours twice as long).
+        """
         with torch.inference_mode():
-            for start in range(0, len(waves), TRANSFORMED):
-                few = torch.from_numpy(waves[start : start + TRANSFORMED])
-                for front_end, made in zip(front_ends, mels, strict=True):
-                    made[start : start + TRANSFORMED] = front_end(few).numpy()
-        return mels
+            for place, wave in enumerate(torch.from_numpy(waves)):
+                for front_end, mels in zip(front_ends, memory, strict=True):
+                    mels[place] = front_end(wave[None])[0].numpy()
+        return [mels[: len(waves)] for mels in memory]
 
     def _waves(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Full blocks of rows and audio, float32 [n, samples], across soundscapes; only the last may be short.

@@ -19,7 +19,7 @@ def stop(error):
 
 
 def collect(windows, front_end=FRONT_END):
-    blocks = list(windows.blocks(front_end))
+    blocks = [(rows, mels.copy()) for rows, mels in windows.blocks(front_end)]
     rows = np.concatenate([rows for rows, _ in blocks])
     return rows, np.concatenate([mels for _, mels in blocks])[np.argsort(rows)]
 
