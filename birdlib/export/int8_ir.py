@@ -11,6 +11,10 @@ from birdlib.errors import BirdlibError
 from birdlib.export.openvino_ir import read_unmapped, settle_names
 
 
+class NotQuantised(BirdlibError):
+    """NNCF cannot put this model into 8-bit integers."""
+
+
 def quantize_ir(float_xml: Path, mels: np.ndarray, xml: Path) -> None:
     """Write ``xml`` and its ``.bin``: a float IR, f32 or f16, with the backbone's convolutions in 8-bit integers.
 
@@ -22,7 +26,8 @@ def quantize_ir(float_xml: Path, mels: np.ndarray, xml: Path) -> None:
         mels: of audio that the model has learnt from, float32 [windows, 1, n_mels, frames]; NNCF sees one at a time.
 
     Raises:
-        BirdlibError: NNCF is not installed, or cannot quantise this model.
+        NotQuantised: it cannot be done with this model.
+        BirdlibError: NNCF is not installed.
     """
     # No report to its makers each time that a model is quantised.
     os.environ.setdefault("NNCF_CI", "1")
@@ -46,9 +51,7 @@ def quantize_ir(float_xml: Path, mels: np.ndarray, xml: Path) -> None:
         )
     except Exception as error:  # NNCF has a dozen kinds, without a common one
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        raise BirdlibError(
-            f"{float_xml.stem}: NNCF cannot quantise it ({reason}); leave the model out, or set int8 to false"
-        ) from error
+        raise NotQuantised(f"{float_xml.stem}: NNCF cannot quantise it ({reason})") from error
     finally:
         rich.reconfigure()
     settle_names(quantised, xml.stem)

@@ -10,7 +10,7 @@ from birdlib.competition.editions import MACRO_ROC_AUC, PADDED_CMAP
 from birdlib.errors import BirdlibError
 from birdlib.export.checkpoints import TrainedModel
 from birdlib.export.int8_audio import TrialAudio
-from birdlib.export.int8_ir import quantize_ir
+from birdlib.export.int8_ir import NotQuantised, quantize_ir
 from birdlib.export.openvino_ir import probabilities, speedup
 from birdlib.metrics.validation import AUC, CMAP, KEYS, validation_metrics
 from birdlib.weights.manifest import Int8Verdict, ModelEntry
@@ -48,18 +48,25 @@ class Int8Trials:
         self.metric = KEYS.get(metric, AUC)  # other years ranked by none of ours
         self.measured_seconds = measured_seconds
 
-    def of(self, model: TrainedModel) -> Callable[[Path, Path], Int8Verdict]:
+    def of(self, model: TrainedModel) -> Callable[[Path, Path], Int8Verdict | None]:
         """A model's trial, as ``WeightDataset.add`` takes it: from its float IR to an INT8 IR and the verdict.
 
         It is taken if the metric's loss keeps to the bound and it is faster at all. Where the metric is undefined,
-        nothing is known of the loss, and it is not taken.
+        nothing is known of the loss, and it is not taken. None, and a line that says why, where NNCF cannot quantise
+        the model or OpenVINO not run what it made.
         """
 
-        def trial(float_xml: Path, int8_xml: Path) -> Int8Verdict:
+        def trial(float_xml: Path, int8_xml: Path) -> Int8Verdict | None:
             calibration = self.audio.calibration(model.checkpoint, self.calibration_windows).numpy()
-            quantize_ir(float_xml, calibration, int8_xml)
             heard = self.audio.judging(model.checkpoint)
-            before, after = (probabilities(xml, heard.mels.numpy()) for xml in (float_xml, int8_xml))
+            before = probabilities(float_xml, heard.mels.numpy())
+            try:
+                quantize_ir(float_xml, calibration, int8_xml)
+                after = probabilities(int8_xml, heard.mels.numpy())
+            except (NotQuantised, RuntimeError) as error:
+                reason = str(error).strip().splitlines()[-1]
+                print(f"{model.checkpoint.name} stays float: {reason}")
+                return None
             scores = validation_metrics(heard.truth, before, heard.weights)
             loss = dict.fromkeys((CMAP, AUC))
             calls = heard.truth > 0

@@ -77,14 +77,14 @@ class WeightDataset:
         score: float | None,
         score_name: str,
         recipe: dict,
-        int8: Callable[[Path, Path], Int8Verdict] | None = None,
+        int8: Callable[[Path, Path], Int8Verdict | None] | None = None,
     ) -> ModelEntry:
         """Export a model, measure it, and list it in the manifest.
 
         Args:
             mels: of real audio by its front end, float32 [windows, 1, n_mels, frames]: the measure of parity.
             int8: from the float IR it writes an INT8 IR to a second path and says what that is worth; where it is
-                taken, it stands in the float one's place. None: the model stays float.
+                taken, it stands in the float one's place. None, or None from it: the model stays float.
             name and all others: as ``ModelEntry`` has them.
 
         Raises:
@@ -97,7 +97,7 @@ class WeightDataset:
         precision, verdict = self.precision, None
         if int8 is not None:
             verdict = self._try(int8, name)
-            if verdict.taken:
+            if verdict and verdict.taken:
                 precision, files = INT8, {file: sha256(self.folder / file) for file in files}
         seconds = seconds_per_window(self.folder / f"{name}.xml", mels.numpy(), self.measured_seconds)
         entry = ModelEntry(
@@ -121,12 +121,12 @@ class WeightDataset:
         write_manifest(self.folder, self.entries)
         return entry
 
-    def _try(self, int8: Callable[[Path, Path], Int8Verdict], name: str) -> Int8Verdict:
+    def _try(self, int8: Callable[[Path, Path], Int8Verdict | None], name: str) -> Int8Verdict | None:
         """Let INT8 be tried; where it is taken, its files replace the float ones."""
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".int8-") as drafts:
             draft = Path(drafts) / f"{name}.xml"
             verdict = int8(self.folder / draft.name, draft)
-            if verdict.taken:
+            if verdict and verdict.taken:
                 for file in (draft, draft.with_suffix(".bin")):
                     os.replace(file, self.folder / file.name)
         return verdict

@@ -64,7 +64,7 @@ class ModelEntry:
         parity: the largest difference of the float IR from torch's probabilities on real audio.
         recipe: the settings of the kernel that trained it.
         commit: of the source that built the kernel which wrote it.
-        int8: what INT8 was found to cost and to bring, None where it was not tried.
+        int8: what INT8 was found to cost and to bring, None where it was not tried or could not be done.
     """
 
     name: str

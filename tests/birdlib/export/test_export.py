@@ -104,6 +104,30 @@ def test_more_layers_are_slower(tmp_path, mels):
     assert speedup(tmp_path / "large.xml", tmp_path / "small.xml", mels.numpy(), seconds=0.1) > 1.5
 
 
+FACTS = {
+    "name": "net",
+    "architecture": "net",
+    "front_end": FRONT_END,
+    "classes": tuple("abcdef"),
+    "seed": 1,
+    "fold": 0,
+    "score": 0.5,
+    "score_name": "test",
+    "recipe": {},
+}
+
+
+def test_a_model_that_cannot_be_int8_stays_float(tmp_path, mels):
+    def trial(float_xml, int8_xml):
+        int8_xml.write_text("half an IR")
+
+    weights = WeightDataset(tmp_path, commit="c", measured_seconds=0.1)
+    entry = weights.add(model(seed=1), mels=mels, int8=trial, **FACTS)
+    assert (entry.precision, entry.int8) == ("f32", None)
+    assert read_manifest(tmp_path, pytest.fail) == [entry]
+    assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", "net.xml", "net.bin"}
+
+
 @pytest.mark.parametrize("taken", [True, False])
 def test_int8_stands_in_the_float_models_place_where_it_is_taken(tmp_path, mels, taken):
     verdict = Int8Verdict(
@@ -120,20 +144,7 @@ def test_int8_stands_in_the_float_models_place_where_it_is_taken(tmp_path, mels,
         return verdict
 
     weights = WeightDataset(tmp_path, commit="c", measured_seconds=0.1)
-    weights.add(
-        model(seed=1),
-        mels=mels,
-        name="net",
-        architecture="net",
-        front_end=FRONT_END,
-        classes=tuple("abcdef"),
-        seed=1,
-        fold=0,
-        score=0.5,
-        score_name="test",
-        recipe={},
-        int8=trial,
-    )
+    weights.add(model(seed=1), mels=mels, int8=trial, **FACTS)
     (entry,) = read_manifest(tmp_path, pytest.fail)  # which holds the files against their hashes
     assert entry.precision == ("int8" if taken else "f32") and entry.int8 == verdict
     assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", "net.xml", "net.bin"}

@@ -19,6 +19,7 @@ from birdlib.errors import BirdlibError
 from birdlib.export import int8_trial
 from birdlib.export.checkpoints import TrainedModel
 from birdlib.export.int8_audio import HELD_OUT, LEARNT, SOUNDSCAPES, TrialAudio
+from birdlib.export.int8_ir import quantize_ir
 from birdlib.export.int8_trial import Int8Trials, int8_table
 from birdlib.export.openvino_ir import export_ir
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
@@ -162,8 +163,9 @@ def float_model(data, tmp_path_factory):
 def verdict(data, float_model, tmp_path, monkeypatch):
     """Tries the model, with a stand-in for NNCF that changes its graph in another way."""
 
-    def verdict(change=lambda graph: None, gain=1.5, max_loss=0.005, fold=1):
-        monkeypatch.setattr(int8_trial, "quantize_ir", lambda xml, mels, target: rewrite(xml, target, change))
+    def verdict(change=lambda graph: None, gain=1.5, max_loss=0.005, fold=1, quantise=None):
+        stand_in = quantise or (lambda xml, mels, target: rewrite(xml, target, change))
+        monkeypatch.setattr(int8_trial, "quantize_ir", stand_in)
         monkeypatch.setattr(int8_trial, "speedup", lambda before, after, mels, seconds: gain)
         trials = Int8Trials(data.audio, metric=PADDED_CMAP, max_loss=max_loss, calibration_windows=5)
         model = TrainedModel(tmp_path, checkpoint(data, fold=fold), "ema")
@@ -235,6 +237,26 @@ def test_a_model_that_int8_breaks_stays_float(verdict):
     assert not found.taken and found.difference == 1.0
     assert found.loss == {"padded_cmap": None, "macro_roc_auc": None}
     assert shown(found)[["kept", "INT8"]].tolist() == ["float: INT8 gives no numbers", "–"]
+
+
+def test_a_model_that_nncf_cannot_quantise_stays_float_and_the_others_are_tried(verdict, data, monkeypatch, capsys):
+    nncf = pytest.importorskip("nncf", reason="INT8 needs NNCF: pip install nncf")
+
+    def fail(*arguments, **options):
+        raise nncf.ValidationError("Unsupported layer: Whistle")
+
+    monkeypatch.setattr(nncf, "quantize", fail)
+    assert verdict(quantise=quantize_ir) is None
+    assert capsys.readouterr().out == "net-1 stays float: net: NNCF cannot quantise it (Unsupported layer: Whistle)\n"
+
+
+def test_a_model_that_openvino_cannot_run_in_int8_stays_float(verdict, capsys):
+    def no_graph(xml, calibration, target):
+        rewrite(xml, target, lambda graph: graph.reshape([1, 1, 8, 8]))
+
+    assert verdict(quantise=no_graph) is None
+    said = capsys.readouterr().out
+    assert said.startswith("net-1 stays float: ") and said.count("\n") == 1
 
 
 @pytest.mark.parametrize("calls", [0.0, 1.0], ids=["no call", "calls everywhere"])
