@@ -35,12 +35,14 @@ class Candidate:
     Attributes:
         seconds_per_window: wall time with all cores busy with it.
         preparing_seconds: to read and compile it.
+        windows: that it would score, None for the plan's; a cascade spares some models more than others.
         measured: on this machine, by itself or by a model of its kind; else from the manifest.
         compiled: kept from the measurement until it is scored.
     """
 
     member: Member
     seconds_per_window: float = 0.0
+    windows: int | None = None
     preparing_seconds: float = 0.0
     measured: bool = False
     compiled: CompiledMember | None = None
@@ -57,7 +59,7 @@ class Plan:
     """The models that are still to be scored, those of most worth first, and what they cost.
 
     Attributes:
-        windows: that each of them would score, more or less; a cascade has them score fewer.
+        windows: that there are.
         preparing_per_window: seconds of one core for decoding and the front ends, until a model has done it.
         save_seconds: to write the table once.
         arrangement: in which all of them are run.
@@ -66,7 +68,7 @@ class Plan:
 
     run: Run
     candidates: list[Candidate]
-    windows: float
+    windows: int
     arrangement: Arrangement
     precision: str
     preparing_per_window: float = 0.0
@@ -75,10 +77,17 @@ class Plan:
     failed: list[str] = field(default_factory=list)  # models that could not be compiled or measured
     pace: float = 1.0  # real seconds for a measured one, as the last scored model showed
 
+    def windows_of(self, candidate: Candidate) -> int:
+        return self.windows if candidate.windows is None else candidate.windows
+
     def seconds(self, candidate: Candidate) -> float:
         """What a model is thought to need, from its files to the table with it."""
         compiling = 0.0 if candidate.compiled else candidate.preparing_seconds
-        return self.windows * candidate.seconds_per_window * self.pace * SAFETY + compiling + self.save_seconds
+        return (
+            self.windows_of(candidate) * candidate.seconds_per_window * self.pace * SAFETY
+            + compiling
+            + self.save_seconds
+        )
 
     def shared_seconds(self) -> float:
         """What decoding and the front ends add to the first model's time, spread over all cores."""
@@ -127,9 +136,10 @@ class Plan:
         """One line: how many models, how long, of how much, and what the next one lacks."""
         chosen = self.chosen()
         left = max(self.run.left(), 0.0)
+        windows = max(map(self.windows_of, self.candidates), default=self.windows)
         needed = sum(map(self.seconds, chosen)) + (self.shared_seconds() if chosen else 0.0)
         line = (
-            f"The plan: {len(chosen)} of {len(self.candidates)} models over {self.windows:,.0f} windows in "
+            f"The plan: {len(chosen)} of {len(self.candidates)} models over {windows:,} windows in "
             f"{needed / 60:.1f} of the {left / 60:.1f} minutes left ({self.arrangement})"
         )
         out = [candidate for candidate in self.candidates if candidate not in chosen]

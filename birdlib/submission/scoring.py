@@ -237,8 +237,12 @@ class _Scoring:
         if 0 < self.cascade and self.table.models == self.cascade_models:
             table = self.table
             self.spared = plan_cascade(table.scores(), table.scored_rows, self.cascade, table.known)
-            self.plan.windows = float(self.spared.heard.sum())
+            for candidate in self.plan.candidates:
+                heard = self.spared.heard_by(candidate.member.columns)
+                candidate.windows = None if heard is None else int(heard.sum())
             spared = f"{len(self.spared.spared):,} of {len(self.windows):,} windows"
+            if hear_all := [one.member.name for one in self.plan.candidates if one.windows is None]:
+                spared += f", but for {', '.join(hear_all)}: they know classes that the first ones do not"
             print(f"The cascade spares the other models {spared}.")
 
 

@@ -156,9 +156,10 @@ def known_to_the_first(run, long_competition, tmp_path, **options):
     return submitted(run, long_competition, weights, tmp_path, **options)
 
 
-def test_a_model_that_knows_classes_unknown_to_the_first_hears_all_windows(run, long_competition, tmp_path):
+def test_a_model_that_knows_classes_unknown_to_the_first_hears_all_windows(run, long_competition, tmp_path, capsys):
     whole, _ = known_to_the_first(run, long_competition, tmp_path)
     cascaded, table = known_to_the_first(run, long_competition, tmp_path, cascade=0.999)
+    assert ", but for second: they know classes that the first ones do not." in capsys.readouterr().out
     assert [report.windows for report in table.reports] == [80, 80]
     np.testing.assert_allclose(cascaded, whole, atol=1e-6)
 

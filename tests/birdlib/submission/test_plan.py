@@ -75,6 +75,17 @@ def test_the_plan_is_told_before_it_is_followed(run):
     )
 
 
+def test_a_model_that_a_cascade_spares_nothing_costs_all_windows(run):
+    plan = planned(run, [0.02] * 4, minutes=0.6)
+    for one in plan.candidates[1:]:
+        one.windows = 300
+    assert names(plan.chosen()) == ["m0", "m1", "m2"]
+    assert "3 of 4 models over 1,000 windows" in plan.summary()
+    plan.candidates = plan.candidates[1:]
+    assert names(plan.chosen()) == ["m1", "m2", "m3"]
+    assert "3 of 3 models over 300 windows" in plan.summary()
+
+
 def test_decoding_and_mels_are_counted_once(run):
     plan = planned(run, [0.01, 0.01], minutes=0.4)
     assert len(plan.chosen()) == 2
@@ -208,6 +219,26 @@ def test_batches_are_cut_and_joined_so_that_only_the_last_is_short(tmp_path):
     np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+def test_blocks_that_share_their_memory_are_scored_as_others_are(tmp_path):
+    weights = write_weights(tmp_path / "weights", {"m": (small_model(1), 0.5)})
+    (member,) = load_members(weights, CLASSES, stop)
+    mels = np.random.default_rng(0).standard_normal((23, *FRONT_END.shape)).astype(np.float32)
+
+    def blocks():
+        memory = np.empty_like(mels[:7])
+        for start in range(0, 23, 7):
+            rows = np.arange(start, min(start + 7, 23))
+            memory[: len(rows)] = mels[rows]
+            yield rows, memory[: len(rows)]
+            memory[:] = np.nan
+
+    compiled = CompiledMember(member, precision="f32", batch_size=5)
+    apart, shared = np.empty((23, 6), np.float32), np.empty((23, 6), np.float32)
+    list(compiled.predict([(np.arange(23), mels)], apart))
+    list(compiled.predict(blocks(), shared))
+    np.testing.assert_array_equal(shared, apart)
+
+
 def test_a_model_that_nobody_needs_any_more_is_gone_with_its_threads(tmp_path):
     """Twenty models of some hundred MB each follow one another."""
     weights = write_weights(tmp_path / "weights", {"m": (small_model(1), 0.5)})
@@ -232,10 +263,15 @@ def test_windows_are_read_back_alone_as_well_as_together(competition, tmp_path):
 
     task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
     windows = Windows(task.soundscapes, [FRONT_END], tmp_path, stop)
-    whole = {int(row): mel for rows, mels in windows.blocks(FRONT_END) for row, mel in zip(rows, mels, strict=True)}
+
+    def mels_of(wanted=None):
+        blocks = windows.blocks(FRONT_END, wanted)
+        return {int(row): mel.copy() for rows, mels in blocks for row, mel in zip(rows, mels, strict=True)}
+
+    whole = mels_of()
     wanted = np.zeros(18, bool)
     wanted[[0, 1, 2, 7, 9, 10, 17]] = True
-    some = {int(r): mel for rows, mels in windows.blocks(FRONT_END, wanted) for r, mel in zip(rows, mels, strict=True)}
+    some = mels_of(wanted)
     assert sorted(some) == np.flatnonzero(wanted).tolist()
     assert all(np.array_equal(mel, whole[row]) for row, mel in some.items())
 
@@ -328,6 +364,7 @@ def test_a_machine_that_is_slowed_down_scores_fewer_models_in_time_and_never_lac
     limit = 1.5 * spent
     some, spent, out = run_throttled(tmp_path, seconds=limit, share=0.2)
     assert 1 <= some < 6, out
-    assert spent < limit + 1, out
+    # Four requests that were begun by then are waited for, of up to a second each where other work runs beside.
+    assert spent < limit + 4, out
     table = pd.read_csv(tmp_path / "submission.csv").set_index("row_id")
     assert len(table) == 24 and table.notna().all().all() and (table > 0).all().all()
