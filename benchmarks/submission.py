@@ -107,16 +107,29 @@ class Bench:
         stamp.write_text("\n".join(wanted))
 
     def contestant(self, name: str, soundscapes: int = 0) -> dict:
-        """Run one contestant; what it measured of itself."""
-        result = self.folder / "result.json"
-        result.unlink(missing_ok=True)
+        """Run one contestant, on so many soundscapes (0: all); what it measured of itself."""
+        return self.at_once(name, soundscapes=soundscapes)[0]
+
+    def at_once(self, *names: str, soundscapes: int = 0) -> list[dict]:
+        """Run several side by side, such as those that measure nothing."""
         script = Path(__file__).with_name("usual_notebooks.py")
-        command = [str(self.python), "-W", "ignore", str(script), str(self.folder), name, str(soundscapes), str(result)]
         environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment)
-        if done.returncode:
-            raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")
-        return json.loads(result.read_text())
+        started = []
+        for name in names:
+            result = self.folder / ("result.json" if len(names) == 1 else f"result-{name}.json")
+            result.unlink(missing_ok=True)
+            command = [str(self.python), "-W", "ignore", str(script), str(self.folder), name, str(soundscapes)]
+            with result.with_suffix(".err").open("w") as errors:
+                process = subprocess.Popen(
+                    [*command, str(result)], stdout=subprocess.DEVNULL, stderr=errors, env=environment
+                )
+            started.append((name, process, result))
+        for _, process, _ in started:
+            process.wait()
+        for name, process, result in started:
+            if process.returncode:
+                raise SystemExit(f"{name} failed:\n{result.with_suffix('.err').read_text()[-2000:]}")
+        return [json.loads(result.read_text()) for _, _, result in started]
 
     def our_notebook(self, weights: Path) -> dict:
         """Build the submission and run it as Kaggle does; its stages as it tells them, and its process's memory."""
@@ -401,6 +414,7 @@ def main() -> int:
             shutil.rmtree(options.folder / room, ignore_errors=True)
         kept.write_text(json.dumps(about))
         bench.contestant("prepare")
+        bench.at_once("weights", "weights-others")
         kept.write_text(json.dumps(json.loads(kept.read_text()) | {"asked": about}))
     about = json.loads(kept.read_text())
     tried = pd.DataFrame(bench.contestant("arrangements")["rows"])
