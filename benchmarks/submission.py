@@ -367,7 +367,7 @@ def plot(measured: pd.DataFrame, models: pd.DataFrame, target: Path) -> None:
     bars = right.barh(medians.index, medians["median"], xerr=errors, color=colours, error_kw={"lw": 1})
     right.bar_label(bars, fmt="%.0f", padding=6, fontsize=8)
     right.invert_yaxis()
-    right.set(title=f"five rexnet150, from recordings to scores, {cores} free cores", xlabel="ms per window")
+    right.set(title=f"five rexnet150, recordings to scores, {cores} free cores", xlabel="ms per window")
     figure.savefig(target, dpi=110)
     plt.close(figure)
 

@@ -197,6 +197,7 @@ def members_table(members: list[Member]) -> pd.DataFrame:
         {
             "model": member.name,
             "architecture": member.entry.architecture,
+            "weights": member.entry.precision,
             "score": member.entry.score,
             "score of": member.entry.score_name,
             "classes": f"{len(member.columns)} of its {len(member.entry.classes)}",
@@ -204,7 +205,7 @@ def members_table(members: list[Member]) -> pd.DataFrame:
         }
         for member in members
     ]
-    columns = ["model", "architecture", "score", "score of", "classes", "mel"]
+    columns = ["model", "architecture", "weights", "score", "score of", "classes", "mel"]
     return pd.DataFrame(rows, columns=columns).set_index("model")
 
 
