@@ -106,30 +106,31 @@ class Bench:
             raise SystemExit(f"{', '.join(PEERS)}: cannot be installed ({last}); this benchmark needs a network once")
         stamp.write_text("\n".join(wanted))
 
-    def contestant(self, name: str, soundscapes: int = 0) -> dict:
-        """Run one contestant, on so many soundscapes (0: all); what it measured of itself."""
-        return self.at_once(name, soundscapes=soundscapes)[0]
+    def make_models(self) -> None:
+        """The windows' mels, then the models; those of the ensemble and the others side by side."""
+        for parts in (["mels"], ["weights", "weights-others"]):
+            for process in [self._start("submission_models.py", part) for part in parts]:
+                self._end(*process)
 
-    def at_once(self, *names: str, soundscapes: int = 0) -> list[dict]:
-        """Run several side by side, such as those that measure nothing."""
-        script = Path(__file__).with_name("usual_notebooks.py")
+    def contestant(self, name: str, soundscapes: int = 0) -> dict:
+        """Run one contestant; what it measured of itself."""
+        result = self.folder / "result.json"
+        result.unlink(missing_ok=True)
+        self._end(*self._start("usual_notebooks.py", name, str(soundscapes), str(result)))
+        return json.loads(result.read_text())
+
+    def _start(self, script: str, name: str, *arguments: str) -> tuple[str, subprocess.Popen, Path]:
+        command = [str(self.python), "-W", "ignore", str(Path(__file__).with_name(script)), str(self.folder), name]
         environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
-        started = []
-        for name in names:
-            result = self.folder / ("result.json" if len(names) == 1 else f"result-{name}.json")
-            result.unlink(missing_ok=True)
-            command = [str(self.python), "-W", "ignore", str(script), str(self.folder), name, str(soundscapes)]
-            with result.with_suffix(".err").open("w") as errors:
-                process = subprocess.Popen(
-                    [*command, str(result)], stdout=subprocess.DEVNULL, stderr=errors, env=environment
-                )
-            started.append((name, process, result))
-        for _, process, _ in started:
-            process.wait()
-        for name, process, result in started:
-            if process.returncode:
-                raise SystemExit(f"{name} failed:\n{result.with_suffix('.err').read_text()[-2000:]}")
-        return [json.loads(result.read_text()) for _, _, result in started]
+        errors = self.folder / f"{name}.err"
+        with errors.open("w") as file:
+            process = subprocess.Popen([*command, *arguments], stdout=subprocess.DEVNULL, stderr=file, env=environment)
+        return name, process, errors
+
+    @staticmethod
+    def _end(name: str, process: subprocess.Popen, errors: Path) -> None:
+        if process.wait():
+            raise SystemExit(f"{name} failed:\n{errors.read_text()[-2000:]}")
 
     def our_notebook(self, weights: Path) -> dict:
         """Build the submission and run it as Kaggle does; its stages as it tells them, and its process's memory."""
@@ -413,8 +414,7 @@ def main() -> int:
         for room in ("weights", "weights-others", "peers", "int8", "int8-others"):
             shutil.rmtree(options.folder / room, ignore_errors=True)
         kept.write_text(json.dumps(about))
-        bench.contestant("prepare")
-        bench.at_once("weights", "weights-others")
+        bench.make_models()
         kept.write_text(json.dumps(json.loads(kept.read_text()) | {"asked": about}))
     about = json.loads(kept.read_text())
     tried = pd.DataFrame(bench.contestant("arrangements")["rows"])
