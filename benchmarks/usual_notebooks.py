@@ -220,7 +220,8 @@ def time_models(folder: Path, architectures: dict[str, str], count: int, rounds:
         taken = {runtime: [] for runtime in runtimes}
         for number in range(rounds + 1):
             for runtime, model in runtimes.items():
-                some = mels[:BATCH] if number == 0 else mels
+                # torch takes several times as long, and one batch tells as much of it.
+                some = mels[:BATCH] if number == 0 or runtime in ("torchscript", "eager") else mels
                 before = clock()
                 if runtime.startswith("openvino"):
                     model(some)
