@@ -364,7 +364,6 @@ def test_a_machine_that_is_slowed_down_scores_fewer_models_in_time_and_never_lac
     limit = 1.5 * spent
     some, spent, out = run_throttled(tmp_path, seconds=limit, share=0.2)
     assert 1 <= some < 6, out
-    # Four requests that were begun by then are waited for, of up to a second each where other work runs beside.
-    assert spent < limit + 4, out
+    assert spent < 1.2 * limit + 1, out  # other work on the machine may delay what was begun
     table = pd.read_csv(tmp_path / "submission.csv").set_index("row_id")
     assert len(table) == 24 and table.notna().all().all() and (table > 0).all().all()
