@@ -11,7 +11,7 @@ import openvino as ov
 import pandas as pd
 from scipy.special import expit
 
-from birdlib.errors import BirdlibError
+from birdlib.errors import BirdlibError, last_line
 from birdlib.inference.requests import Requests, the_core, usable_cores
 from birdlib.weights.manifest import ModelEntry, read_manifest
 
@@ -121,8 +121,9 @@ class CompiledMember:
                 # A static batch is planned once; the last, short one is filled up with zeros.
                 graph.reshape(list(shape))
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise BirdlibError(f"{member.xml.name}: OpenVINO cannot read it ({reason}); export it anew") from error
+            raise BirdlibError(
+                f"{member.xml.name}: OpenVINO cannot read it ({last_line(error)}); export it anew"
+            ) from error
         if not fits:
             raise BirdlibError(
                 f"{member.name}: takes {taken}, its manifest's front end gives {shape[1:]}; export it anew"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-from birdlib.errors import BirdlibError
+from birdlib.errors import BirdlibError, last_line
 from birdlib.export.openvino_ir import read_unmapped, settle_names
 
 
@@ -50,8 +50,7 @@ def quantize_ir(float_xml: Path, mels: np.ndarray, xml: Path) -> None:
             advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE),
         )
     except Exception as error:  # NNCF has a dozen kinds, without a common one
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        raise NotQuantised(f"{float_xml.stem}: NNCF cannot quantise it ({reason})") from error
+        raise NotQuantised(f"{float_xml.stem}: NNCF cannot quantise it ({last_line(error)})") from error
     finally:
         rich.reconfigure()
     settle_names(quantised, xml.stem)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from birdlib.competition.editions import MACRO_ROC_AUC, PADDED_CMAP
-from birdlib.errors import BirdlibError
+from birdlib.errors import BirdlibError, last_line
 from birdlib.export.checkpoints import TrainedModel
 from birdlib.export.int8_audio import TrialAudio
 from birdlib.export.int8_ir import NotQuantised, quantize_ir
@@ -64,8 +64,7 @@ class Int8Trials:
                 quantize_ir(float_xml, calibration, int8_xml)
                 after = probabilities(int8_xml, heard.mels.numpy())
             except (NotQuantised, RuntimeError) as error:
-                reason = str(error).strip().splitlines()[-1]
-                print(f"{model.checkpoint.name} stays float: {reason}")
+                print(f"{model.checkpoint.name} stays float: {last_line(error)}")
                 return None
             scores = validation_metrics(heard.truth, before, heard.weights)
             loss = dict.fromkeys((CMAP, AUC))

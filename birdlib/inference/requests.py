@@ -61,7 +61,7 @@ class Requests:
             self._finish_oldest()
         request = self._idle.popleft()
         self._running.append((request, keep))
-        # Into the request's own memory: start_async would copy an array into fresh memory, for each batch anew.
+        # Into the request's own memory: with an array start_async takes this thread half as long again.
         request.get_input_tensor(0).data[:] = mels
         request.start_async()
 

@@ -16,6 +16,7 @@ from birdlib.ensemble.arrangement import (
     usual_arrangement,
 )
 from birdlib.ensemble.members import CompiledMember, Member
+from birdlib.errors import last_line
 from birdlib.inference.requests import usable_cores
 from birdlib.submission.run import Run
 from birdlib.submission.windows import Windows
@@ -78,6 +79,7 @@ class Plan:
     pace: float = 1.0  # real seconds for a measured one, as the last scored model showed
 
     def windows_of(self, candidate: Candidate) -> int:
+        """How many windows a model would score."""
         return self.windows if candidate.windows is None else candidate.windows
 
     def seconds(self, candidate: Candidate) -> float:
@@ -176,8 +178,7 @@ def make_plan(
         try:
             plan.arrangement, plan.trial = measure_arrangements(measured[0].member, tried, precision=precision)
         except Exception as error:  # the models run as they were measured: no reason to lose one
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-            print(f"Other arrangements could not be tried ({reason}); the usual one stays.")
+            print(f"Other arrangements could not be tried ({last_line(error)}); the usual one stays.")
         if plan.arrangement != tried[0]:
             for candidate in plan.candidates:
                 candidate.compiled = None

@@ -41,8 +41,7 @@ class Windows:
     The first time they are decoded and transformed on a thread of their own, beside the model that takes them,
     and written to a scratch file per distinct front end: all mels of 200 x 10 minutes would not fit into memory
     (6.2 GB at 501 frames). After that they are read back. What is read or written is never mapped, so it does
-    not count as this process's memory; blocks lie in memory that is used again, since fresh memory for each costs
-    more than reading it.
+    not count as this process's memory; blocks lie in memory that is used again.
     """
 
     def __init__(
@@ -200,7 +199,7 @@ class Windows:
         """Audio, float32 [n, samples], to each front end's mels, float32 [n, 1, n_mels, frames], which lie in memory.
 
         Window by window: what the front end makes of one on its way stays in the cache, and the allocator gives none
-        of it back (by twos it takes a tenth longer, by fours twice as long).
+        of it back (by twos it takes a tenth longer, by fours at least a third).
         """
         with torch.inference_mode():
             for place, wave in enumerate(torch.from_numpy(waves)):

@@ -259,6 +259,14 @@ def test_a_model_that_openvino_cannot_run_in_int8_stays_float(verdict, capsys):
     assert said.startswith("net-1 stays float: ") and said.count("\n") == 1
 
 
+def test_a_reason_without_a_text_is_told_by_its_kind(verdict, capsys):
+    def fail(xml, calibration, target):
+        raise RuntimeError
+
+    assert verdict(quantise=fail) is None
+    assert capsys.readouterr().out == "net-1 stays float: RuntimeError\n"
+
+
 @pytest.mark.parametrize("calls", [0.0, 1.0], ids=["no call", "calls everywhere"])
 def test_where_no_window_tells_a_call_from_silence_nothing_is_judged(verdict, data, monkeypatch, calls):
     judging = data.audio.judging
