@@ -113,7 +113,7 @@ class Bench:
                 self._end(*process)
 
     def contestant(self, name: str, soundscapes: int = 0) -> dict:
-        """Run one contestant; what it measured of itself."""
+        """Run one contestant, on so many soundscapes where it decodes any; what it measured of itself."""
         result = self.folder / "result.json"
         result.unlink(missing_ok=True)
         self._end(*self._start("usual_notebooks.py", name, str(soundscapes), str(result)))

@@ -241,7 +241,7 @@ def time_models(folder: Path, architectures: dict[str, str], count: int, rounds:
 def main() -> None:
     folder, contestant, count, result = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])
     about = json.loads((folder / "about.json").read_text())
-    soundscapes = [Path(path) for path in about["soundscapes"]][: count or None]
+    soundscapes = [Path(path) for path in about["soundscapes"]][:count]
     if contestant == "arrangements":
         mels = np.load(folder / "peers" / "mels.npy")[:48]
         found = {"rows": try_arrangements(folder / "weights", about["names"], mels)}
