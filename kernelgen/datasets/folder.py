@@ -184,9 +184,7 @@ def load_datasets(root: Path, problems: list[str]) -> dict[str, DatasetFolder]:
             )
             continue
         try:
-            datasets[name] = DatasetFolder(
-                name, path.parent, validated(DatasetTable, read_toml(path, where), where)
-            )
+            datasets[name] = DatasetFolder(name, path.parent, validated(DatasetTable, read_toml(path, where), where))
         except KernelgenError as error:
             problems.extend(str(error).split("\n"))
     return datasets

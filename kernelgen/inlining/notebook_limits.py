@@ -26,9 +26,7 @@ _HINT = Search(
 _LOOP = "an event loop runs already; await the coroutine in the cell, or let the library run it in a thread of its own"
 _FAILING_CALLS = {"asyncio.run": _LOOP}
 _FAILING_METHODS = {"run_until_complete": _LOOP, "run_forever": _LOOP}
-_STREAMS = frozenset(
-    f"sys.{stream}.{name}" for stream in ("stdout", "stderr") for name in ("buffer", "reconfigure")
-)
+_STREAMS = frozenset(f"sys.{stream}.{name}" for stream in ("stdout", "stderr") for name in ("buffer", "reconfigure"))
 
 
 def check_cells(cells: Sequence[Source], evaluator: Evaluator) -> None:

@@ -30,9 +30,7 @@ class _NotKnown(Exception):
     pass
 
 
-def platform_truth(
-    test: ast.AST, image: tuple[int, int], name_of: Callable[[ast.AST], str | None]
-) -> bool | None:
+def platform_truth(test: ast.AST, image: tuple[int, int], name_of: Callable[[ast.AST], str | None]) -> bool | None:
     """Whether a condition holds on Linux, under the image's Python and under this one, where kernels are tried.
 
     name_of: the full name of what a name or attribute stands for, "sys.platform". None: it asks for something else,

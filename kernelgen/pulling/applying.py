@@ -39,9 +39,7 @@ def apply(comparison: Comparison, project: Project, say: Say) -> bool:
         if not comparison.is_built:
             refused.append((change, "the base is not known"))
         elif change.state is not State.WRITE:
-            refused.append(
-                (change, "conflict" if change.state is State.CONFLICT else "it cannot be taken over")
-            )
+            refused.append((change, "conflict" if change.state is State.CONFLICT else "it cannot be taken over"))
         elif problem := _problem(change, project):
             refused.append((change, problem))
         else:

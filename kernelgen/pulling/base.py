@@ -97,9 +97,7 @@ def _of_commit(
     say: Say,
 ) -> Base:
     if origin is None:
-        raise NoBase(
-            "the notebook does not say which commit built it; put {{ provenance() }} into its template"
-        )
+        raise NoBase("the notebook does not say which commit built it; put {{ provenance() }} into its template")
     if origin.commit == "no-commit":
         raise NoBase("the notebook was built outside git; push it from a commit the next time")
     if origin.commit.endswith("+changes"):
@@ -115,9 +113,7 @@ def _of_commit(
         except KernelgenError as error:
             raise NoBase(f"commit {origin.commit} cannot be built: {_first(error)}") from None
         if kernel.name not in then.kernels:
-            raise NoBase(
-                f"commit {origin.commit} has no kernel {kernel.name}, though the notebook names both"
-            )
+            raise NoBase(f"commit {origin.commit} has no kernel {kernel.name}, though the notebook names both")
         base = _built(then, _ways(then.kernels[kernel.name]), origin.commit, fetched, named)
         return replace(base, name=f"commit {origin.commit}, built again", is_rebuilt=True)
 

@@ -62,9 +62,7 @@ def _resolved(root: Path, commit: str) -> str:
     raise NoBase(f"commit {commit} is not in this repository; {fetch}")
 
 
-def _git(
-    root: Path, *arguments: str, environment: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
+def _git(root: Path, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     # A hook's environment points git at the repository of the hook, not at the project's.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:

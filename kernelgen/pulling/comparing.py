@@ -64,9 +64,7 @@ def compare_kernel(
     )
 
 
-def _check_kind(
-    project: Project, kernel: Kernel, origin: Origin | None, library: Fetched, where: str
-) -> None:
+def _check_kind(project: Project, kernel: Kernel, origin: Origin | None, library: Fetched, where: str) -> None:
     if origin is None:
         if not library.written and not library.problems:
             raise KernelgenError(

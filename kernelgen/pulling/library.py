@@ -45,14 +45,10 @@ class Fetched:
 
     def naming(self, file: PurePosixPath) -> list[int]:
         """The code cells that speak of a file, whether or not they still write it."""
-        name = re.compile(
-            rf"""\{{LIBRARY\}}/{re.escape(str(file))}(?!\w)|\(LIBRARY, {re.escape(repr(str(file)))}\)"""
-        )
+        name = re.compile(rf"""\{{LIBRARY\}}/{re.escape(str(file))}(?!\w)|\(LIBRARY, {re.escape(repr(str(file)))}\)""")
         cells = enumerate(self.cells, start=1)
         return [
-            number
-            for number, cell in cells
-            if cell.cell_type == "code" and name.search(cell.source.replace('"', "'"))
+            number for number, cell in cells if cell.cell_type == "code" and name.search(cell.source.replace('"', "'"))
         ]
 
 
@@ -74,9 +70,7 @@ def _compared(project: Project, base: Base, fetched: Fetched, file: PurePosixPat
     kaggle = versions[-1]
     if len(set(versions)) > 1:
         numbers = " and ".join(str(number) for number, _ in found)
-        message = (
-            f"{name}: cells {numbers} of the notebook write it differently; remove all but one on Kaggle"
-        )
+        message = f"{name}: cells {numbers} of the notebook write it differently; remove all but one on Kaggle"
         yield FileChange(name, State.REFUSED, message)
     elif kaggle != old:
         yield _changed(project, base, file, old, kaggle)
@@ -111,9 +105,7 @@ def _missing(project: Project, base: Base, fetched: Fetched, file: PurePosixPath
     return FileChange(name, State.REMOVED, message)
 
 
-def _changed(
-    project: Project, base: Base, file: PurePosixPath, old: bytes | None, kaggle: bytes
-) -> FileChange:
+def _changed(project: Project, base: Base, file: PurePosixPath, old: bytes | None, kaggle: bytes) -> FileChange:
     name = visible(str(file))
     theirs = diff_of_files(name, old, kaggle)
     try:
@@ -138,18 +130,14 @@ def _changed(
         return FileChange(name, State.WRITE, message, theirs, here, wanted=kaggle, aside=kaggle)
     if old is None:
         message = f"{name}: CONFLICT: is new on Kaggle, and another file of that name is here; not touched"
-        return FileChange(
-            name, State.CONFLICT, message, diff_of_files(name, here, kaggle), here, aside=kaggle
-        )
+        return FileChange(name, State.CONFLICT, message, diff_of_files(name, here, kaggle), here, aside=kaggle)
     if here is None:
         message = f"{name}: CONFLICT: changed on Kaggle, but no longer here; not made again"
         return FileChange(name, State.CONFLICT, message, theirs, aside=kaggle)
     return _put_together(file, old, here, kaggle, theirs)
 
 
-def _put_together(
-    file: PurePosixPath, old: bytes, here: bytes, kaggle: bytes, theirs: tuple[str, ...]
-) -> FileChange:
+def _put_together(file: PurePosixPath, old: bytes, here: bytes, kaggle: bytes, theirs: tuple[str, ...]) -> FileChange:
     name = visible(str(file))
     both, marked = merged(old, here, kaggle)
     problem = "changed on Kaggle and here, in each other's way; not touched"
@@ -162,17 +150,11 @@ def _put_together(
     if both is None:
         ours = diff_of_files(name, old, here)
         diff = ("on Kaggle:", *theirs, "here:", *ours)
-        return FileChange(
-            name, State.CONFLICT, f"{name}: CONFLICT: {problem}", diff, here, aside=marked or kaggle
-        )
+        return FileChange(name, State.CONFLICT, f"{name}: CONFLICT: {problem}", diff, here, aside=marked or kaggle)
     if both == here:
         return FileChange(name, State.HERE, f"{name}: changed on Kaggle, and that is here already")
-    message = (
-        f"{name}: changed on Kaggle and here, at different places; --apply puts Kaggle's into the file here"
-    )
-    return FileChange(
-        name, State.WRITE, message, diff_of_files(name, here, both), here, wanted=both, aside=both
-    )
+    message = f"{name}: changed on Kaggle and here, at different places; --apply puts Kaggle's into the file here"
+    return FileChange(name, State.WRITE, message, diff_of_files(name, here, both), here, wanted=both, aside=both)
 
 
 def _check(file: PurePosixPath, data: bytes) -> None:

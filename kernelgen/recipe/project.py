@@ -159,13 +159,10 @@ class Project:
             found = self._matching(part)
             if not found:
                 raise KernelgenError(
-                    f"--target {part}: no kernel or dataset of that name{near(part, self._target_names())}; "
-                    "see --list"
+                    f"--target {part}: no kernel or dataset of that name{near(part, self._target_names())}; see --list"
                 )
             chosen |= found
-        selected: list[Kernel | DatasetFolder] = [
-            self.datasets[name] for name in self.datasets if name in chosen
-        ]
+        selected: list[Kernel | DatasetFolder] = [self.datasets[name] for name in self.datasets if name in chosen]
         kernels = [self.kernels[name] for name in self.in_order() if name in chosen]
         self._check_overrides(kernels)
         return selected + kernels
@@ -323,9 +320,7 @@ def _kernels(
         named = {setting for used in names.values() for setting in used.settings}
         for name in recipe.settings:
             if name not in named:
-                problems.add(
-                    "settings", name, f"no template of the recipe names it{near(name, named)}; remove it"
-                )
+                problems.add("settings", name, f"no template of the recipe names it{near(name, named)}; remove it")
     return kernels, templates
 
 
@@ -358,8 +353,7 @@ def _kernel(
         problems.add(
             table if name in member.each else f"{table}.settings",
             place,
-            f"kernel_templates/{template} does not name {name}{near(name, names.settings)}; "
-            "remove it or use it there",
+            f"kernel_templates/{template} does not name {name}{near(name, names.settings)}; remove it or use it there",
         )
     sources: dict[str, Attached] = {}
     for name, text in member.sources.items():
@@ -396,16 +390,13 @@ def _kernel(
     agrees = {name: tuple(keys) for name, keys in (member.table.get("agrees") or {}).items()}
     for name, keys in agrees.items():
         if name not in member.sources:
-            problems.add(
-                f"{table}.agrees", name, f"there is no such source{near(name, member.sources)}; name one"
-            )
+            problems.add(f"{table}.agrees", name, f"there is no such source{near(name, member.sources)}; name one")
         for key in keys:
             if key not in used:
                 problems.add(
                     f"{table}.agrees",
                     name,
-                    f"kernel_templates/{template} does not name {key}{near(key, names.settings)}; "
-                    "correct or remove it",
+                    f"kernel_templates/{template} does not name {key}{near(key, names.settings)}; correct or remove it",
                 )
     if member.name not in slugs:
         return None
@@ -451,11 +442,7 @@ def _check_slugs(kernels: dict[str, Kernel], problems: Problems) -> None:
     for kernel in kernels.values():
         other = seen.setdefault(kernel.slug, kernel)
         if other is not kernel:
-            hint = (
-                " (a family's title needs a {name} of each key of `each`)"
-                if kernel.family != kernel.name
-                else ""
-            )
+            hint = " (a family's title needs a {name} of each key of `each`)" if kernel.family != kernel.name else ""
             problems.add(
                 f"kernels.{kernel.family}",
                 "title",

@@ -47,10 +47,7 @@ def setting_problem(value: Any) -> str | None:
         return next((problem for item in value if (problem := setting_problem(item))), None)
     if isinstance(value, dict):
         return next((problem for item in value.values() if (problem := setting_problem(item))), None)
-    return (
-        f"a {type(value).__name__} cannot be a setting; write a string, a number, true or false, "
-        "a list or a table"
-    )
+    return f"a {type(value).__name__} cannot be a setting; write a string, a number, true or false, a list or a table"
 
 
 def _setting(value: Any) -> Any:
@@ -93,12 +90,8 @@ TimeLimit = Annotated[Any, BeforeValidator(_time_limit)]
 Setting = Annotated[Any, BeforeValidator(_setting)]
 SettingName = Annotated[str, BeforeValidator(_setting_name)]
 SourceText = Annotated[Any, BeforeValidator(_source)]
-KernelName = Annotated[
-    str, _matching(KERNEL_NAME, "a kernel's name; lower case letters, digits and hyphens only")
-]
-TemplateName = Annotated[
-    str, _matching(TEMPLATE_NAME, "a template's name; write it without folder and .py.j2")
-]
+KernelName = Annotated[str, _matching(KERNEL_NAME, "a kernel's name; lower case letters, digits and hyphens only")]
+TemplateName = Annotated[str, _matching(TEMPLATE_NAME, "a template's name; write it without folder and .py.j2")]
 OwnerName = Annotated[str, _matching(OWNER, "a Kaggle user or organisation name")]
 DottedName = Annotated[str, _matching(MODULE_NAME, "a Python module's name")]
 
@@ -150,9 +143,7 @@ def read_toml(path: Path, where: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise KernelgenError(f"{where}: there is no such file; make it or check the path") from None
     except UnicodeDecodeError as error:
-        raise KernelgenError(
-            f"{where}: byte {error.start} is not UTF-8; save the file in that encoding"
-        ) from None
+        raise KernelgenError(f"{where}: byte {error.start} is not UTF-8; save the file in that encoding") from None
     except tomllib.TOMLDecodeError as error:
         raise KernelgenError(f"{where}: not valid TOML: {error}; mend the file") from None
     except OSError as error:

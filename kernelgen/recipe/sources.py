@@ -83,9 +83,7 @@ def parse_sources(
     """
 
     def parsed(reference: str) -> Source:
-        return parse_source(
-            name, reference, kernels=kernels, datasets=datasets, slug_of_kernel=slug_of_kernel
-        )
+        return parse_source(name, reference, kernels=kernels, datasets=datasets, slug_of_kernel=slug_of_kernel)
 
     if text == "":
         return None
@@ -98,15 +96,11 @@ def parse_sources(
     for item in text:
         found |= dict.fromkeys(map(parsed, _expanded(item, of, kernels, families)))
     if any(source.kernel == of for source in found):
-        raise BadReference(
-            f"{f'kernel:{of}'!r}: its own earlier output needs a name of its own, outside the list"
-        )
+        raise BadReference(f"{f'kernel:{of}'!r}: its own earlier output needs a name of its own, outside the list")
     return tuple(found)
 
 
-def _expanded(
-    text: str, of: str, kernels: Collection[str], families: Mapping[str, Sequence[str]]
-) -> list[str]:
+def _expanded(text: str, of: str, kernels: Collection[str], families: Mapping[str, Sequence[str]]) -> list[str]:
     kind, _, reference = text.partition(":")
     if kind != "kernel" or reference in kernels:
         return [text]

@@ -36,10 +36,7 @@ def title_problem(title: str) -> str | None:
     if title != title.strip() or not title.isprintable():
         return f"{title!r} has white space at its ends or characters that cannot be printed; remove them"
     if not SHORTEST <= len(title) <= LONGEST:
-        return (
-            f"{title!r} has {len(title)} characters; Kaggle takes {SHORTEST} to {LONGEST}, "
-            "so choose another title"
-        )
+        return f"{title!r} has {len(title)} characters; Kaggle takes {SHORTEST} to {LONGEST}, so choose another title"
     slug = slug_of(title)
     if not SHORTEST <= len(slug) <= LONGEST:
         return (

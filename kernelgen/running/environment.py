@@ -158,14 +158,10 @@ def _make(home: Path) -> None:
     # The stamp goes first and comes back last: where it is missing, a set-up was interrupted.
     (prefix / STAMP).unlink(missing_ok=True)
     shutil.rmtree(prefix, ignore_errors=True)
-    made = subprocess.run(
-        [sys.executable, "-m", "venv", str(prefix)], capture_output=True, text=True, check=False
-    )
+    made = subprocess.run([sys.executable, "-m", "venv", str(prefix)], capture_output=True, text=True, check=False)
     if made.returncode:
         last = (made.stdout + made.stderr).strip().splitlines()[-1:] or ["no message"]
-        raise KernelgenError(
-            f"{prefix}: python -m venv failed ({last[0]}); install Python's venv and ensurepip"
-        )
+        raise KernelgenError(f"{prefix}: python -m venv failed ({last[0]}); install Python's venv and ensurepip")
     version = (sys.version_info[0], sys.version_info[1])
     environment = RunEnvironment(prefix, Path(sys.base_prefix), version)
     _install(environment, home)
@@ -192,18 +188,14 @@ def _install(environment: RunEnvironment, home: Path) -> None:
             if line.startswith("ERROR:"):
                 errors.append(line.removeprefix("ERROR:").strip())
             if sys.stdout.isatty():
-                print(
-                    "\r\x1b[K  " + line.strip()[: shutil.get_terminal_size().columns - 4], end="", flush=True
-                )
+                print("\r\x1b[K  " + line.strip()[: shutil.get_terminal_size().columns - 4], end="", flush=True)
     if sys.stdout.isatty():
         print("\r\x1b[K", end="", flush=True)
     if process.returncode:
         # pip's last ERROR line names the package, unless it only points to a manual.
         telling = [line for line in errors if not line.startswith("ResolutionImpossible")]
         said = telling[-1] if telling else f"exit status {process.returncode}"
-        raise KernelgenError(
-            f"{NAME}: pip could not install the image's packages: {said}; all of it is in {log}"
-        )
+        raise KernelgenError(f"{NAME}: pip could not install the image's packages: {said}; all of it is in {log}")
 
 
 def _check_absent(environment: RunEnvironment) -> None:
@@ -221,18 +213,14 @@ def _repair_torchvision(environment: RunEnvironment) -> None:
     plain = _python(environment, "import torchvision")
     if plain.returncode == 0 or MISSING_OPERATOR not in plain.stderr:
         if plain.returncode and "No module named 'torchvision'" not in plain.stderr:
-            print(
-                f"{NAME}: import torchvision fails: {plain.stderr.strip().splitlines()[-1]}", file=sys.stderr
-            )
+            print(f"{NAME}: import torchvision fails: {plain.stderr.strip().splitlines()[-1]}", file=sys.stderr)
         return
     write_text(environment.site_packages / f"{REPAIR}.py", REPAIR_SOURCE.read_text(encoding="utf-8"))
     write_text(environment.site_packages / f"{REPAIR}.pth", f"import {REPAIR}\n")
     repaired = _python(environment, "import torchvision, timm")
     if repaired.returncode:
         last = repaired.stderr.strip().splitlines()[-1]
-        raise KernelgenError(
-            f"{environment.prefix}: torchvision does not fit torch: {last}; see constraints.txt"
-        )
+        raise KernelgenError(f"{environment.prefix}: torchvision does not fit torch: {last}; see constraints.txt")
 
 
 def _python(environment: RunEnvironment, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:

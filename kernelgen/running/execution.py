@@ -102,9 +102,7 @@ def run_notebook(
     places_of(mounts, layout)
     for inner in [notebook, *(mount.folder.resolve() for mount in mounts)]:
         if inner.is_relative_to(folder) or folder.is_relative_to(inner):
-            raise KernelgenError(
-                f"{folder}: is emptied for the run and cannot hold or lie in its input {inner}"
-            )
+            raise KernelgenError(f"{folder}: is emptied for the run and cannot hold or lie in its input {inner}")
     began = time.monotonic()
     arguments = (notebook, mounts, layout, folder, image, dict(environment or {}))
     try:
@@ -131,9 +129,7 @@ def _run_in_some_room(arguments: tuple[Any, ...], time_limit_s: float, show: boo
     return _run(open_room, arguments, time_limit_s, show)
 
 
-def _run(
-    make_room: Callable[..., Room], arguments: tuple[Any, ...], time_limit_s: float, show: bool
-) -> _Course:
+def _run(make_room: Callable[..., Room], arguments: tuple[Any, ...], time_limit_s: float, show: bool) -> _Course:
     notebook, mounts, layout, folder, image, environment = arguments
     with _scratch(folder) as scratch:
         room = make_room(scratch, notebook, mounts, layout, folder, image, environment)
@@ -191,9 +187,7 @@ def _follow(room: Room, image: RunEnvironment, said: Path, time_limit_s: float, 
     return course
 
 
-def _watch(
-    process: subprocess.Popen[bytes], report: int, course: _Course, time_limit_s: float, show: bool
-) -> None:
+def _watch(process: subprocess.Popen[bytes], report: int, course: _Course, time_limit_s: float, show: bool) -> None:
     assert process.stdout is not None
     display = Display(sys.stdout) if show else None
     deadline = time.monotonic() + time_limit_s

@@ -48,21 +48,13 @@ def place_of(mount: Mount, layout: str) -> PurePosixPath:
     if mount.kind not in _FOLDERS:
         raise KernelgenError(f"source {mount}: its kind is not known; use one of {', '.join(_FOLDERS)}")
     parts = mount.slug.split("/")
-    if len(parts) != (4 if mount.kind == "model" else 1) or not all(
-        map(_NAME.fullmatch, [mount.owner, *parts])
-    ):
+    if len(parts) != (4 if mount.kind == "model" else 1) or not all(map(_NAME.fullmatch, [mount.owner, *parts])):
         form = "model/framework/variation/version" if mount.kind == "model" else "name"
-        raise KernelgenError(
-            f"source {mount} of {mount.owner!r}: is no name on Kaggle; write {mount.kind}:{form}"
-        )
+        raise KernelgenError(f"source {mount} of {mount.owner!r}: is no name on Kaggle; write {mount.kind}:{form}")
     if layout == "old":
         return PurePosixPath(*parts)
     folder = _FOLDERS[mount.kind]
-    return (
-        PurePosixPath(folder, *parts)
-        if mount.kind == "competition"
-        else PurePosixPath(folder, mount.owner, *parts)
-    )
+    return PurePosixPath(folder, *parts) if mount.kind == "competition" else PurePosixPath(folder, mount.owner, *parts)
 
 
 def places_of(mounts: Sequence[Mount], layout: str) -> dict[PurePosixPath, Mount]:
@@ -102,9 +94,7 @@ def link_inputs(mounts: Sequence[Mount], layout: str, root: Path) -> None:
         link.symlink_to(mount.folder.resolve(), target_is_directory=True)
 
 
-def _lay_out(
-    folder: Path, place: PurePosixPath, skeleton: Path, binds: list[Bind], chain: tuple[Path, ...]
-) -> None:
+def _lay_out(folder: Path, place: PurePosixPath, skeleton: Path, binds: list[Bind], chain: tuple[Path, ...]) -> None:
     if folder in chain or len(chain) > _DEEPEST_CHAIN:
         raise KernelgenError(f"{folder}: symbolic links lead round in a circle; mount a folder without them")
     chain = (*chain, folder)

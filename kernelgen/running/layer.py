@@ -32,9 +32,7 @@ def make_layer(folder: Path, environment: RunEnvironment, seen: Places) -> None:
     for name in ("python", "python3", f"python{major}.{minor}"):
         (commands / name).symlink_to(seen.base_python)
     (folder / "pyvenv.cfg").write_text(
-        f"home = {seen.base_python.parent}\n"
-        "include-system-site-packages = false\n"
-        f"version = {major}.{minor}\n",
+        f"home = {seen.base_python.parent}\ninclude-system-site-packages = false\nversion = {major}.{minor}\n",
         encoding="utf-8",
     )
     # addsitedir, not a bare path: the image's own .pth files have to be read as well.

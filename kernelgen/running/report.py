@@ -23,9 +23,7 @@ def failing_cell(notebook: Path, cell_index: int | None) -> str:
                 lines = _ANSI.sub("", "\n".join(output.get("traceback", []))).rstrip().splitlines()
                 said = f"{output.get('ename')}: {output.get('evalue')}"
                 shown = [line.rstrip() for line in lines][-_TRACEBACK_LINES:] or [said]
-                return "\n".join(
-                    [f"{place_of_cell(cells, index)} failed", *(f"    {line}" for line in shown)]
-                )
+                return "\n".join([f"{place_of_cell(cells, index)} failed", *(f"    {line}" for line in shown)])
     if cell_index is not None and cell_index < len(cells):
         return f"{place_of_cell(cells, cell_index)} failed without a traceback"
     return "the notebook failed before its first cell"

@@ -148,9 +148,7 @@ def fenced_room(
     command = _command(root / _SOURCE.relative_to("/"), Path(_SOURCE), Path(_LAYER), notebook, Path(_WORKING))
     variables = _environment(Path(_LAYER), "/root", environment)
     if library_path:
-        variables["LD_LIBRARY_PATH"] = ":".join(
-            filter(None, [library_path, variables.get("LD_LIBRARY_PATH")])
-        )
+        variables["LD_LIBRARY_PATH"] = ":".join(filter(None, [library_path, variables.get("LD_LIBRARY_PATH")]))
     prefix = ("unshare", *NAMESPACES)
     return Room(prefix, root, tuple(binds), command, str(_WORKING), variables)
 

@@ -59,9 +59,7 @@ def _facts_of(built: BuiltKernel, cell: TemplateCell) -> CellFacts:
 
 
 def _answered_for(built: BuiltKernel) -> set[str]:
-    places = {
-        f"{module.file}:{line}" for module in built.closure.modules for line in module_facts(module).answered
-    }
+    places = {f"{module.file}:{line}" for module in built.closure.modules for line in module_facts(module).answered}
     for cell in _code_cells(built):
         places |= {f"{built.kernel.template_name}:{line}" for line in _facts_of(built, cell).answered}
     return places
@@ -121,9 +119,7 @@ def _leak_problems(project: Project, built: BuiltKernel) -> list[str]:
         for line in matching_lines(text, paths):
             problems.append(f"{where}:{first + line - 1}: holds a path of this machine; remove it")
         for line, kind in secret_lines(text, secrets):
-            problems.append(
-                f"{where}:{first + line - 1}: holds {kind}; remove it, and revoke it if it was shared"
-            )
+            problems.append(f"{where}:{first + line - 1}: holds {kind}; remove it, and revoke it if it was shared")
         for line in matching_lines(text, owner) if owner else ():
             problems.append(
                 f"{where}:{first + line - 1}: names the owner {project.owner}; remove it, the owner stands "

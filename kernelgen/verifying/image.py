@@ -34,9 +34,7 @@ def kaggle_image() -> Image:
     return Image(str(document["date"]), (int(major), int(minor)), frozenset(document["packages"]))
 
 
-def third_party_problems(
-    closure: Closure, provided: Collection[str], answered_for: Collection[str] = ()
-) -> list[str]:
+def third_party_problems(closure: Closure, provided: Collection[str], answered_for: Collection[str] = ()) -> list[str]:
     """A line for each import of a package that neither the image nor a wheel dataset holds.
 
     Args:
@@ -63,9 +61,7 @@ def answered_lines(scopes: Scopes) -> set[int]:
     Whatever the handler does, if only to raise something clearer: only who calls the function needs the
     package.
     """
-    functions = [
-        (node.lineno, node.end_lineno) for node in scopes.of_types(ast.FunctionDef, ast.AsyncFunctionDef)
-    ]
+    functions = [(node.lineno, node.end_lineno) for node in scopes.of_types(ast.FunctionDef, ast.AsyncFunctionDef)]
     lines: set[int] = set()
     for attempt in scopes.of_types(ast.Try):
         if not any(first <= attempt.lineno <= last for first, last in functions):

@@ -53,9 +53,7 @@ def path_search(root: Path) -> Search:
     # What any machine has, Kaggle's included, tells nothing.
     ordinary = {"/", "/root", "/tmp", "/var/tmp", "/usr/tmp", "/home", "/kaggle", "/kaggle/working", "~"}
     own = sorted(place for place in places - ordinary if len(place) > 1)
-    expression = "|".join(
-        [rf"(?<![\w.-])(?:{'|'.join(map(re.escape, own))})(?![\w-])"] * bool(own) + [_HOMES]
-    )
+    expression = "|".join([rf"(?<![\w.-])(?:{'|'.join(map(re.escape, own))})(?![\w-])"] * bool(own) + [_HOMES])
     return Search(expression, (*(place.lower() for place in own), *_HOME_WORDS))
 
 

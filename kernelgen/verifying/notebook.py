@@ -28,9 +28,7 @@ def form_problems(notebook: NotebookNode) -> list[str]:
     if not notebook.metadata.get("kernelspec", {}).get("name"):
         problems.append("metadata.kernelspec is missing; papermill cannot run it")
     ids = Counter(cell["id"] for cell in notebook.cells)
-    problems += [
-        f"the cell id {identifier!r} is there {count} times" for identifier, count in ids.items() if count > 1
-    ]
+    problems += [f"the cell id {identifier!r} is there {count} times" for identifier, count in ids.items() if count > 1]
     return problems
 
 
