@@ -45,7 +45,7 @@ def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKerne
     """
     cells = _template_cells(project, kernel, commit)
     code = [
-        Code(kernel.template_name, cell.python, cell.line)
+        Code(kernel.template_name, cell.python, cell.line, cell.text)
         for cell in cells
         if cell.kind == "code" and not cell.is_library
     ]

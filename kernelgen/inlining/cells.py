@@ -10,21 +10,23 @@ import hashlib
 import re
 import tokenize
 from collections.abc import Sequence
-from functools import lru_cache
 from io import BytesIO
 from pathlib import PurePosixPath
 
 from nbformat import NotebookNode
 
-from kernelgen.inlining.closure import Closure, ShippedFile
+from kernelgen.inlining.closure import Closure
+from kernelgen.inlining.data_files import ShippedFile
 from kernelgen.inlining.library import BOM, Library, Module
-from kernelgen.inlining.magic import PLAIN_NAME, body_for_magic
+from kernelgen.inlining.magic import LIBRARY_NAME, PLAIN_NAME, body_for_magic
 from kernelgen.inlining.syntax import tree_of
 from kernelgen.nodes import cell
 
 _HIDDEN = {"_kg_hide-input": True, "jupyter": {"source_hidden": True}}
 _ID_LENGTH = 64
-_ROW_LENGTH = 96
+_ROW_LENGTH = 92
+# Python would not see files that came into a folder after it had looked there.
+_READY = '__import__("importlib").invalidate_caches()'
 
 
 def library_cells(library: Library, closure: Closure) -> list[NotebookNode]:
@@ -33,7 +35,7 @@ def library_cells(library: Library, closure: Closure) -> list[NotebookNode]:
         return []
     cells = [
         _markdown("library--heading", "## The library"),
-        _code("library--setup", _set_up(library, closure), {"kernelgen": _set_up_notes(closure)}),
+        _code("library--setup", _set_up(library, closure), {}),
     ]
     for module in closure.modules:
         if module.data:
@@ -43,13 +45,11 @@ def library_cells(library: Library, closure: Closure) -> list[NotebookNode]:
             name = _identity(str(shipped.file))
             cells.append(_markdown(f"about-{name}", _file_heading(shipped)))
             cells.append(_file_cell(name, shipped.file, shipped.data, is_source=False))
-    cells.append(_code("library--ready", "import importlib\n\nimportlib.invalidate_caches()", {}))
+    cells.append(_code("library--ready", _READY, {}))
     return cells
 
 
-@lru_cache(maxsize=4096)
 def _module_cells(module: Module) -> tuple[NotebookNode, NotebookNode]:
-    """The two cells of a module, which all notebooks that hold it share."""
     name = _identity(module.name)
     about = _markdown(f"about-{name}", _heading(module))
     return about, _file_cell(name, module.file, module.data, is_source=True)
@@ -58,22 +58,27 @@ def _module_cells(module: Module) -> tuple[NotebookNode, NotebookNode]:
 def _set_up(library: Library, closure: Closure) -> str:
     above = {parent for folder in closure.folders for parent in folder.parents}
     folders = [folder for folder in closure.folders if folder not in above]
-    empty = _empty_files(closure)
     lines = [
-        "import os",
-        "import sys",
-        "import tempfile",
-        "from pathlib import Path",
-        "",
         "# The library's files go into a folder of their own, not into this kernel's output.",
-        f'LIBRARY = tempfile.mkdtemp(prefix="{library.name}-")',
+        f"def {LIBRARY_NAME}():",
+        "    import os",
+        "    import sys",
+        "    import tempfile",
+        "    from pathlib import Path",
+        "",
+        f'    library = tempfile.mkdtemp(prefix="{library.name}-")',
         *_for_each("folder", folders, "mkdir(parents=True)"),
-        *_for_each("empty", empty, "touch()"),
-        "sys.path.insert(0, LIBRARY)",
-        "# Python processes that are started from here find the library too.",
-        'os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [LIBRARY, os.environ.get("PYTHONPATH")]))',
-        "# The kernel's own arguments are none of the library's.",
-        "sys.argv[1:] = []",
+        *_for_each("empty", _empty_files(closure), "touch()"),
+        "    sys.path.insert(0, library)",
+        "    # Python processes that are started from here find the library too.",
+        '    paths = [library, os.environ.get("PYTHONPATH")]',
+        '    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)',
+        "    # The kernel's own arguments are none of the library's.",
+        "    sys.argv[1:] = []",
+        "    return library",
+        "",
+        "",
+        f"{LIBRARY_NAME} = {LIBRARY_NAME}()",
     ]
     return "\n".join(lines)
 
@@ -88,11 +93,8 @@ def _for_each(name: str, paths: Sequence[PurePosixPath], call: str) -> list[str]
         if rows[-1] and len(rows[-1]) + len(item) > _ROW_LENGTH:
             rows.append("")
         rows[-1] += item
-    return [f"for {name} in [", *(f"    {row.rstrip()}" for row in rows), "]:", f"    Path(LIBRARY, {name}).{call}"]
-
-
-def _set_up_notes(closure: Closure) -> dict[str, list[str]]:
-    return {"empty": [str(file) for file in _empty_files(closure)]}
+    rows = [f"        {row.rstrip()}" for row in rows]
+    return [f"    for {name} in [", *rows, "    ]:", f"        Path(library, {name}).{call}"]
 
 
 def _empty_files(closure: Closure) -> list[PurePosixPath]:
@@ -126,7 +128,7 @@ def _file_cell(name: str, file: PurePosixPath, data: bytes, *, is_source: bool) 
         source = _writing(file, data)
     else:
         # The magic ends the file with a newline; a body that already ends with one gets no other.
-        source = f"%%writefile {{LIBRARY}}/{file}\n{body}"
+        source = f"%%writefile {{{LIBRARY_NAME}}}/{file}\n{body}"
         if data.startswith(BOM):
             notes["bom"] = True
         if not body.endswith("\n") and not data.endswith(b"\n"):
@@ -136,14 +138,15 @@ def _file_cell(name: str, file: PurePosixPath, data: bytes, *, is_source: bool) 
 
 def _writing(file: PurePosixPath, data: bytes) -> str:
     """An ordinary cell that writes a file's bytes: readable where they are text, in base64 where they are not."""
-    head = f"Path(LIBRARY, {_quoted(file)}).write_bytes("
+    # No import: a template may use any name that this would bind.
+    head = f'__import__("pathlib").Path({LIBRARY_NAME}, {_quoted(file)}).write_bytes('
     encoding = _encoding(data)
     if encoding is not None:
         lines = "".join(f"    {line!r}\n" for line in data.decode(encoding).splitlines(keepends=True))
         return f'{head}(\n{lines}).encode("{encoding}"));'
     text = base64.b64encode(data).decode("ascii")
     lines = "".join(f'    "{text[start : start + 100]}"\n' for start in range(0, len(text), 100))
-    return f"import base64\n\n{head}base64.b64decode(\n{lines}));"
+    return f'{head}__import__("base64").b64decode(\n{lines}));'
 
 
 def _encoding(data: bytes) -> str | None:

@@ -1,209 +1,276 @@
-"""Which data files a piece of source reads beside the library's modules."""
+"""Data files: which are shipped, and which code reads although they are not."""
+
+from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from kernelgen.inlining.evaluator import Evaluator
-from kernelgen.inlining.imports import ImportFinder
-from kernelgen.inlining.library import Library
+from kernelgen.errors import KernelgenError
+from kernelgen.inlining.library import Library, Module
 from kernelgen.inlining.source import Source
-from kernelgen.inlining.values import External, Method, Unknown, Values, is_beside, real_path
-from kernelgen.searching import Search
 
-_BESIDE = r"__file__|__path__|__spec__|\binspect\b|resources\b|get_data|co_filename"
-_WORDS = ("__file__", "__path__", "__spec__", "inspect", "resources", "get_data", "co_filename")
-_FOLDER_METHODS = frozenset({"iterdir", "glob", "rglob", "walk"})
-# Attributes of a path that say nothing of what lies there.
-_MERE_NAMES = frozenset(
-    {"name", "stem", "suffix", "suffixes", "parent", "parents", "parts", "with_name", "with_suffix"}
+_UNREAD = "\0"
+# Without one of these, code cannot tell where its own files lie.
+_LOCATORS = re.compile(
+    r"__file__|__path__|__spec__|\bresources\b|get_data|\bgetfile\b|\bgetsourcefile\b|co_filename|\bfiles\("
 )
-# Calls that a folder may be handed to without anything in it being read.
+    r"__file__|__path__|__spec__|\bresources\b|get_data|\bgetfile\b|\bgetsourcefile\b|co_filename|\bfiles\("
+)
+_JOINING = frozenset("Path PurePath PosixPath PurePosixPath join joinpath with_name".split())
+_LISTING = frozenset("iterdir glob rglob iglob walk listdir scandir contents".split())
+# Make a folder from the path of a file in it.
+_FOLDER_CALLS = frozenset({"dirname", "files", "split", "rsplit", "partition", "rpartition"})
+_FOLDERS = frozenset({"parent", "parents", "__path__", "submodule_search_locations"})
+# Give the same path back.
+_PASSING = frozenset("str Path PurePath PurePosixPath resolve absolute abspath realpath fspath expanduser".split())
+# May get a folder without anything in it being read.
 _HARMLESS = frozenset(
-    "append insert extend remove add index count discard debug info warning warn error critical exception log print "
-    "str repr len isinstance format hash bool type id field setattr hasattr getattr fspath fsdecode Path PurePath "
-    "PosixPath PurePosixPath list tuple set sorted reversed frozenset relative_to is_relative_to startswith endswith "
-    "replace split rsplit write mkdir makedirs exists is_dir isdir is_file isfile files as_file dirname basename "
-    "abspath realpath normpath join split splitext expanduser relpath commonpath joinpath samefile match as_posix "
-    "update setdefault get cast partial_ratio assert_ Popen run check_output check_call call insert_path addsitedir "
-    "iter_modules walk_packages mkdtemp quote absolute resolve lower upper strip".split()
+    "print repr len isinstance debug info warning error critical exception getLogger exists isdir isfile basename "
+    "relative_to is_relative_to relpath startswith endswith".split()
 )
-_OPENERS = frozenset({"builtins.open", "io.open", "codecs.open", "os.open", "pathlib.Path", "pathlib.PurePath"})
-_RESOURCE_READERS = frozenset(
-    f"importlib.resources.{name}"
-    for name in ("read_text", "read_binary", "open_text", "open_binary", "path", "is_resource")
-) | {"pkgutil.get_data"}
+_DOCUMENTS = re.compile(
+    r"(?i)(readme|licen[cs]e|copying|notice|changelog)\b.*|py\.typed|.*\.(md|rst|pyi|pyc|orig)|\..*"
+)
 
 
 @dataclass(frozen=True)
-class Need:
-    """Something read beside a module.
+class ShippedFile:
+    """A data file that goes into the notebook. file: relative to the library's root, "pk/x.csv"."""
 
-    kind: "file" (data), "source" (a module's own text), "folder" (a folder is walked), "unknown" (a name that cannot
-    be told), "outside" (not under the library's root) or "relative" (looked for in the working folder).
-    file: relative to the library's root, "" where there is none.
+    file: PurePosixPath
+    path: Path
+    data: bytes
+
+
+def shipped_files(library: Library, files: Sequence[str]) -> tuple[ShippedFile, ...]:
+    """The data files that `files` of a kernel names: files, folders or globs.
+
+    Raises:
+        KernelgenError: where a name lies outside the project or nothing has it.
     """
-
-    kind: str
-    file: str
-    where: str
-
-
-class DataFinder:
-    """Finds what sources read beside the modules of one library."""
-
-    def __init__(self, library: Library, evaluator: Evaluator, imports: ImportFinder):
-        self.library = library
-        self.evaluator = evaluator
-        self.imports = imports
-        self._mention = Search(rf"{_BESIDE}|\b{library.name}/", (*_WORDS, f"{library.name.lower()}/"))
-
-    def may_read(self, read: Iterable[Source]) -> bool:
-        """Whether sources so much as mention how they could find files beside them, or write a path into the library.
-
-        Without such a word in any of them there is nothing to be evaluated.
-        """
-        return any(_mentions(source, self._mention) for source in read)
-
-    def needs(self, source: Source) -> Iterator[Need]:
-        """Every read that can be seen, in the order of the source."""
-        for node in source.scopes.nodes:
-            if not isinstance(node, ast.expr) or isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)):
-                continue
-            if isinstance(node, ast.Constant):
-                continue
-            found = [need for value in self.evaluator.values(node, source) for need in self._of(value, node, source)]
-            if isinstance(node, ast.Call):
-                found.extend(self._of_call(node, source))
-            if found and not self.imports.guards.is_dead(node, source):
-                yield from found
-
-    def _of(self, value: Any, node: ast.expr, source: Source) -> Iterator[Need]:
-        if isinstance(value, Method) or not is_beside(value):
-            return
-        parent = source.scopes.parent_of.get(node)
-        if isinstance(parent, ast.Attribute) and parent.attr in _MERE_NAMES:
-            return
-        where = source.where(node)
-        path = real_path(value)
-        if isinstance(value, Unknown):
-            if self._is_made_here(node, source) and value.prefix.endswith("/") or self._hangs_on(node, value, source):
-                yield Need("unknown", self._relative(path), where)
-        elif path.is_file():
-            yield from self._file(path, where)
-        elif (path.is_dir() or _is_pattern(path)) and self._is_walked(node, source):
-            yield Need("folder", self._relative(path.parent if _is_pattern(path) else path), where)
-
-    def _file(self, path: Path, where: str) -> Iterator[Need]:
-        relative = self._relative(path)
-        if not relative:
-            yield Need("outside", str(path.name), where)
-        elif PurePosixPath(relative) in self.library.by_file:
-            yield Need("source", relative, where)
+    found: dict[PurePosixPath, ShippedFile] = {}
+    for name in files:
+        pure = PurePosixPath(name)
+        where = f"files = [{name!r}]"
+        if pure.is_absolute() or ".." in pure.parts or not pure.parts:
+            raise KernelgenError(f"{where}: must lie in the project; give its path relative to {library.root.name}/")
+        path = library.root / pure
+        if path.is_dir():
+            paths = sorted(path.rglob("*"))
         else:
-            yield Need("file", relative, where)
+            paths = [path] if path.is_file() else sorted(library.root.glob(name))
+        paths = [one for one in paths if one.is_file() and "__pycache__" not in one.parts]
+        if not paths:
+            raise KernelgenError(f"{where}: there is no such file in {library.root}; correct its path")
+        for one in paths:
+            file = PurePosixPath(one.relative_to(library.root).as_posix())
+            try:
+                found[file] = ShippedFile(file, one, one.read_bytes())
+            except OSError as error:
+                raise KernelgenError(f"{where}: cannot be read ({error.strerror}); check its permissions") from None
+    return tuple(found[file] for file in sorted(found))
 
-    def _relative(self, path: Path) -> str:
-        try:
-            return path.relative_to(self.library.root).as_posix()
-        except ValueError:
+
+def check_data_files(
+    library: Library, read: Sequence[Source], modules: Sequence[Module], shipped: Sequence[ShippedFile]
+) -> None:
+    """Refuse what reads a file that the notebook would not hold.
+
+    Raises:
+        KernelgenError: with file and line, and the way out.
+    """
+    present = {file.file for file in shipped} | {module.file for module in modules}
+    finder = _DataFinder(library, read, present)
+    for source in read:
+        for message in finder.problems(source):
+            raise KernelgenError(message)
+
+
+class _DataFinder:
+    """Finds what sources read of a library's folder. present: the files that the notebook holds."""
+
+    def __init__(self, library: Library, read: Sequence[Source], present: set[PurePosixPath]):
+        self.library = library
+        self.present = present
+        folder = library.root / library.name
+        paths = sorted(folder.rglob("*")) if folder.is_dir() else []
+        files = [PurePosixPath(path.relative_to(library.root).as_posix()) for path in paths if path.is_file()]
+        self.files = [file for file in files if "__pycache__" not in file.parts]
+        self.folders = {parent.parts for file in self.files for parent in file.parents}
+        self.names = {file.name for file in self.files}
+        self.absent = [file for file in self.files if file not in present]
+        self.lacks_data = any(file.suffix != ".py" and not _DOCUMENTS.fullmatch(file.name) for file in self.absent)
+        self.located = {source.name: self._located(source) for source in read if source.package and self.lacks_data}
+
+    def problems(self, source: Source) -> Iterator[str]:
+        """A line for everything that a source reads and the notebook would not hold."""
+        for node, parent in source.parents.items():
+            if isinstance(node, (ast.Constant, ast.BinOp, ast.JoinedStr, ast.Call)) and not isinstance(
+                parent, ast.Expr
+            ):
+                if file := self._named(node, parent, source):
+                    yield f"{source.where(node)}: {file}"
+        for line, text in source.magics:
+            for file in filter(None, map(self._from_working_folder, re.findall(r"[\w./-]+", text))):
+                yield f"{source.where(line)}: {self._explain_relative(file)}"
+        if self.lacks_data:
+            located = self._located(source)
+            yield from (
+                f"{source.where(node)}: may read any file in the library's folder, and the notebook does not hold all "
+                f'of them; list them in kernels.toml, files = ["{self.library.name}/…"] of the kernel'
+                for node in source.parents
+                if self._may_read(node, located)
+            )
+
+    # --- files by their names -----------------------------------------------------------------------------------
+
+    def _named(self, node: ast.AST, parent: ast.AST, source: Source) -> str:
+        """What is wrong with the file that a string or a joined path names; "" if nothing is."""
+        text = _text(node)
+        path = text.rpartition(_UNREAD)[2]
+        if PurePosixPath(path).name not in self.names and not _LOCATORS.search(source.text):
             return ""
+        if _UNREAD not in text and not _is_part(node, parent) and (file := self._from_working_folder(path)):
+            return self._explain_relative(file)
+        file = self._absent(path, source)
+        return self._explain_absent(file) if file else ""
 
-    def _is_made_here(self, node: ast.expr, source: Source) -> bool:
-        """Whether this very expression puts something behind a folder's path."""
-        if isinstance(node, (ast.BinOp, ast.JoinedStr)):
-            return not self._is_said(node, source)
-        if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            return name in {"joinpath", "join", "with_name", "with_stem", "Path", "PurePath", "format"}
-        return False
+    def _from_working_folder(self, text: str) -> PurePosixPath | None:
+        """The file of the library that a path names if it starts in the project's folder: "pk/x.csv"."""
+        file = PurePosixPath(text.removeprefix("./"))
+        return file if file.parts[:1] == (self.library.name,) and file in self.files else None
 
-    def _hangs_on(self, node: ast.expr, value: Unknown, source: Source) -> bool:
-        """Whether a name is begun in the expression (`HERE / f"fold{k}.csv"`), so that it is no `file:line`."""
-        if not self._is_made_here(node, source) or value.prefix.endswith("/"):
+    def _absent(self, path: str, source: Source) -> PurePosixPath | None:
+        """A file that is not in the notebook and whose path ends in this one."""
+        locates = bool(_LOCATORS.search(source.text))
+        parts = tuple(part for part in path.split("/") if part not in {"", ".", ".."})
+        if not parts or not (source.package or locates or parts[0] == self.library.name):
+            return None
+        for file in self.absent:
+            if file.parts[-len(parts) :] == parts or path.startswith("../") and parts[-len(file.parts) :] == file.parts:
+                return file
+        beside = PurePosixPath(*parts)
+        is_beside = locates and len(parts) > 1 and parts[0] != self.library.name and beside not in self.present
+        return beside if is_beside and Path(self.library.root, beside).is_file() else None
+
+    def _explain_relative(self, file: PurePosixPath) -> str:
+        module = self.library.by_file.get(file)
+        way_out = f"use `python -m {module.name}`" if module else f'and list it in kernels.toml, files = ["{file}"]'
+        return (
+            f"names {file} by a path from the working folder, which on Kaggle is another; make the path from "
+            f"`__file__` in the library, {'or ' if module else ''}{way_out}"
+        )
+
+    def _explain_absent(self, file: PurePosixPath) -> str:
+        if module := self.library.by_file.get(file):
+            return (
+                f"names the source {file}, which no import brings into the notebook; list it in kernels.toml, "
+                f'include = ["{module.name}"] of the kernel'
+            )
+        return (
+            f"names the data file {file}, which the notebook does not hold; list it in kernels.toml, "
+            f'files = ["{file}"] of the kernel, or attach it as a dataset'
+        )
+
+    # --- folders ------------------------------------------------------------------------------------------------
+
+    def _located(self, source: Source) -> set[str]:
+        """Names of a source that hold a folder of the library: `HERE = Path(__file__).parent`, or imported ones."""
+        found = set()
+        for name, full in source.aliases.items():
+            module, _, attribute = full.rpartition(".")
+            if attribute in getattr(self, "located", {}).get(module, ()):
+                found.add(name)
+        before = -1
+        while len(found) > before:
+            before = len(found)
+            for node in source.parents:
+                if isinstance(node, ast.Assign) and self._leads(node.value, found):
+                    found |= {getattr(target, "id", getattr(target, "attr", "")) for target in node.targets} - {""}
+                elif isinstance(node, ast.Return) and node.value is not None and self._leads(node.value, found):
+                    found |= {up.name for _, up in source.around(node) if isinstance(up, ast.FunctionDef)}
+        return found
+
+    def _leads(self, node: ast.AST, located: set[str]) -> bool:
+        """Whether an expression is a folder of the library."""
+        match node:
+            case ast.Name(id=name):
+                return name in located or name == "__path__"
+            case ast.Attribute(attr=name, value=value):
+                return name in located or name in _FOLDERS and (_locates(value) or self._leads(value, located))
+            case ast.Subscript(value=value):
+                return self._leads(value, located)
+            case ast.Call(func=function, args=args):
+                parts = [*args, function.value] if isinstance(function, ast.Attribute) else args
+                if _name(function) in _FOLDER_CALLS and _locates(node) or _name(function) in located:
+                    return True
+                passes = _name(function) in _PASSING | _FOLDER_CALLS
+                return (passes and any(self._leads(part, located) for part in parts)) or self._joins(node, located)
+        return self._joins(node, located)
+
+    def _joins(self, node: ast.AST, located: set[str]) -> bool:
+        """Whether an expression leads from a folder of the library into a folder below it."""
+        parts = _parts(node)
+        tail = _text(node).rpartition(_UNREAD)[2].strip("/").split("/")
+        below = any(folder[-len(tail) :] == tuple(tail) for folder in self.folders)
+        return len(parts) > 1 and below and self._leads(parts[0], located)
+
+    def _may_read(self, node: ast.AST, located: set[str]) -> bool:
+        """Whether a folder is listed, joined with what is no literal, or handed to a function that may do so."""
+        parts = _parts(node)
+        if len(parts) > 1 and self._leads(parts[0], located):
+            text = "".join(map(_text, parts[1:]))
+            return (_UNREAD in text or "*" in text) and not re.search(r"\s", text)
+        if not isinstance(node, ast.Call):
             return False
-        path = real_path(value)
-        return not path.exists() and path.parent.is_dir() and ".py:" not in value.prefix
-
-    def _is_said(self, node: ast.expr, source: Source) -> bool:
-        """Whether a text is only printed, logged or raised."""
-        parent = source.scopes.parent_of.get(node)
-        if not isinstance(parent, ast.Call) or node not in parent.args:
+        name, function = _name(node.func), node.func
+        given = [*node.args, *(one.value for one in node.keywords)]
+        if name == "get_data":
+            return any(_UNREAD in _text(part) for part in given[1:])
+        if name in _LISTING:
+            given += [function.value] if isinstance(function, ast.Attribute) else []
+        elif name in _PASSING | _FOLDER_CALLS | _HARMLESS | _JOINING or name.endswith(
+            ("Error", "Warning", "Exception")
+        ):
             return False
-        name = parent.func.attr if isinstance(parent.func, ast.Attribute) else getattr(parent.func, "id", "")
-        return name in {
-            "print",
-            "debug",
-            "info",
-            "warning",
-            "error",
-            "critical",
-            "exception",
-            "warn",
-            "write",
-        } or (name.endswith(("Error", "Exception", "Warning")))
-
-    def _is_walked(self, node: ast.expr, source: Source) -> bool:
-        parent = source.scopes.parent_of.get(node)
-        if isinstance(parent, ast.Attribute):
-            call = source.scopes.parent_of.get(parent)
-            return parent.attr in _FOLDER_METHODS and isinstance(call, ast.Call)
-        if isinstance(parent, ast.keyword):
-            parent = source.scopes.parent_of.get(parent)
-        if not isinstance(parent, ast.Call) or parent.func is node:
+        elif isinstance(function, ast.Attribute) and ast.unparse(function.value).endswith("sys.path"):
             return False
-        name = parent.func.attr if isinstance(parent.func, ast.Attribute) else getattr(parent.func, "id", "")
-        return name not in _HARMLESS and not name.endswith(("Error", "Exception", "Warning"))
-
-    def _of_call(self, node: ast.Call, source: Source) -> Iterator[Need]:
-        for function in self.evaluator.values(node.func, source):
-            if not isinstance(function, External):
-                continue
-            name = function.name.replace("importlib_resources", "importlib.resources")
-            where = source.where(node)
-            if name in _RESOURCE_READERS:
-                yield from self._resources(node, source, where)
-            elif name == "importlib.resources.contents":
-                packages = self.evaluator.package_of(self.evaluator.argument(node, source, 0, "package"), source)
-                if any(package is None or self.library.owns(package) for package in packages):
-                    yield Need("folder", "", where)
-            elif name in _OPENERS:
-                values = self.evaluator.argument(node, source, 0, "file") or ()
-                yield from self._relative_to_working_folder(values, node, source, where)
-
-    def _resources(self, node: ast.Call, source: Source, where: str) -> Iterator[Need]:
-        packages = self.evaluator.argument(node, source, 0, "package")
-        parts = self.evaluator.arguments(node, source)[1:2] or [
-            self.evaluator.argument(node, source, 1, "resource") or (Unknown(),)
-        ]
-        for package in self.evaluator.package_of(packages, source):
-            if package is None:
-                yield Need("unknown", "", where)
-            elif self.library.owns(package):
-                for part in parts[0]:
-                    path = self.evaluator.resource(package, (part,))
-                    if isinstance(path, Unknown):
-                        yield Need("unknown", self._relative(real_path(path)), where)
-                    elif real_path(path).is_file():
-                        yield from self._file(real_path(path), where)
-
-    def _relative_to_working_folder(self, values: Values, node: ast.Call, source: Source, where: str) -> Iterator[Need]:
-        mode = self.evaluator.argument(node, source, 1, "mode")
-        if mode and any(isinstance(one, str) and set(one) & set("wax") for one in mode):
-            return
-        for value in values:
-            text = str(value) if isinstance(value, (str, PurePosixPath)) else ""
-            if text.removeprefix("./").startswith(f"{self.library.name}/") and (self.library.root / text).is_file():
-                yield Need("relative", PurePosixPath(text).as_posix(), where)
+        return any(self._leads(part, located) for part in given)
 
 
-@cache
-def _mentions(source: Source, mention: Search) -> bool:
-    return mention.finds(source.text)
+def _locates(node: ast.AST) -> bool:
+    return _LOCATORS.search(ast.unparse(node)) is not None
 
 
-def _is_pattern(path: Path) -> bool:
-    return any(sign in str(path) for sign in "*?[")
+def _parts(node: ast.AST) -> list[ast.expr]:
+    """The parts that an expression joins to a path; [] if it joins none."""
+    match node:
+        case ast.BinOp(op=ast.Div() | ast.Add()):
+            return [node.left, node.right]
+        case ast.JoinedStr():
+            return [part.value if isinstance(part, ast.FormattedValue) else part for part in node.values]
+        case ast.Call(func=ast.Attribute(attr="joinpath" | "with_name", value=value)):
+            return [value, *node.args]
+        case ast.Call(func=function) if _name(function) in _JOINING:
+            return node.args
+    return []
+
+
+def _text(node: ast.AST) -> str:
+    """The path that an expression joins; `_UNREAD` stands for each part that is no literal."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    between = "" if isinstance(node, ast.JoinedStr) or isinstance(getattr(node, "op", None), ast.Add) else "/"
+    return between.join(map(_text, parts)) if (parts := _parts(node)) else _UNREAD
+
+
+def _is_part(node: ast.AST, parent: ast.AST) -> bool:
+    """Whether an expression is a part of a longer path."""
+    return isinstance(parent, ast.expr) and any(part is node for part in _parts(parent))
+
+
+def _name(function: ast.AST) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")

@@ -13,11 +13,12 @@ from nbformat import NotebookNode
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import BOM
+from kernelgen.inlining.magic import LIBRARY_NAME
 from kernelgen.inlining.syntax import tree_of
 
 # IPython drops empty lines above a magic, so they are no part of what a cell writes.
 _MAGIC = re.compile(
-    r"""(?:[ \t]*\r?\n)*%%writefile[ \t]+["']?\{LIBRARY\}/(?P<file>[^"'\r\n]+?)["']?[ \t]*(?:\r\n|\r|\n|\Z)"""
+    rf"""(?:[ \t]*\r?\n)*%%writefile[ \t]+["']?\{{{LIBRARY_NAME}\}}/(?P<file>[^"'\r\n]+?)["']?[ \t]*(?:\r\n|\r|\n|\Z)"""
 )
 
 
@@ -64,7 +65,7 @@ def files_of_cell(cell: NotebookNode, number: int) -> list[WrittenFile]:
                 f"cell {number}: {file} holds half a character ({error.object[error.start]!a}), which no file can "
                 "hold; type it again"
             ) from None
-    if "LIBRARY" not in cell.source:
+    if LIBRARY_NAME not in cell.source:
         return []
     found = _from_code(cell.source, number)
     return [WrittenFile(_inside(file, number), data, is_touched=touched) for file, data, touched in found]
@@ -105,30 +106,27 @@ def _from_magic(cell: NotebookNode, body: str) -> bytes:
 
 
 def _from_code(source: str, number: int) -> list[tuple[str, bytes, bool]]:
-    """Files that `Path(LIBRARY, "…").write_bytes(…)` makes, and a loop of `Path(LIBRARY, empty).touch()`."""
+    """Files that an ordinary cell makes: `….write_bytes(…)` at its top, `….touch()` for a list of empty ones."""
     try:
         tree = tree_of(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-    found = []
+    found = [(file, b"", True) for node in ast.walk(tree) for file in _touched(node)]
     for statement in tree.body:
-        found += [(file, b"", True) for file in _touched(statement)]
-        call = statement.value if isinstance(statement, ast.Expr) else None
-        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
-            continue
-        file = _library_path(call.func.value)
-        if file is not None and call.func.attr == "write_bytes" and len(call.args) == 1:
-            try:
-                data = _data(call.args[0])
-            except (ValueError, LookupError) as error:
-                raise KernelgenError(f"cell {number}: what it writes to {file} is damaged: {error}") from None
-            if data is not None:
-                found.append((file, data, False))
+        match statement:
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=path, attr="write_bytes"), args=[content])):
+                file = _library_path(path)
+                try:
+                    data = _data(content)
+                except (ValueError, LookupError) as error:
+                    raise KernelgenError(f"cell {number}: what it writes to {file} is damaged: {error}") from None
+                if file is not None and data is not None:
+                    found.append((file, data, False))
     return found
 
 
-def _touched(statement: ast.stmt) -> list[str]:
-    match statement:
+def _touched(node: ast.AST) -> list[str]:
+    match node:
         case ast.For(iter=ast.List(elts=items), body=[ast.Expr(value=ast.Call(func=ast.Attribute(attr="touch")))]):
             return [item.value for item in items if isinstance(item, ast.Constant) and isinstance(item.value, str)]
     return []
@@ -136,8 +134,8 @@ def _touched(statement: ast.stmt) -> list[str]:
 
 def _library_path(node: ast.expr) -> str | None:
     match node:
-        case ast.Call(func=ast.Name(id="Path"), args=[ast.Name(id="LIBRARY"), ast.Constant(value=str(file))]):
-            return file
+        case ast.Call(func=ast.Attribute(attr="Path"), args=[ast.Name(id=name), ast.Constant(value=str(file))]):
+            return file if name == LIBRARY_NAME else None
     return None
 
 

@@ -1,62 +1,37 @@
-"""What a piece of source imports, by statement or by call."""
+"""What a source imports, by statement, by call or by a name in its text."""
+
+from __future__ import annotations
 
 import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from kernelgen.inlining.evaluator import Evaluator
-from kernelgen.inlining.guards import Guards
-from kernelgen.inlining.library import IMPORTER, Library
-from kernelgen.inlining.source import Source, Sources
-from kernelgen.inlining.values import (
-    External,
-    Function,
-    Items,
-    LibraryModule,
-    Spec,
-    Table,
-    Unknown,
-    Values,
-    is_beside,
-)
+from kernelgen.inlining.library import Library
+from kernelgen.inlining.literals import OPEN, Literals, is_read
+from kernelgen.inlining.mentions import Mentions
+from kernelgen.inlining.optional import is_optional
+from kernelgen.inlining.source import Source, source_of_module
+from kernelgen.inlining.syntax import IMAGE_PYTHON
 
-_IMPORT_MODULE = "importlib.import_module"
-_DUNDER_IMPORT = frozenset({"builtins.__import__", "importlib.__import__"})
-_IMPORTERS = _DUNDER_IMPORT | {_IMPORT_MODULE}
-# Take a dotted name first and import it: the position and keyword of that name.
-_BY_NAME = {
-    _IMPORT_MODULE: "name",
+# Functions that import what they are told, and the keyword of the name, which comes first.
+_IMPORTERS = {
+    "importlib.import_module": "name",
+    "importlib.__import__": "name",
+    "builtins.__import__": "name",
     "importlib.util.find_spec": "name",
-    "importlib.util.resolve_name": "name",
     "runpy.run_module": "mod_name",
     "pkgutil.resolve_name": "name",
-    "pkgutil.find_loader": "fullname",
-    "pkgutil.get_loader": "module_or_name",
-    "pkgutil.get_data": "package",
-    "unittest.mock.patch": "target",
     "pydoc.locate": "path",
 }
-# Ask or read and import nothing that could be missed: an unknown name is no fault.
-_LENIENT = frozenset(
-    {"importlib.util.find_spec", "importlib.util.resolve_name", "pkgutil.get_data", "unittest.mock.patch"}
-)
-_WALKERS = frozenset({"pkgutil.iter_modules", "pkgutil.walk_packages"})
-_RESOURCES = "files path read_text read_binary open_text open_binary contents is_resource as_file"
-# What functions that may import something are called, if they are called by their own names.
-_NAMES = frozenset(name.rpartition(".")[2] for name in (*_BY_NAME, *_IMPORTERS, *_WALKERS)) | frozenset(
-    f"exec eval map attach set_forkserver_preload {_RESOURCES}".split()
-)
-# Where imports are found, besides the names of functions that import.
-_LOOKED_AT = frozenset({ast.Import, ast.ImportFrom, ast.Call, ast.List, ast.Tuple, ast.Dict})
+# Import, or list for imports, what cannot be read off their arguments.
+_WALKERS = frozenset({"pkgutil.iter_modules", "pkgutil.walk_packages", "lazy_loader.attach"})
+# Asks and imports nothing: an unknown name is no fault.
+_ASKS = "importlib.util.find_spec"
 # The standard library's modules that left it, by the first Python without them.
 _GONE = {
     (3, 12): "asynchat asyncore distutils imp smtpd",
-    (
-        3,
-        13,
-    ): "aifc audioop cgi cgitb chunk crypt imghdr lib2to3 mailcap msilib nis nntplib ossaudiodev pipes sndhdr "
+    (3, 13): "aifc audioop cgi cgitb chunk crypt imghdr lib2to3 mailcap msilib nis nntplib ossaudiodev pipes sndhdr "
     "spwd sunau telnetlib uu xdrlib",
 }
 
@@ -66,18 +41,16 @@ class Import:
     """One import.
 
     kind: "module" (`name` itself), "member" (`attribute` of package `name`, a submodule or something bound there),
-    "presence" (imported if it is there; nothing is wrong if not), "foreign" (neither the standard library's nor the
-    library's) or "unknown" (a dynamic one, whose name cannot be told; `name` says what stands there).
-    guarded: the code goes on without it. call, source: of an unknown one, the call that imports.
+    "present" (brought if it is there; nothing is wrong if not), "foreign" (not the library's) or "unknown" (`name` is
+    how it begins, as far as that can be read). is_optional: the code goes on without it. node: what imports.
     """
 
     kind: str
     name: str
     where: str
-    guarded: bool = False
+    is_optional: bool = False
     attribute: str = ""
-    call: ast.AST | None = None
-    source: Source | None = None
+    node: ast.AST | None = None
 
 
 def standard_modules(python: tuple[int, int]) -> frozenset[str]:
@@ -89,337 +62,152 @@ def standard_modules(python: tuple[int, int]) -> frozenset[str]:
 class ImportFinder:
     """Finds the imports of sources of one library."""
 
-    def __init__(self, library: Library, sources: Sources, evaluator: Evaluator):
+    def __init__(self, library: Library, python: tuple[int, int] = IMAGE_PYTHON):
         self.library = library
-        self.sources = sources
-        self.evaluator = evaluator
-        self.guards = Guards(evaluator)
-        self.standard = standard_modules(sources.python)
+        self.python = python
+        self.standard = standard_modules(python)
+        self.mentions = Mentions(library)
 
     def imports(self, source: Source) -> Iterator[Import]:
-        """Every import that may be executed, in the order of the source."""
-        texts = (one.text for one in (source, *source.neighbours))
-        thorough = self.library.imports_dynamically or any(IMPORTER.search(text) for text in texts)
-        names = _NAMES | {alias.asname for alias in _aliases(source) if alias.name in _NAMES}
-        looked_at = _LOOKED_AT | {ast.Name, ast.Attribute} if thorough else _LOOKED_AT
-        for node in source.scopes.nodes:
-            if type(node) not in looked_at:
-                continue
+        """Every import of a source, in its order."""
+        literals = Literals(source)
+        for node, parent in source.parents.items():
             if isinstance(node, (ast.Import, ast.ImportFrom)):
-                if not self.guards.is_dead(node, source):
-                    yield from self._statement(node, source)
-            elif isinstance(node, ast.Call):
-                found = list(self._command(node.args, node, source))
-                if thorough or getattr(node.func, "attr", getattr(node.func, "id", "")) in names:
-                    found.extend(self._call(node, source))
-                if found and not self.guards.is_dead(node, source):
-                    yield from found
-            elif isinstance(node, (ast.List, ast.Tuple)):
-                yield from self._command(node.elts, node, source)
-            elif isinstance(node, (ast.Name, ast.Attribute)):
-                yield from self._handed_on(node, source)
-            elif isinstance(node, ast.Dict):
-                yield from self._configured(node, source)
-
-    def foreign_by_callers(self, one: Import, read: list[Source]) -> list[str] | None:
-        """The names that an unknown import imports, if its function is only ever called with names of others.
-
-        So it is with a helper such as `optional("cupy")`. None where a caller cannot be read, or asks for a module of
-        the library: then the name must be made known.
-        """
-        function = self._named_by_parameter(one)
-        if function is None:
-            return None
-        parameter = one.call.args[0].id
-        positional = [arg.arg for arg in (*function.args.posonlyargs, *function.args.args)]
-        found: list[str] = []
-        for source in read:
-            for node in source.scopes.nodes:
-                if not isinstance(node, (ast.Name, ast.Attribute)) or not isinstance(node.ctx, ast.Load):
-                    continue
-                values = self.evaluator.values(node, source)
-                if not any(isinstance(value, Function) and value.node is function for value in values):
-                    continue
-                call = source.scopes.parent_of.get(node)
-                if not isinstance(call, ast.Call) or call.func is not node:
-                    return None
-                position = positional.index(parameter) if parameter in positional else len(positional)
-                given = self.evaluator.argument(call, source, position, parameter)
-                for name in given or (Unknown(),):
-                    if not isinstance(name, str) or name.startswith(".") or self.library.owns(name):
-                        return None
-                    found.append(name.partition(".")[0])
-        return [name for name in found if name not in self.standard] if found else None
-
-    def _named_by_parameter(self, one: Import) -> ast.FunctionDef | None:
-        """The function of the module's top whose parameter alone names what is imported."""
-        if not (isinstance(one.call, ast.Call) and one.call.args and isinstance(one.call.args[0], ast.Name)):
-            return None
-        scopes = one.source.scopes
-        scope = scopes.scope_of[one.call]
-        bindings = scope.bindings.get(one.call.args[0].id, [])
-        is_parameter = len(bindings) == 1 and bindings[0].how == "parameter"
-        at_top = isinstance(scope.node, ast.FunctionDef) and scope.above is scopes.module
-        return scope.node if is_parameter and at_top and not scope.node.decorator_list else None
+                yield from self._statement(node, source)
+            elif isinstance(node, ast.Call) and source.dotted(node.func) in {*_IMPORTERS, *_WALKERS}:
+                yield from self._call(node, source, literals)
+            elif isinstance(node, (ast.Name, ast.Attribute)) and source.dotted(node) in {*_IMPORTERS} - {_ASKS}:
+                if not (isinstance(parent, ast.Call) and parent.func is node):
+                    yield Import("unknown", "", source.where(node), node=parent)
+            for name in self.mentions.of_node(node, source):
+                yield Import("present", name, source.where(node))
+        magics = "\n".join(line for _, line in source.magics)
+        for name in self.mentions.modules(magics):
+            yield Import("present", name, source.where(source.magics[0][0]))
 
     # --- statements ---------------------------------------------------------------------------------------------
 
     def _statement(self, node: ast.Import | ast.ImportFrom, source: Source) -> Iterator[Import]:
-        guarded = self.guards.is_guarded(node, source)
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield from self._named(alias.name, node, source, guarded)
+                yield from self._named(alias.name, node, source)
             return
         package = source.resolve(node.level, node.module, node)
-        yield from self._named(package, node, source, guarded)
+        yield from self._named(package, node, source)
         if not self.library.owns(package):
             return
         for alias in node.names:
-            names = self._exported(package) if alias.name == "*" else [alias.name]
-            for name in names:
-                kind = "presence" if alias.name == "*" else "member"
-                full = f"{package}.{name}" if kind == "presence" else package
-                yield Import(kind, full, source.where(alias), guarded, name)
+            if alias.name == "*":
+                for name in self._exported(package):
+                    yield Import("present", f"{package}.{name}", source.where(node))
+            else:
+                optional = is_optional(node, f"{package}.{alias.name}", source)
+                yield Import("member", package, source.where(alias), optional, alias.name)
 
-    def _named(self, name: str, node: ast.AST, source: Source, guarded: bool) -> Iterator[Import]:
+    def _named(self, name: str, node: ast.AST, source: Source) -> Iterator[Import]:
         root = name.partition(".")[0]
         if self.library.owns(name):
-            yield Import("module", name, source.where(node), guarded)
+            yield Import("module", name, source.where(node), is_optional(node, name, source))
+        elif root and self._lies_beside(name, node):
+            yield Import("beside", name, source.where(node))
         elif root and root not in self.standard:
-            yield Import("foreign", root, source.where(node), guarded)
+            yield Import("foreign", root, source.where(node), is_optional(node, root, source))
 
     def _exported(self, package: str) -> list[str]:
-        """What a package's `__all__` names."""
+        """What a package's `__all__` may name: every string of the statements that make or change it."""
         module = self.library.module(package)
         if module is None or not module.is_package:
             return []
-        source = self.sources.of_module(module)
-        found: list[str] = []
-        for node in source.tree.body:
-            for one in ast.walk(node) if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) else ():
-                value = None
-                if isinstance(one, ast.Assign) and any(_is_all(target) for target in one.targets):
-                    value = one.value
-                elif isinstance(one, (ast.AugAssign, ast.AnnAssign)) and _is_all(one.target):
-                    value = one.value
-                elif (
-                    isinstance(one, ast.Call)
-                    and isinstance(one.func, ast.Attribute)
-                    and one.func.attr in {"append", "extend", "insert"}
-                    and _is_all(one.func.value)
-                    and one.args
-                ):
-                    value = one.args[-1]
-                if value is not None:
-                    found.extend(self.evaluator.strings(value, source))
-        return [name for name in dict.fromkeys(found) if name.isidentifier()]
+        source = source_of_module(module, self.python)
+        found = []
+        for node in source.parents:
+            if isinstance(node, ast.Name) and node.id == "__all__":
+                statement = next((child for child, _ in source.around(node) if isinstance(child, ast.stmt)), node)
+                found += [part.value for part in ast.walk(statement) if isinstance(part, ast.Constant)]
+        return [name for name in dict.fromkeys(found) if isinstance(name, str) and name.isidentifier()]
 
     # --- calls --------------------------------------------------------------------------------------------------
 
-    def _call(self, node: ast.Call, source: Source) -> Iterator[Import]:
-        for function in self.evaluator.values(node.func, source):
-            if not isinstance(function, External):
-                continue
-            name = function.name.replace("importlib_resources", "importlib.resources")
-            if name in _BY_NAME:
-                yield from self._by_name(name, node, source)
-            elif name in _DUNDER_IMPORT:
-                yield from self._dunder_import(node, source)
-            elif name in _WALKERS:
-                yield from self._walked(node, source)
-            elif name.startswith("importlib.resources."):
-                keyword = "anchor" if name.endswith(".files") else "package"
-                values = self.evaluator.argument(node, source, 0, keyword)
-                yield from self._present(values or (), node, source)
-            elif name == "builtins.map" and len(node.args) > 1 and self._is_importer(node.args[0], source):
-                values = self.evaluator.elements(self.evaluator.values(node.args[1], source))
-                yield from self._imported(values, (None,), node, source, lenient=False)
-            elif name in {"builtins.exec", "builtins.eval"}:
-                yield from self._embedded(node.args[:1], node, source, as_main=False)
-            elif name == "lazy_loader.attach":
-                yield from self._attached(node, source)
-            elif name.endswith(".set_forkserver_preload"):
-                values = self.evaluator.elements(self.evaluator.argument(node, source, 0, "module_names") or ())
-                yield from self._present(values, node, source)
-
-    def _by_name(self, function: str, node: ast.Call, source: Source) -> Iterator[Import]:
-        values = self.evaluator.argument(node, source, 0, _BY_NAME[function])
-        if values is None:
+    def _call(self, node: ast.Call, source: Source, literals: Literals) -> Iterator[Import]:
+        function = source.dotted(node.func)
+        if function in _WALKERS:
+            prefix = self._walked(node, source)
+            if prefix is not None:
+                yield Import("unknown", prefix, source.where(node), node=node)
             return
-        if function == "runpy.run_module":
-            yield from self._run(values, node, source)
-        elif function in {"pkgutil.resolve_name", "unittest.mock.patch", "pydoc.locate"}:
-            for value in values:
-                if isinstance(value, str):
-                    yield from self._deepest(value.replace(":", "."), node, source)
-                elif function != "unittest.mock.patch":
-                    yield from self._unknown(value, node, source, (None,), lenient=False)
-        elif function == "pkgutil.get_data":
-            yield from self._present(values, node, source)
-        else:
-            package = self.evaluator.argument(node, source, 1, "package")
-            packages = (None,) if package is None else package
-            yield from self._imported(values, packages, node, source, lenient=function in _LENIENT)
+        texts = literals.texts(_argument(node, 0, _IMPORTERS[function]))
+        if function.endswith("__import__"):
+            level = _argument(node, 4, "level")
+            if isinstance(level, ast.Constant) and isinstance(level.value, int) and level.value:
+                texts = tuple("." * level.value + text for text in texts)
+        package = None if function.endswith("__import__") else _argument(node, 1, "package")
+        bases = literals.texts(package) if package is not None else (source.package or "",)
+        for text in texts:
+            for name in _absolute(text.replace(":", "."), bases):
+                yield from self._imported(name, function, node, source, literals)
 
     def _imported(
-        self, values: Values, packages: Values, node: ast.AST, source: Source, *, lenient: bool
+        self, name: str, function: str, node: ast.Call, source: Source, literals: Literals
     ) -> Iterator[Import]:
-        guarded = self.guards.is_guarded(node, source)
-        for value in values:
-            if not isinstance(value, str):
-                yield from self._unknown(value, node, source, packages, lenient=lenient)
-                continue
-            for name in self._absolute(value, packages):
-                if name is None:
-                    yield from self._unknown(Unknown(value), node, source, packages, lenient=False)
-                elif lenient:
-                    yield from self._present((name,), node, source)
-                else:
-                    yield from self._named(name, node, source, guarded)
+        if not is_read(name):
+            prefix = name.removesuffix(OPEN)
+            if self._may_be_ours(prefix) and (function != _ASKS or self.library.owns(prefix.rstrip("."))):
+                yield Import("unknown", prefix, source.where(node), is_optional(node, "", source), node=node)
+        elif function == _ASKS or "resolve" in function or "locate" in function:
+            yield from (Import("present", module, source.where(node)) for module in self.mentions.modules(name))
+        else:
+            yield from self._named(name, node, source)
+            listed = _argument(node, 3, "fromlist") if function.endswith("__import__") else None
+            for member in literals.elements(listed) if listed is not None else ():
+                yield Import("present", f"{name}.{member}", source.where(node))
+            if function == "runpy.run_module":
+                yield Import("present", f"{name}.__main__", source.where(node))
 
-    def _absolute(self, name: str, packages: Values) -> Iterator[str | None]:
-        """The full names of a dynamic import; None where the package that a relative one starts from is unknown."""
-        if not name.startswith("."):
-            yield name
-            return
-        level = len(name) - len(name.lstrip("."))
-        for package in packages:
-            if isinstance(package, (LibraryModule, Spec)):
-                package = package.name
-            if not isinstance(package, str):
-                yield None
-                continue
-            parts = package.split(".")
-            base = ".".join(parts[: len(parts) - level + 1])
-            if base:
-                yield f"{base}.{name[level:]}".rstrip(".")
+    def _may_be_ours(self, prefix: str) -> bool:
+        name = self.library.name
+        return name.startswith(prefix) or prefix.startswith(f"{name}.")
 
-    def _unknown(
-        self, value: Any, node: ast.AST, source: Source, packages: Values, *, lenient: bool
-    ) -> Iterator[Import]:
-        if not isinstance(value, Unknown):
-            return  # a module object, None: nothing that could be imported by it
-        prefix = value.prefix
-        if prefix.startswith("."):
-            known = [one for one in packages if isinstance(one, str)]
-            if len(known) == len(packages) and not any(self.library.owns(one) for one in known):
-                return
-        elif "." in prefix and not self.library.owns(prefix.partition(".")[0]):
-            return
-        elif prefix and not prefix.startswith(self.library.name) and not self.library.name.startswith(prefix):
-            return
-        elif lenient and not prefix.startswith(self.library.name + "."):
-            return
-        guarded = self.guards.is_guarded(node, source)
-        yield Import("unknown", ast.unparse(node), source.where(node), guarded, "", node, source)
+    def _walked(self, node: ast.Call, source: Source) -> str | None:
+        """How the names begin that a walk through packages finds; None if they cannot be the library's."""
+        if not node.args and not node.keywords:
+            return None
+        path = node.args[0] if node.args else node.keywords[0].value
+        names = [source.dotted(part) for part in ast.walk(path) if isinstance(part, ast.Attribute)]
+        packages = [name.removesuffix(".__path__") for name in names if name.endswith(".__path__")]
+        if any(self.library.owns(package) for package in packages):
+            return f"{packages[0]}."
+        if packages:
+            return None
+        own = {part.id for part in ast.walk(path) if isinstance(part, ast.Name)} & {"__path__", "__file__", "__name__"}
+        return f"{source.package}." if own and source.package else ""
 
-    def _present(self, values: Values, node: ast.AST, source: Source) -> Iterator[Import]:
-        for value in values:
-            name = value if isinstance(value, str) else getattr(value, "name", "")
-            if isinstance(value, (str, LibraryModule)) and self.library.owns(name):
-                yield Import("presence", name, source.where(node))
-
-    def _deepest(self, name: str, node: ast.AST, source: Source) -> Iterator[Import]:
-        """The module that a dotted path to an object leads through."""
-        while name and self.library.owns(name):
-            if self.library.exists(name):
-                yield from self._present((name,), node, source)
-                return
-            name = name.rpartition(".")[0]
-
-    def _dunder_import(self, node: ast.Call, source: Source) -> Iterator[Import]:
-        values = self.evaluator.argument(node, source, 0, "name") or ()
-        level = self.evaluator.argument(node, source, 4, "level")
-        guarded = self.guards.is_guarded(node, source)
-        listed = self.evaluator.elements(self.evaluator.argument(node, source, 3, "fromlist") or ())
-        for value in values:
-            if not isinstance(value, str):
-                yield from self._unknown(value, node, source, (None,), lenient=False)
-                continue
-            for dots in level or (0,):
-                name = source.resolve(dots, value, node) if isinstance(dots, int) else value
-                yield from self._named(name, node, source, guarded)
-                if self.library.owns(name):
-                    names = (f"{name}.{one}" for one in listed if isinstance(one, str) and one.isidentifier())
-                    yield from self._present(tuple(names), node, source)
-
-    def _walked(self, node: ast.Call, source: Source) -> Iterator[Import]:
-        paths = self.evaluator.argument(node, source, 0, "path")
-        for value in paths or ():
-            inner = self.evaluator.elements((value,)) if isinstance(value, (Items, str)) else (value,)
-            if any(isinstance(one, Unknown) or is_beside(one) for one in inner):
-                yield Import("unknown", ast.unparse(node), source.where(node))
-                return
-
-    def _handed_on(self, node: ast.Name | ast.Attribute, source: Source) -> Iterator[Import]:
-        """`import_module` given to something else, which may call it with any name."""
-        if not isinstance(node.ctx, ast.Load) or not self._is_importer(node, source):
-            return
-        parent = source.scopes.parent_of.get(node)
-        if isinstance(parent, ast.keyword):
-            parent = source.scopes.parent_of.get(parent)
-        if not isinstance(parent, ast.Call) or parent.func is node:
-            return
-        names = {one.name for one in self.evaluator.values(parent.func, source) if isinstance(one, External)}
-        if names & {"builtins.map", "builtins.print", "builtins.callable", "inspect.signature"}:
-            return
-        if not self.guards.is_dead(node, source):
-            yield Import("unknown", ast.unparse(parent), source.where(parent))
-
-    def _is_importer(self, node: ast.AST, source: Source) -> bool:
-        values = self.evaluator.values(node, source)
-        return any(isinstance(value, External) and value.name in _IMPORTERS for value in values)
-
-    def _command(self, parts: list[ast.expr], node: ast.AST, source: Source) -> Iterator[Import]:
-        """`[sys.executable, "-m", "pk.tool"]` and `[…, "-c", "import pk"]`."""
-        for option, argument in zip(parts, parts[1:], strict=False):
-            if not isinstance(option, ast.Constant) or option.value not in ("-m", "-c"):
-                continue
-            if option.value == "-m":
-                yield from self._run(self.evaluator.values(argument, source), node, source)
-            else:
-                yield from self._embedded([argument], node, source, as_main=True)
-
-    def _run(self, values: Values, node: ast.AST, source: Source) -> Iterator[Import]:
-        yield from self._present(values, node, source)
-        for value in values:
-            if isinstance(value, str) and self.library.owns(value):
-                if self.library.exists(f"{value}.__main__"):
-                    yield from self._present((f"{value}.__main__",), node, source)
-            elif isinstance(value, Unknown) and value.prefix.startswith(self.library.name + "."):
-                yield from self._unknown(value, node, source, (None,), lenient=False)
-
-    def _embedded(self, arguments: list[ast.expr], node: ast.AST, source: Source, *, as_main: bool) -> Iterator[Import]:
-        for argument in arguments:
-            for value in self.evaluator.values(argument, source):
-                if isinstance(value, str) and ("import" in value):
-                    inner = self.sources.of_string(value, source, node, as_main=as_main)
-                    if inner is not None:
-                        yield from self.imports(inner)
-
-    def _attached(self, node: ast.Call, source: Source) -> Iterator[Import]:
-        """`lazy_loader.attach(__name__, submodules, submod_attrs)`."""
-        package = self.evaluator.argument(node, source, 0, "package_name") or ()
-        names = self.evaluator.elements(self.evaluator.argument(node, source, 1, "submodules") or ())
-        for table in self.evaluator.argument(node, source, 2, "submod_attrs") or ():
-            if isinstance(table, Table):
-                names += tuple(key for keys, _ in table.entries for key in keys)
-        for base in package:
-            full = tuple(f"{base}.{name}" for name in names if isinstance(name, str) and isinstance(base, str))
-            yield from self._present(full, node, source)
-
-    def _configured(self, node: ast.Dict, source: Source) -> Iterator[Import]:
-        """Classes that `logging.config.dictConfig` finds by their dotted path."""
-        for key, value in zip(node.keys, node.values, strict=True):
-            if isinstance(key, ast.Constant) and key.value in ("()", "class") and isinstance(value, ast.Constant):
-                if isinstance(value.value, str):
-                    yield from self._deepest(value.value.removeprefix("ext://"), value, source)
+    def _lies_beside(self, name: str, node: ast.AST) -> bool:
+        """Whether a script in the project's folder would import a file there by this name."""
+        parts = name.split(".")
+        if not all(part.isidentifier() for part in parts) or parts[0] in sys.builtin_module_names:
+            return False
+        place = self.library.root.joinpath(*parts)
+        members = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+        files = [self.library.root / f"{parts[0]}.py", self.library.root / parts[0] / "__init__.py"]
+        files += [place.with_name(f"{parts[-1]}.py"), *(place / f"{member}.py" for member in members)]
+        return any(file.is_file() for file in files)
 
 
-def _aliases(source: Source) -> Iterator[ast.alias]:
-    for node in source.scopes.of_types(ast.ImportFrom):
-        yield from (alias for alias in node.names if alias.asname)
+def _argument(node: ast.Call, position: int, keyword: str) -> ast.expr | None:
+    if len(node.args) > position and not any(isinstance(one, ast.Starred) for one in node.args[: position + 1]):
+        return node.args[position]
+    return next((one.value for one in node.keywords if one.arg == keyword), None)
 
 
-def _is_all(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id == "__all__"
+def _absolute(name: str, packages: tuple[str, ...]) -> Iterator[str]:
+    """The full names of a dynamic import, of which a relative one starts from a package."""
+    level = len(name) - len(name.lstrip("."))
+    if not level:
+        yield name
+        return
+    for package in packages:
+        parts = package.split(".")
+        if not is_read(package) or level > len(parts):
+            yield OPEN
+        else:
+            yield ".".join(parts[: len(parts) - level + 1]) + "." + name[level:] if name[level:] else package

@@ -1,6 +1,5 @@
 """The library as files: which modules a package folder holds."""
 
-import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,8 +11,6 @@ from pathlib import Path, PurePosixPath
 from kernelgen.errors import KernelgenError
 
 BOM = b"\xef\xbb\xbf"
-# Code without these words can bind no other name to a function that imports what it is told.
-IMPORTER = re.compile(r"import_module|__import__")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +77,6 @@ class Library:
     def modules(self) -> Iterator[Module]:
         """Every module of the library, by name."""
         yield from sorted(self._all, key=lambda module: module.name)
-
-    @cached_property
-    def imports_dynamically(self) -> bool:
-        """Whether any of its files, needed or not, so much as names a function that imports."""
-        module = self.module(self.name)
-        files = [module.path] if module and not module.is_package else sorted((self.root / self.name).rglob("*.py"))
-        return any(IMPORTER.search(file.read_text("latin-1")) for file in files if file.is_file())
 
     @cached_property
     def by_file(self) -> dict[PurePosixPath, Module]:

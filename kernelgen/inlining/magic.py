@@ -11,6 +11,8 @@ from pathlib import PurePosixPath
 
 from kernelgen.inlining.library import BOM
 
+# The folder that the library's files are written to, by the one name that its cells bind in a notebook.
+LIBRARY_NAME = "_kernelgen_library"
 PLAIN_NAME = re.compile(r"[\w./-]+")
 _FIRST_LINE_PROMPT = re.compile(r"\s*(>>>|\.\.\.|((\[nav\]|\[ins\]) )?In \[)")
 _PROMPT = re.compile(r"\s*>>>")

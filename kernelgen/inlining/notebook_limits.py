@@ -1,196 +1,179 @@
-"""What a script can do and a notebook's cells cannot."""
+"""What a script can do and a notebook's cells cannot, as far as the text alone shows it."""
+
+from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
 
 from kernelgen.errors import KernelgenError
-from kernelgen.inlining.evaluator import Evaluator
-from kernelgen.inlining.scopes import FUNCTIONS
-from kernelgen.inlining.source import Source
-from kernelgen.inlining.values import External, Function
-from kernelgen.inlining.walking import children_of
-from kernelgen.searching import Search
+from kernelgen.inlining.library import Library
+from kernelgen.inlining.magic import LIBRARY_NAME
+from kernelgen.inlining.source import Code, Source
 
-_POOL_METHODS = frozenset(
-    "map map_async imap imap_unordered starmap starmap_async apply apply_async submit Process Pool".split()
-)
 # IPython takes `>>>` and the like away from a whole cell if one of its first two lines begins with them.
 _PROMPTS = (re.compile(r">>>(?: |$)|In \[\d+\]: |\s*\.{3,}: ?"), re.compile(r"(?:>>>|\.\.\.)(?: |$)|\s*\.{3,}: ?"))
-# Worth looking for what fails within a kernel only where one of these is named.
-_HINT = Search(
-    r"asyncio|run_until_complete|run_forever|\.buffer\b|\breconfigure\b",
-    words=("asyncio", "run_until_complete", "run_forever", ".buffer", "reconfigure"),
+_HANDS_OVER = frozenset(
+    "map map_async imap imap_unordered starmap starmap_async apply apply_async submit Process Pool DataLoader spawn "
+    "start_processes ProcessPoolExecutor".split()
 )
-_LOOP = "an event loop runs already; await the coroutine in the cell, or let the library run it in a thread of its own"
-_FAILING_CALLS = {"asyncio.run": _LOOP}
-_FAILING_METHODS = {"run_until_complete": _LOOP, "run_forever": _LOOP}
-_STREAMS = frozenset(f"sys.{stream}.{name}" for stream in ("stdout", "stderr") for name in ("buffer", "reconfigure"))
+_CHOOSES = frozenset({"get_context", "set_start_method", "DataLoader", "start_processes"})
+_METADATA = re.compile(r"importlib[._]metadata\.(version|metadata|distribution|requires|files)|pkg_resources\.\w+")
+_LOOPS = frozenset({"asyncio.run", "run_until_complete", "run_forever"})
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-def check_cells(cells: Sequence[Source], evaluator: Evaluator) -> None:
-    """Raises KernelgenError where code of a template would fail in a kernel, or hang, but not in a script."""
-    for source in cells:
-        for message in (*_prompts(source), *_limits(source, evaluator)):
-            raise KernelgenError(message)
-    for message in _exits(cells, evaluator):
+def check_limits(library: Library, code: Sequence[Code], cells: Source, read: Sequence[Source]) -> None:
+    """Refuse what works in a script and fails, or hangs, in a notebook.
+
+    Raises:
+        KernelgenError: with file and line.
+    """
+    checks = (
+        _prompts(code),
+        _names(cells),
+        _exits(cells),
+        _spawned(cells),
+        _own_version(library, read),
+        _event_loops(library, cells, read),
+    )
+    for message in (one for check in checks for one in check):
         raise KernelgenError(message)
 
 
-def check_run(cells: Sequence[Source], read: Iterable[Source], evaluator: Evaluator) -> None:
-    """Raises KernelgenError where what the cells run, be it in the library, fails within a kernel.
-
-    read: the sources of cells and library.
-    """
-    if not any(_hints(source) for source in read):
-        return
-    for node, source in _run_at_once(cells, evaluator):
-        if not isinstance(node, (ast.Call, ast.Attribute)) or _asks_first(node, source):
-            continue
-        if isinstance(node, ast.Call):
-            names = _names(node.func, source, evaluator)
-            reason = next((_FAILING_CALLS[name] for name in names if name in _FAILING_CALLS), "")
-            if isinstance(node.func, ast.Attribute):
-                reason = reason or _FAILING_METHODS.get(node.func.attr, "")
-            if reason:
-                called = ast.unparse(node.func)
-                raise KernelgenError(f"{source.where(node)}: {called}() fails in a notebook, where {reason}")
-        elif _STREAMS.intersection(_names(node, source, evaluator)):
-            raise KernelgenError(
-                f"{source.where(node)}: {ast.unparse(node)} is not there in a notebook, whose output is no file; "
-                "print the text, or ask by hasattr first"
-            )
-
-
-@cache
-def _hints(source: Source) -> bool:
-    return _HINT.finds(source.text)
-
-
-def _prompts(source: Source) -> Iterator[str]:
-    lines = source.text.split("\n")
-    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
-    for number, (line, prompt) in enumerate(zip(lines[first:], _PROMPTS, strict=False), first + source.first_line):
-        if prompt.match(line):
-            yield (
-                f"{source.file}:{number}: IPython takes this line for the prompt of a pasted session, and takes "
-                "all prompts out of the cell; put two other lines above it"
-            )
-
-
-def _limits(source: Source, evaluator: Evaluator) -> Iterator[str]:
-    spawns = _spawns(source)
-    for node in source.scopes.nodes:
-        if isinstance(node, ast.Name) and node.id == "__file__" and isinstance(node.ctx, ast.Load):
-            if "__file__" not in source.scopes.module.bindings and not _asks_first(node, source):
+def _prompts(code: Sequence[Code]) -> Iterator[str]:
+    for cell in code:
+        lines = cell.text.split("\n")
+        first = next((number for number, line in enumerate(lines) if line.strip()), 0)
+        for number, (line, prompt) in enumerate(zip(lines[first:], _PROMPTS, strict=False), first + cell.first_line):
+            if prompt.match(line):
                 yield (
-                    f"{source.where(node)}: `__file__` has no value in a notebook; use Path.cwd(), a setting, or a "
+                    f"{cell.where}:{number}: IPython takes this line for the prompt of a pasted session, and takes "
+                    "all prompts out of the cell; put two other lines above it"
+                )
+
+
+def _names(cells: Source) -> Iterator[str]:
+    """`__file__`, which a notebook lacks, and the name that the library's own cells use."""
+    uses = [node for node in cells.parents if isinstance(node, ast.Name)]
+    if not any(node.id == "__file__" and isinstance(node.ctx, ast.Store) for node in uses):
+        for node in uses:
+            if node.id == "__file__" and not _is_tried(node, cells):
+                yield (
+                    f"{cells.where(node)}: `__file__` has no value in a notebook; use Path.cwd(), a setting, or a "
                     "path that the library makes from its own `__file__`"
                 )
-        elif spawns and isinstance(node, ast.Call) and _hands_over_own_function(node, source, evaluator):
+    lines = [node.lineno for node in uses if node.id == LIBRARY_NAME]
+    lines += [line for line, text in cells.magics if LIBRARY_NAME in text]
+    for line in lines:
+        yield f"{cells.where(line)}: {LIBRARY_NAME} is a name of the library's own cells; use another"
+
+
+def _exits(cells: Source) -> Iterator[str]:
+    """`exit()`, after which the rest of a cell still runs."""
+    body = cells.tree.body
+    while body and isinstance(body[-1], ast.If):
+        body = body[-1].body
+    own = {node.name for node in cells.parents if isinstance(node, ast.FunctionDef)}
+    for node, parent in cells.parents.items():
+        name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+        if name in {"exit", "quit"} - own and not (body and parent is body[-1]):
+            yield f"{cells.where(node)}: {name}() does not stop a notebook's cell; use sys.exit()"
+
+
+def _spawned(cells: Source) -> Iterator[str]:
+    """Work on what the template defines, in processes that cannot import the template."""
+    calls = [node for node in cells.parents if isinstance(node, ast.Call)]
+    if not any(_chooses_spawn(call) for call in calls):
+        return
+    own = {node.name for node in cells.parents if isinstance(node, _DEFINITIONS)}
+    classes = {node.name for node in cells.parents if isinstance(node, ast.ClassDef)}
+    for node in cells.parents:
+        if isinstance(node, ast.Assign) and _mentions(node.value, own, classes):
+            own |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    for call in calls:
+        arguments = [*call.args, *(one.value for one in call.keywords)]
+        if _called(call) in _HANDS_OVER and any(_mentions(argument, own, classes) for argument in arguments):
             yield (
-                f"{source.where(node)}: hands a function of the notebook to a process that was started by spawn "
-                "or forkserver, which cannot load it; move the function into the library, or start by fork"
+                f"{cells.where(call)}: hands what the notebook defines to a process that is started by spawn or "
+                "forkserver, which cannot load it; move it into the library, or start by fork"
             )
 
 
-def _exits(cells: Sequence[Source], evaluator: Evaluator) -> Iterator[str]:
-    """`exit()`, which does not stop a cell, and statuses that count as failures."""
-    last = _last_statement(cells[-1].tree.body) if cells else None
-    for source in cells:
-        for node in source.scopes.nodes:
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"exit", "quit"}:
-                final = source.scopes.parent_of.get(node) is last
-                if not final and _names(node.func, source, evaluator) & {"builtins.exit", "builtins.quit"}:
-                    yield f"{source.where(node)}: {node.func.id}() does not stop a notebook's cell; use sys.exit()"
-            elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
-                status = node.exc.args[0]
-                if getattr(node.exc.func, "id", "") == "SystemExit" and _is_none(status, source, evaluator):
-                    yield (
-                        f"{source.where(node)}: a notebook that ends with SystemExit(None) counts as failed; "
-                        f"write sys.exit({ast.unparse(status)})"
-                    )
-
-
-def _last_statement(body: list[ast.stmt]) -> ast.stmt | None:
-    while body and isinstance(body[-1], ast.If):
-        body = body[-1].body
-    return body[-1] if body else None
-
-
-def _is_none(node: ast.AST, source: Source, evaluator: Evaluator) -> bool:
-    """Whether an expression is None, or calls a function that returns nothing."""
-    if isinstance(node, ast.Constant):
-        return node.value is None
-    functions = evaluator.values(node.func, source) if isinstance(node, ast.Call) else ()
-    return bool(functions) and all(
-        isinstance(one, Function)
-        and isinstance(one.node, ast.FunctionDef)
-        and not any(isinstance(part, (ast.Return, ast.Yield)) and part.value for part in ast.walk(one.node))
-        for one in functions
+def _chooses_spawn(call: ast.Call) -> bool:
+    if _called(call) in {"spawn", "start_processes"}:
+        return True
+    chosen = [*call.args, *(one.value for one in call.keywords)]
+    return _called(call) in _CHOOSES and any(
+        isinstance(one, ast.Constant) and one.value in {"spawn", "forkserver"} for one in chosen
     )
 
 
-def _names(node: ast.AST, source: Source, evaluator: Evaluator) -> set[str]:
-    return {value.name for value in evaluator.values(node, source) if isinstance(value, External)}
+def _mentions(node: ast.expr, own: set[str], classes: set[str]) -> bool:
+    """Whether a value holds a function or class of the template, or an object of such a class."""
+    called = {one.func for one in ast.walk(node) if isinstance(one, ast.Call)}
+    return isinstance(node, ast.Lambda) or any(
+        isinstance(one, ast.Name) and one.id in (classes if one in called else own) for one in ast.walk(node)
+    )
 
 
-def _run_at_once(cells: Sequence[Source], evaluator: Evaluator) -> Iterator[tuple[ast.AST, Source]]:
-    """What the cells execute: themselves, and bodies of functions that they call by name, here or in the library."""
-    parts: list[tuple[ast.AST, Source]] = [(source.tree, source) for source in cells]
-    seen: set[ast.AST] = set()
-    while parts:
-        part, source = parts.pop()
-        body = getattr(part, "body", part)
-        stack = list(reversed(body)) if isinstance(body, list) else [body]
-        while stack:
-            node = stack.pop()
-            yield node, source
-            if isinstance(node, ast.Call):
-                for value in evaluator.values(node.func, source):
-                    if isinstance(value, Function) and value.node not in seen:
-                        seen.add(value.node)
-                        if not isinstance(value.node, ast.AsyncFunctionDef):
-                            parts.append((value.node, value.source))
-            if not isinstance(node, FUNCTIONS):
-                stack.extend(reversed(children_of(node)))
+def _own_version(library: Library, read: Sequence[Source]) -> Iterator[str]:
+    """The library asking which version of it is installed: inlined, it is not."""
+    for source in read:
+        for node in source.parents:
+            if isinstance(node, ast.Call) and _METADATA.fullmatch(source.dotted(node.func)):
+                text = ast.unparse(node)
+                names = {library.name, library.name.replace("_", "-"), "__name__", "__package__"}
+                if names & set(re.findall(r"[\w-]+", text)) and not _is_tried(node, source):
+                    yield (
+                        f"{source.where(node)}: asks for the installed version of {library.name}, which no notebook "
+                        "installs; write the version into the library, or catch PackageNotFoundError"
+                    )
 
 
-def _asks_first(node: ast.AST, source: Source) -> bool:
-    """Whether a node is tried, or stands under a condition that asks for it by name."""
-    asked = {getattr(node, "attr", ""), getattr(node, "id", ""), "isatty"}
-    for child, parent in source.scopes.ancestors(node):
-        if isinstance(parent, ast.Try) and child in parent.body:
-            return True
-        if isinstance(parent, (ast.If, ast.IfExp, ast.BoolOp)) and any(
-            isinstance(one, ast.Constant) and one.value in asked or getattr(one, "attr", "") == "isatty"
-            for one in ast.walk(parent.test if hasattr(parent, "test") else parent)
-        ):
-            return True
-    return False
+def _event_loops(library: Library, cells: Source, read: Sequence[Source]) -> Iterator[str]:
+    """`asyncio.run` in a cell, or in a function of the library that a cell calls."""
+    called = set(_calls_into(library, cells))
+    for source in read:
+        for node in source.parents:
+            if not isinstance(node, ast.Call) or not {source.dotted(node.func), _called(node)} & _LOOPS:
+                continue
+            around = [parent for _, parent in source.around(node)]
+            function = next((one for one in around if isinstance(one, (*_DEFINITIONS, ast.Lambda))), None)
+            runs = source is cells if function is None else getattr(function, "name", "") in called
+            if runs and not any(isinstance(one, ast.Try) or _is_condition(one) for one in around):
+                yield (
+                    f"{source.where(node)}: {ast.unparse(node.func)}() fails in a notebook, where an event loop runs "
+                    "already; await the coroutine in the cell, or let the library run it in a thread of its own"
+                )
 
 
-def _spawns(source: Source) -> bool:
-    for node in source.scopes.of_types(ast.Call):
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        chosen = [*node.args, *(one.value for one in node.keywords)]
-        if name in {"get_context", "set_start_method"} and any(
-            isinstance(one, ast.Constant) and one.value in {"spawn", "forkserver"} for one in chosen
-        ):
-            return True
-    return False
+def _calls_into(library: Library, cells: Source) -> Iterator[str]:
+    """The functions and methods of library and cells that cells call: `App().start()` gives App and start."""
+    ours = {node.name for node in cells.parents if isinstance(node, _DEFINITIONS)}
+    ours |= {name for name, full in cells.aliases.items() if library.owns(full.partition(".")[0])}
+    for node in cells.parents:
+        if isinstance(node, ast.Assign) and _base(node.value) in ours:
+            ours |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.Call) and _base(node) in ours:
+            yield cells.dotted(node.func).rpartition(".")[2] or _called(node)
 
 
-def _hands_over_own_function(node: ast.Call, source: Source, evaluator: Evaluator) -> bool:
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-    if name not in _POOL_METHODS and getattr(node.func, "id", "") != "Process":
-        return False
-    for argument in [
-        *node.args,
-        *(one.value for one in node.keywords if one.arg in {"target", "initializer", "func"}),
-    ]:
-        for value in evaluator.values(argument, source):
-            if isinstance(value, Function) and value.source.module is None:
-                return True
-    return False
+def _base(node: ast.expr) -> str:
+    """The name that an expression starts from: app in `app.parts[0].start()`."""
+    while isinstance(node, (ast.Attribute, ast.Call, ast.Subscript)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _is_condition(node: ast.AST) -> bool:
+    """An `if` that may ask for a running loop; a main guard does not."""
+    return isinstance(node, ast.If) and "__name__" not in ast.unparse(node.test)
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def _is_tried(node: ast.AST, source: Source) -> bool:
+    return any(isinstance(parent, ast.Try) and child in parent.body for child, parent in source.around(node))

@@ -1,54 +1,123 @@
-"""A piece of source that is being read: a library module, or code of a template."""
+"""A piece of source that is being read: a library module, or the code cells of a template."""
+
+from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from functools import cached_property
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 from kernelgen.errors import KernelgenError
-from kernelgen.inlining.library import Library, Module
-from kernelgen.inlining.scopes import Scopes, scopes_of
-from kernelgen.inlining.syntax import IMAGE_PYTHON, parse
+from kernelgen.inlining.library import Module
+from kernelgen.inlining.syntax import IMAGE_PYTHON, parse, tree_of
+
+_SCRIPT = re.compile(r"%%(?:writefile\b.*\.py|python3?\b|script\s+\S*python\S*)")
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True)
 class Code:
-    """A piece of rendered template code, magics already commented out.
+    """A code cell of a rendered template.
 
-    where: "kernel_templates/case.py.j2". first_line: the line of `where` on which `text` starts.
+    where: "kernel_templates/case.py.j2". text: its Python, with IPython's own lines commented out. first_line: the
+    line of `where` on which it starts. written: the same lines as the notebook has them; "" if all are Python.
     """
 
     where: str
     text: str
     first_line: int = 1
+    written: str = ""
+
+    @property
+    def magics(self) -> list[tuple[int, str]]:
+        """IPython's own lines with their numbers: shell commands, magics, bodies of cell magics."""
+        if not self.written:
+            return []
+        pairs = zip(self.written.split("\n"), self.text.split("\n"), strict=True)
+        return [(number, line) for number, (line, python) in enumerate(pairs, self.first_line) if line != python]
 
 
 @dataclass(eq=False)
 class Source:
-    """A syntax tree, with what `__name__` and `__package__` are in it and how its lines are named."""
+    """A syntax tree, with what `__name__` and `__package__` are in it.
+
+    magics: IPython's own lines with their numbers.
+    """
 
     tree: ast.Module
     text: str
     file: str
-    name: str
-    package: str | None
-    module: Module | None = None
-    first_line: int = 1
-    fixed_line: int | None = None
-    neighbours: tuple["Source", ...] = ()  # other code of the same notebook, whose names are seen here too
+    name: str = "__main__"
+    package: str | None = None
+    magics: list[tuple[int, str]] = field(default_factory=list)
 
     @cached_property
-    def scopes(self) -> Scopes:
-        return scopes_of(self.tree)
+    def parents(self) -> dict[ast.AST, ast.AST]:
+        """Each node that may run, in the order of the source, with the node around it.
 
-    def where(self, node: ast.AST) -> str:
-        """The place of a node for messages, "pk/a.py:3"."""
-        line = self.fixed_line or getattr(node, "lineno", 1) + self.first_line - 1
-        return f"{self.file}:{line}"
+        What stands under `if TYPE_CHECKING:` or `if False:` never runs, and annotations are left out: neither brings a
+        module.
+        """
+        names = {"TYPE_CHECKING"}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ImportFrom):
+                names |= {alias.asname for alias in node.names if alias.name == "TYPE_CHECKING" and alias.asname}
+        found: dict[ast.AST, ast.AST] = {}
+        stack: list[tuple[ast.AST, ast.AST]] = [(child, self.tree) for child in reversed(self.tree.body)]
+        while stack:
+            node, parent = stack.pop()
+            found[node] = parent
+            stack.extend((child, node) for child in reversed(list(_running(node, names))))
+        return found
+
+    @cached_property
+    def strings(self) -> list[tuple[ast.Constant, str]]:
+        """Every string but the docstrings, parts of f-strings among them."""
+        return [
+            (node, node.value)
+            for node, parent in self.parents.items()
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and not isinstance(parent, ast.Expr)
+        ]
+
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        """What imported names stand for: `import os.path as p` gives p: "os.path"."""
+        found = {"__import__": "builtins.__import__"}
+        for node in self.parents:
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    found[alias.asname or alias.name.partition(".")[0]] = (
+                        alias.name if alias.asname else alias.name.partition(".")[0]
+                    )
+            elif isinstance(node, ast.ImportFrom):
+                package = node.module or "" if not node.level else self.resolve(node.level, node.module, node)
+                found |= {alias.asname or alias.name: f"{package}.{alias.name}" for alias in node.names}
+        return found
+
+    def dotted(self, node: ast.AST | None) -> str:
+        """The full name of an imported thing, "importlib.import_module"; "" for anything else."""
+        if isinstance(node, ast.Name):
+            return self.aliases.get(node.id, "")
+        if isinstance(node, ast.Attribute) and (above := self.dotted(node.value)):
+            return f"{above}.{node.attr}"
+        return ""
+
+    def around(self, node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+        """Each pair of a node and the node around it, from `node` outwards."""
+        while (parent := self.parents.get(node)) is not None:
+            yield node, parent
+            node = parent
+
+    def where(self, node: ast.AST | int) -> str:
+        """The place of a node or line for messages, "pk/a.py:3"."""
+        return f"{self.file}:{node if isinstance(node, int) else getattr(node, 'lineno', 1)}"
 
     def resolve(self, level: int, module: str | None, node: ast.AST) -> str:
         """The absolute name of what `from ..module import` (two dots: level 2) names.
 
-        Raises KernelgenError where there is no such package above.
+        Raises:
+            KernelgenError: where there is no such package above.
         """
         if level == 0:
             return module or ""
@@ -68,35 +137,66 @@ class Source:
         return f"{base}.{module}" if module else base
 
 
-class Sources:
-    """The parsed sources of a library, each read once."""
+@lru_cache(maxsize=1024)
+def source_of_module(module: Module, python: tuple[int, int] = IMAGE_PYTHON) -> Source:
+    """A library module, read. It depends on the module alone, so that all kernels share it."""
+    tree = parse(module.data, str(module.file), python=python)
+    return Source(tree, module.text, str(module.file), module.name, module.package)
 
-    def __init__(self, library: Library, python: tuple[int, int] = IMAGE_PYTHON):
-        self.library = library
-        self.python = python
-        self._modules: dict[str, Source] = {}
-        self._code: dict[Code, Source] = {}
 
-    def of_module(self, module: Module) -> Source:
-        if module.name not in self._modules:
-            tree = parse(module.data, str(module.file), python=self.python)
-            names = (str(module.file), module.name, module.package)
-            self._modules[module.name] = Source(tree, module.text, *names, module)
-        return self._modules[module.name]
+def sources_of_cells(code: Sequence[Code], python: tuple[int, int]) -> list[Source]:
+    """A template's cells as one source, which share their names; then the Python that its cell magics hold."""
+    trees = [parse(_at_its_line(one.text, one.first_line), one.where, python=python, is_cell=True) for one in code]
+    body = [statement for tree in trees for statement in tree.body]
+    magics = [pair for one in code for pair in one.magics]
+    text = "\n".join(one.text for one in code)
+    file = code[0].where if code else ""
+    return [Source(ast.Module(body, []), text, file, magics=magics), *_scripts(code, python)]
 
-    def of_code(self, code: Code) -> Source:
-        if code not in self._code:
-            tree = parse(code.text, code.where, python=self.python, first_line=code.first_line, top_level_await=True)
-            self._code[code] = Source(tree, code.text, code.where, "__main__", None, first_line=code.first_line)
-        return self._code[code]
 
-    def of_string(self, text: str, host: Source, node: ast.AST, *, as_main: bool) -> Source | None:
-        """Code in a string literal of `host` (`exec("…")`, `python -c "…"`); None if it is no Python."""
-        try:
-            tree = ast.parse(text)
-        except (SyntaxError, ValueError):
-            return None
-        line = int(host.where(node).rpartition(":")[2])
-        if as_main:
-            return Source(tree, text, host.file, "__main__", None, fixed_line=line)
-        return Source(tree, text, host.file, host.name, host.package, host.module, fixed_line=line)
+def _scripts(code: Sequence[Code], python: tuple[int, int]) -> Iterator[Source]:
+    for one in code:
+        first, _, body = one.written.partition("\n")
+        if _SCRIPT.match(first.strip()):
+            text = _at_its_line(body, one.first_line + 1)
+            try:
+                yield Source(tree_of(text, python), body, one.where)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                continue  # its dotted names are read all the same
+
+
+def _at_its_line(text: str, first_line: int) -> str:
+    return "\n" * (first_line - 1) + text
+
+
+def _running(node: ast.AST, checking: set[str]) -> Iterator[ast.AST]:
+    """A node's children, without annotations and without branches that never run."""
+    if isinstance(node, ast.If):
+        truth = _truth(node.test, checking)
+        yield node.test
+        yield from node.body if truth is not False else []
+        yield from node.orelse if truth is not True else []
+        return
+    skipped = getattr(node, "returns", None) if isinstance(node, _FUNCTIONS) else getattr(node, "annotation", None)
+    for child in ast.iter_child_nodes(node):
+        if child is not skipped and not isinstance(child, (ast.expr_context, ast.operator)):
+            yield child
+
+
+def _truth(test: ast.expr, checking: set[str]) -> bool | None:
+    """Whether a condition holds in a run, where TYPE_CHECKING is false; None if that is not plain."""
+    match test:
+        case ast.Constant():
+            return bool(test.value)
+        case ast.Name(id=name) | ast.Attribute(attr=name) if name in checking:
+            return False
+        case ast.UnaryOp(op=ast.Not()):
+            truth = _truth(test.operand, checking)
+            return None if truth is None else not truth
+        case ast.BoolOp():
+            truths = [_truth(value, checking) for value in test.values]
+            decides = isinstance(test.op, ast.Or)
+            if decides in truths:
+                return decides
+            return None if None in truths else not decides
+    return None

@@ -40,14 +40,13 @@ def parse(
     where: str,
     *,
     python: tuple[int, int] = IMAGE_PYTHON,
-    first_line: int = 1,
-    top_level_await: bool = False,
+    is_cell: bool = False,
 ) -> ast.Module:
-    """The syntax tree of a file's bytes, or of a piece of code that starts at `first_line` of `where`.
+    """The syntax tree of a file's bytes, or of a notebook's cell, which may await outside of functions.
 
     Raises KernelgenError with file and line where Python `python` could not compile it.
     """
-    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if top_level_await else 0
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if is_cell else 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -56,11 +55,10 @@ def parse(
             compile(tree, where, "exec", flags=flags, dont_inherit=True)
             return tree
         except SyntaxError as error:
-            line = (error.lineno or 1) + first_line - 1
-            raise KernelgenError(f"{where}:{line}: {_explain(source, error, python)}") from None
+            raise KernelgenError(f"{where}:{error.lineno or 1}: {_explain(source, error, python)}") from None
         except (ValueError, RecursionError, MemoryError) as error:
             reason = str(error) if isinstance(error, ValueError) else "is nested too deeply to be read"
-            raise KernelgenError(f"{where}:{first_line}: {reason}; it is no Python source") from None
+            raise KernelgenError(f"{where}:1: {reason}; it is no Python source") from None
 
 
 def _explain(source: bytes | str, error: SyntaxError, python: tuple[int, int]) -> str:

@@ -32,7 +32,7 @@ for cells in json.load(sys.stdin):
     path = list(sys.path)
     for cell in cells:
         shell.run_cell(cell).raise_error()
-    root = pathlib.Path(shell.user_ns["LIBRARY"])
+    root = pathlib.Path(shell.user_ns["_kernelgen_library"])
     sys.path[:] = path
     written.append({str(one.relative_to(root)): base64.b64encode(one.read_bytes()).decode()
                     for one in root.rglob("*") if one.is_file()})
@@ -83,7 +83,7 @@ def parses(data: bytes) -> bool:
 # What has gone wrong somewhere: prompts, magics, odd line ends, marks, encodings, templates, text that looks like ours.
 PIECES = [
     "...", "... ", ">>> x", "In [1]: x", "%matplotlib", "%%time", "!ls", "?x", "x = 1", "# %%", "# %matplotlib inline",
-    "{{ x }}", "{% raw %}", "{LIBRARY}", "$LIBRARY", "%%writefile {LIBRARY}/pk/y.py", "\\", "'''", '"""', "\n", "\n\n",
+    "{{ x }}", "{% raw %}", "{_kernelgen_library}", "$LIBRARY", "%%writefile {_kernelgen_library}/pk/y.py", "\\", "'''", '"""', "\n", "\n\n",
     "\r\n", "\r", "\x0c", "\t", "    ", " ", "\u2028", "\u2029", "\x85", "\x1c", "größe", "鳥", "🐦", "#", "pass", ";",
     "'a'", '"\\N{BULLET}"', "\ufeff", "# -*- coding: latin-1 -*-", "# coding: utf-8", "(", ")", "if x:", "\x7f", "\x00",
 ]  # fmt: skip
@@ -176,7 +176,7 @@ DATA = {
     "pk/with space.txt": b"x\n",
     "pk/$HOME {x} 'q'.txt": b"x\n",
     "pk/größe-鳥.txt": "鳥\n".encode(),
-    "pk/deep/er/x.txt": b"%%writefile x\n{LIBRARY} $LIBRARY\n",
+    "pk/deep/er/x.txt": b"%%writefile x\n{_kernelgen_library} $LIBRARY\n",
 }
 
 
@@ -208,7 +208,7 @@ def test_a_module_is_one_cell_under_a_heading_with_its_docstrings_first_line(tmp
     ]  # fmt: skip
     assert cells[0].source == "## The library"
     assert cells[2].source == "### pk.mel\nMel \\*filters\\* of `x_y`, in \\$Hz\\$."
-    assert cells[3].source.startswith('%%writefile {LIBRARY}/pk/mel.py\n"""Mel *filters*')
+    assert cells[3].source.startswith('%%writefile {_kernelgen_library}/pk/mel.py\n"""Mel *filters*')
     assert cells[3].metadata["_kg_hide-input"] is True
     assert cells[3].metadata["jupyter"] == {"source_hidden": True}
     assert cells[4].source == "### `pk._own`"
@@ -247,7 +247,9 @@ def test_ids_are_fixed_valid_and_unique_for_names_of_any_length_and_script(tmp_p
 )
 def test_the_magic_is_used_where_every_ipython_carries_the_module(tmp_path: Path, data: bytes, by_magic: bool):
     cell = notebook_of(fake_library(tmp_path), [module("pk.a", data)]).cells[3]
-    assert cell.source.startswith("%%writefile {LIBRARY}/" if by_magic else "Path(LIBRARY, ")
+    assert cell.source.startswith(
+        "%%writefile {_kernelgen_library}/" if by_magic else '__import__("pathlib").Path(_kernelgen_library, '
+    )
 
 
 def test_an_empty_closure_makes_no_cells(tmp_path: Path):
@@ -283,7 +285,9 @@ def test_the_library_is_written_into_a_folder(tmp_path: Path):
     assert sorted(one.name for one in folder.rglob("*")) == ["a.py", "b.py", "pk", "sub"]
 
 
-@pytest.mark.parametrize("line", ["%%writefile {LIBRARY}/../evil.py", "%%writefile {LIBRARY}//etc/evil.py"])
+@pytest.mark.parametrize(
+    "line", ["%%writefile {_kernelgen_library}/../evil.py", "%%writefile {_kernelgen_library}//etc/evil.py"]
+)
 def test_a_cell_that_writes_outside_the_library_is_refused(line: str):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"{line}\nx = 1")])
     with pytest.raises(KernelgenError, match="cell 1: writes"):
@@ -293,9 +297,15 @@ def test_a_cell_that_writes_outside_the_library_is_refused(line: str):
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("%%writefile {LIBRARY}/pk/a.py\nx = '\ud800'", r"cell 1: pk/a\.py holds half a character"),
-        ('Path(LIBRARY, "pk/a").write_bytes(base64.b64decode("abc"));', "cell 1: what it writes to pk/a is damaged"),
-        ('Path(LIBRARY, "pk/a").write_bytes("x".encode("klingon"));', "cell 1: what it writes to pk/a is damaged"),
+        ("%%writefile {_kernelgen_library}/pk/a.py\nx = '\ud800'", r"cell 1: pk/a\.py holds half a character"),
+        (
+            '__import__("pathlib").Path(_kernelgen_library, "pk/a").write_bytes(__import__("base64").b64decode("abc"));',
+            "cell 1: what it writes to pk/a is damaged",
+        ),
+        (
+            '__import__("pathlib").Path(_kernelgen_library, "pk/a").write_bytes("x".encode("klingon"));',
+            "cell 1: what it writes to pk/a is damaged",
+        ),
     ],
 )
 def test_a_damaged_cell_is_refused_in_one_line(source: str, says: str):
@@ -304,14 +314,21 @@ def test_a_damaged_cell_is_refused_in_one_line(source: str, says: str):
         take_library(notebook)
 
 
-@pytest.mark.parametrize("source", ["\n \n%%writefile {LIBRARY}/pk/a.py\nx", "%%writefile  {LIBRARY}/pk/a.py \r\nx"])
+@pytest.mark.parametrize(
+    "source", ["\n \n%%writefile {_kernelgen_library}/pk/a.py\nx", "%%writefile  {_kernelgen_library}/pk/a.py \r\nx"]
+)
 def test_a_cell_is_known_by_its_magic_as_ipython_knows_it(source: str):
     cell = nbformat.v4.new_code_cell(source, metadata={"kernelgen": None})
     assert take_library(nbformat.v4.new_notebook(cells=[cell])) == {PurePosixPath("pk/a.py"): b"x\n"}
 
 
 @pytest.mark.parametrize(
-    "source", ["# x\n%%writefile {LIBRARY}/pk/a.py\nx", "%%writefile -a {LIBRARY}/pk/a.py\nx", "LIBRARY = ("]
+    "source",
+    [
+        "# x\n%%writefile {_kernelgen_library}/pk/a.py\nx",
+        "%%writefile -a {_kernelgen_library}/pk/a.py\nx",
+        "_kernelgen_library = (",
+    ],
 )
 def test_other_cells_write_no_library_file(source: str):
     assert take_library(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])) == {}
@@ -331,7 +348,7 @@ def test_modules_that_the_running_python_gave_are_found_by_child_processes(tmp_p
     cells = notebook_of(fake_library(tmp_path), [module("pk.a", b"x = 1\n")]).cells
     setup = cells[1].source
     done = subprocess.run(
-        [sys.executable, "-c", f"{setup}\nimport subprocess\nprint(LIBRARY, os.environ['PYTHONPATH'], sys.path[0], sys.argv)",
+        [sys.executable, "-c", f"{setup}\nimport subprocess\nimport os, sys\nprint(_kernelgen_library, os.environ['PYTHONPATH'], sys.path[0], sys.argv)",
          "--kernel"], capture_output=True, text=True, check=True, env={},
     )  # fmt: skip
     library, python_path, first, arguments = done.stdout.split(maxsplit=3)

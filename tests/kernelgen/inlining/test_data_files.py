@@ -1,0 +1,137 @@
+"""Data files that code reads and the notebook would not hold: refused, with file, line and a way out."""
+
+import pytest
+
+from kernelgen.inlining.closure import Closure
+
+
+def names(found: Closure) -> list[str]:
+    return [module.name for module in found.modules]
+
+
+READS = [
+    "from pathlib import Path\nHERE = Path(__file__).parent\nTABLE = (HERE / 'x.csv').read_text()\n",
+    "from pathlib import Path\n\nTABLE = Path(__file__).with_name('x.csv').read_text()\n",
+    "import os\n\nTABLE = open(os.path.join(os.path.dirname(__file__), 'x.csv')).read()\n",
+    "import os.path as p\nHERE = p.dirname(p.abspath(__file__))\nTABLE = open(HERE + '/x.csv').read()\n",
+    "from pathlib import Path\n\nTABLE = Path(__file__).resolve().parents[0].joinpath('x.csv').open().read()\n",
+    "from importlib import resources\n\nTABLE = resources.files('pk').joinpath('x.csv').read_text()\n",
+    "from importlib.resources import files\n\nTABLE = (files(__package__) / 'x.csv').read_text()\n",
+    "import importlib.resources as r\n\nTABLE = r.read_text('pk', 'x.csv')\n",
+    "import importlib.resources, pk\n\nTABLE = importlib.resources.files(pk) / 'x.csv'\n",
+    "import pkgutil\n\nTABLE = pkgutil.get_data(__package__, 'x.csv')\n",
+    "import pkgutil\n\nTABLE = pkgutil.get_data('pk', 'x.csv')\n",
+    "import os\n\nTABLE = open(f'{os.path.dirname(os.path.realpath(__file__))}/x.csv').read()\n",
+    "import os\n\nTABLE = open(os.path.join(os.path.split(__file__)[0], 'x.csv')).read()\n",
+    "import os\n\nTABLE = open(__file__.replace('a.py', 'x.csv')).read()\n",
+    "import os\n\nTABLE = open(__file__.rsplit('/', 1)[0] + '/x.csv').read()\n",
+    "import pk, os\n\nTABLE = open(os.path.join(pk.__path__[0], 'x.csv')).read()\n",
+    "from pk.paths import HERE\n\nTABLE = (HERE / 'x.csv').read_text()\n",
+    "from pk import paths\n\nTABLE = (paths.here() / 'x.csv').read_text()\n",
+    "import inspect, os\n\nTABLE = open(os.path.join(os.path.dirname(inspect.getfile(inspect.currentframe())), 'x.csv'))\n",
+]
+PATHS = "from pathlib import Path\nHERE = Path(__file__).parent\n\n\ndef here():\n    return HERE\n"
+DATA = {"pk/x.csv": "a,b\n", "pk/paths.py": PATHS}
+
+
+@pytest.mark.parametrize("text", READS)
+def test_a_data_file_read_beside_a_module_is_refused_with_the_way_out(refused, text: str):
+    message = refused("import pk.a", {"pk/a.py": text, **DATA})
+    assert message.startswith("pk/a.py:3: ")
+    assert "pk/x.csv" in message and 'files = ["pk/x.csv"]' in message
+
+
+@pytest.mark.parametrize("text", READS)
+def test_a_data_file_that_is_listed_is_shipped(project, text: str):
+    found = project("import pk.a", {"pk/a.py": text, **DATA}, files=["pk/x.csv"])
+    assert [(str(one.file), one.data) for one in found.files] == [("pk/x.csv", b"a,b\n")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def read(name):\n\n    return (HERE / name).read_text()\n",
+        "def read(k):\n\n    return open(HERE / f'fold{k}.csv')\n",
+        "def read(k):\n\n    return open(os.path.join(HERE, '%s.csv' % k))\n",
+        "\n\nTABLES = sorted(HERE.glob('*.csv'))\n",
+        "\n\nTABLES = [p for p in HERE.iterdir()]\n",
+        "\n\nTABLES = os.listdir(HERE)\n",
+        "\n\nTABLES = list(os.walk(str(HERE)))\n",
+        "import glob\n\nTABLES = glob.glob(str(HERE / '*.csv'))\n",
+        "import glob\n\nTABLES = glob.glob(os.path.join(os.path.dirname(__file__), '*.csv'))\n",
+        "from importlib.resources import files\n\nTABLES = [p for p in files('pk').iterdir()]\n",
+        "class Tables:\n    root = HERE\n    def read(self, name): return self.root / name\n",
+    ],
+)
+def test_data_files_of_unknown_names_are_refused_unless_files_are_listed(project, refused, text: str):
+    files = {
+        "pk/a.py": f"import os\nfrom pathlib import Path\nHERE = Path(__file__).parent\n{text}",
+        "pk/x.csv": "a\n",
+    }
+    message = refused("import pk.a", files)
+    assert message.startswith("pk/a.py:6: ") and "files = [" in message
+    assert project("import pk.a", files, files=["pk/x.csv"]).files
+
+
+def test_a_data_file_read_by_the_template_through_the_library_is_refused(refused):
+    code = "from pathlib import Path\nimport pk\nprint((Path(pk.__file__).parent / 'x.csv').read_text())\n"
+    message = refused(code, DATA)
+    assert message.startswith("kernel_templates/case.py.j2:3: ") and 'files = ["pk/x.csv"]' in message
+
+
+def test_a_path_into_the_package_from_the_working_folder_is_refused(refused):
+    message = refused("import pk.a", {"pk/a.py": "T = open('pk/x.csv').read()\n", "pk/x.csv": "a\n"})
+    assert message.startswith("pk/a.py:1: ") and "working folder" in message
+
+
+def test_data_beside_the_package_can_be_shipped_as_well(project, refused):
+    files = {
+        "pk/a.py": "from pathlib import Path\nT = Path(__file__).parent.parent / 'data' / 'x.bin'\n",
+        "data/x.bin": b"\0\1",
+    }
+    assert 'files = ["data/x.bin"]' in refused("import pk.a", files)
+    assert [str(one.file) for one in project("import pk.a", files, files=["data/*.bin"]).files] == ["data/x.bin"]
+
+
+def test_the_source_of_a_module_that_is_not_imported_is_refused(project, refused):
+    files = {
+        "pk/a.py": "from pathlib import Path\nT = Path(__file__).with_name('b.py').read_text()\n",
+        "pk/b.py": "",
+    }
+    assert 'include = ["pk.b"]' in refused("import pk.a", files)
+    assert names(project("import pk.a", files, include=["pk.b"])) == ["pk", "pk.a", "pk.b"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "print(__file__)",
+        "NAME = Path(__file__).stem + Path(__file__).parent.name + os.path.basename(__file__)",
+        "sys.path.insert(0, str(Path(__file__).parent))",
+        "sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))",
+        "logging.getLogger(__name__).info('in %s', Path(__file__).parent)",
+        "WHERE = f'{__file__}:{NUMBER}'",
+        "raise ValueError(f'{Path(__file__).parent}/{NUMBER} is not there')",
+        "HERE = Path(__file__).parent\nprint(HERE, HERE.exists())",
+        "SOURCE = open(__file__).read()",
+        "(Path(__file__).parent / 'absent.txt').exists()",
+        "if False:\n    T = Path(__file__).with_name('x.csv')",
+    ],
+)
+def test_a_harmless_use_of_file_is_accepted(project, text: str):
+    files = {
+        "pk/a.py": f"import logging, os, sys\nfrom pathlib import Path\nNUMBER = input()\n{text}\n",
+        "pk/x.csv": "",
+    }
+    assert names(project("import pk.a", files)) == ["pk", "pk.a"]
+
+
+@pytest.mark.parametrize("name", ["pk/none.csv", "../x.csv", "/etc/hostname", "pk/*.npy"])
+def test_a_listed_file_that_does_not_exist_or_lies_outside_is_refused(refused, name: str):
+    assert repr(name) in refused("import pk", {}, files=[name])
+
+
+def test_file_in_a_template_is_refused(project, refused):
+    message = refused("import pk\n\nprint(__file__)", {})
+    assert message.startswith("kernel_templates/case.py.j2:3: `__file__` has no value in a notebook")
+    assert names(project("try:\n    x = __file__\nexcept NameError:\n    x = None\nimport pk", {})) == ["pk"]

@@ -1,0 +1,132 @@
+"""What a script can do and a notebook's cells cannot, in the words that the user reads."""
+
+import pytest
+
+from kernelgen.inlining.closure import Closure
+
+
+def names(found: Closure) -> list[str]:
+    return [module.name for module in found.modules]
+
+
+DEFINED = "import multiprocessing as mp\nimport pk\n\n\ndef work(x):\n    return x\n\n\nclass Rows: ...\n\n\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "with mp.get_context('spawn').Pool(2) as pool: pool.map(work, [1])",
+        "with mp.get_context('forkserver').Pool(2, initializer=work) as pool: pass",
+        "mp.set_start_method('spawn'); mp.Process(target=work, args=(1,)).start()",
+        "import torch.multiprocessing as tmp; tmp.spawn(work, nprocs=2)",
+        "from torch.multiprocessing import spawn; spawn(fn=work, nprocs=2)",
+        "DataLoader(Rows(), num_workers=1, multiprocessing_context='spawn')",
+        "rows = Rows(); DataLoader(rows, num_workers=1, multiprocessing_context=mp.get_context('spawn'))",
+        "import functools; mp.get_context('spawn').Pool(1).map(functools.partial(work, 1), [1])",
+        "mp.get_context('spawn').Pool(1).map(lambda x: x, [1])",
+        "from concurrent.futures import ProcessPoolExecutor as P; P(1, mp_context=mp.get_context('spawn')).submit(work, 1)",
+    ],
+)
+def test_what_the_notebook_defines_for_spawned_processes_is_refused(refused, code: str):
+    message = refused(DEFINED + code + "\n", {})
+    assert message.startswith("kernel_templates/case.py.j2:12: ") and "into the library" in message
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "with mp.get_context('fork').Pool(2) as pool: pool.map(work, [1])",
+        "with mp.get_context('spawn').Pool(2) as pool: print(work(pool.map(pk.work, [1])))",
+        "with mp.get_context('spawn').Pool(2) as pool: pool.map(pk.work, work([1]))",
+        "import numpy as np; np.random.SeedSequence(1).spawn(work(3))",
+        "print('spawn'); [work(x) for x in map(work, [1])]",
+    ],
+)
+def test_other_work_for_processes_is_accepted(project, code: str):
+    assert names(project(DEFINED + code + "\n", {})) == ["pk"]
+
+
+LOOP = "import asyncio\n\n\nasync def _go():\n    return 1\n\n\nclass App:\n    def start(self):\n        asyncio.run(_go())\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "asyncio.run(pk.go())",
+        "if __name__ == '__main__':\n    asyncio.run(pk.go())",
+        "def main():\n    asyncio.run(pk.go())\nmain()",
+        "asyncio.get_event_loop().run_until_complete(pk.go())",
+    ],
+)
+def test_an_event_loop_started_by_a_cell_is_refused(refused, code: str):
+    message = refused(f"import asyncio, pk\n{code}\n", {})
+    assert message.startswith("kernel_templates/case.py.j2:") and "fails in a notebook, where an event loop" in message
+
+
+def test_an_event_loop_started_by_a_function_that_a_cell_calls_is_refused_where_it_starts(refused):
+    message = refused("from pk.app import App\nApp().start()\n", {"pk/app.py": LOOP})
+    assert message.startswith("pk/app.py:10: asyncio.run() fails in a notebook")
+
+
+@pytest.mark.parametrize(
+    ("code", "library"),
+    [
+        ("import pk.app\n", LOOP),
+        ("from pk.app import App\nfrom threading import Thread\nThread(target=App().start).start()\n", LOOP),
+        ("import pk.app, subprocess\nsubprocess.run(['true'])\n", LOOP.replace("start", "run")),
+        ("import pk.app\npk.app.main()\n", "def main(): ...\nif __name__ == '__main__':\n    asyncio.run(main())\n"),
+        (
+            "from pk.app import start\nstart()\n",
+            "import asyncio\ndef start():\n    try:\n        asyncio.get_running_loop()\n"
+            "    except RuntimeError:\n        asyncio.run(None)\n",
+        ),
+        ("import asyncio, pk.app\nawait asyncio.sleep(0)\n", LOOP),
+        ("import asyncio, pk.app, threading as t\nt.Thread(target=lambda: asyncio.run(pk.app.go())).start()\n", LOOP),
+        ("import asyncio, pk.app\ndef own(): asyncio.run(pk.app.go())\nprint(own)\n", LOOP),
+    ],
+)
+def test_an_event_loop_that_a_notebook_can_start_is_accepted(project, code: str, library: str):
+    assert names(project(code, {"pk/app.py": library})) == ["pk", "pk.app"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from importlib.metadata import version\n\n__version__ = version('pk')\n",
+        "import importlib.metadata as m\n\n__version__ = m.version(__name__)\n",
+        "import importlib.metadata\n\nD = importlib.metadata.distribution(__package__.split('.')[0])\n",
+        "from importlib import metadata\n\nD = metadata.requires(distribution_name='pk')\n",
+        "import pkg_resources\n\nV = pkg_resources.get_distribution('pk').version\n",
+    ],
+)
+def test_a_library_that_asks_for_its_own_installed_version_is_refused(project, refused, text: str):
+    message = refused("import pk", {"pk/__init__.py": text})
+    assert message.startswith("pk/__init__.py:3: ") and "write the version into the library" in message
+    lines = text.split("\n")
+    caught = f"{lines[0]}\ntry:\n    {lines[2]}\nexcept Exception:\n    pass\n"
+    assert names(project("import pk", {"pk/__init__.py": caught})) == ["pk"]
+    assert names(project("import pk", {"pk/__init__.py": text.replace("pk'", "numpy'").replace("__name__", "'numpy'")
+                                       .replace("__package__", "'numpy'")})) == ["pk"]  # fmt: skip
+
+
+def test_the_name_that_the_librarys_cells_use_is_refused_in_a_template(refused):
+    for code in ("import pk\n_kernelgen_library = 1\n", "import pk\nprint(_kernelgen_library)\n"):
+        message = refused(code, {})
+        assert message.startswith("kernel_templates/case.py.j2:2: _kernelgen_library is a name of the library's own")
+
+
+@pytest.mark.parametrize("name", ["exit", "quit"])
+def test_an_exit_that_would_not_stop_the_cell_is_refused(project, refused, name: str):
+    message = refused(f"import pk\nif pk.done():\n    {name}(0)\nprint(1)\n", {})
+    assert message == f"kernel_templates/case.py.j2:3: {name}() does not stop a notebook's cell; use sys.exit()"
+    for code in (f"import pk\n{name}()\n", f"import pk\nif __name__ == '__main__':\n    print(1)\n    {name}(0)\n"):
+        assert names(project(code, {})) == ["pk"]
+    assert names(project(f"import pk\ndef {name}(): ...\n{name}()\nprint(1)\n", {})) == ["pk"]
+
+
+@pytest.mark.parametrize("code", ['"""\n>>> f(2)\n4\n"""\nimport pk\n', "\n\n# a session\n... \nimport pk\n"])
+def test_a_cell_that_ipython_takes_for_a_pasted_session_is_refused(project, refused, code: str):
+    line = next(number for number, line in enumerate(code.split("\n"), 1) if line[:3] in {">>>", "..."})
+    message = refused(code, {})
+    assert message.startswith(f"kernel_templates/case.py.j2:{line}: ") and "put two other lines above it" in message
+    assert names(project("# one\n# two\n" + code.lstrip("\n"), {})) == ["pk"]
