@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.extraction import WrittenFile, files_of_cell
+from kernelgen.inlining.magic import LIBRARY_NAME
 from kernelgen.inlining.syntax import parse
 from kernelgen.pulling.base import Base
 from kernelgen.pulling.comparison import FileChange, State
@@ -45,7 +46,8 @@ class Fetched:
 
     def naming(self, file: PurePosixPath) -> list[int]:
         """The code cells that speak of a file, whether or not they still write it."""
-        name = re.compile(rf"""\{{LIBRARY\}}/{re.escape(str(file))}(?!\w)|\(LIBRARY, {re.escape(repr(str(file)))}\)""")
+        path, text = re.escape(str(file)), re.escape(repr(str(file)))
+        name = re.compile(rf"""\{{{LIBRARY_NAME}\}}/{path}(?!\w)|\({LIBRARY_NAME}, {text}\)""")
         cells = enumerate(self.cells, start=1)
         return [
             number for number, cell in cells if cell.cell_type == "code" and name.search(cell.source.replace('"', "'"))
@@ -90,7 +92,7 @@ def _missing(project: Project, base: Base, fetched: Fetched, file: PurePosixPath
         cell = f"cell {numbers[0]} of the notebook"
         message = (
             f"{name}: {cell} names it, but no longer writes it in a way that can be read; a module's cell begins "
-            f"with the line %%writefile {{LIBRARY}}/{name}"
+            f"with the line %%writefile {{{LIBRARY_NAME}}}/{name}"
         )
         return FileChange(name, State.REFUSED, message)
     if not Path(project.root, file).exists():

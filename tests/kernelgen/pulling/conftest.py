@@ -119,7 +119,7 @@ class Workplace:
 
     def module(self, file):
         """The one cell that writes a file."""
-        return self.cell(f"%%writefile {{LIBRARY}}/{file}\n")
+        return self.cell(f"%%writefile {{_kernelgen_library}}/{file}\n")
 
     def edit(self, file, old, new):
         cell = self.module(file)

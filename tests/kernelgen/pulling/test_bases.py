@@ -212,7 +212,7 @@ def test_a_template_without_provenance_has_its_base_where_it_was_pushed_from(pla
         (lambda text: '{"cells": []}', "is no notebook of this project"),
         (lambda text: text.replace("kernel `case`", "kernel `other`"), "names the kernel other, not case"),
         (lambda text: text.replace("library `pk`", "library `kp`"), "from the library kp, this project's is pk"),
-        (lambda text: text.replace("LIBRARY", "FOLDER"), "nothing of the library pk is left"),
+        (lambda text: text.replace("_kernelgen_library", "FOLDER"), "nothing of the library pk is left"),
     ],
 )
 def test_what_is_no_notebook_of_ours_is_refused_in_one_line(place, change, says):

@@ -62,7 +62,7 @@ def test_any_edit_of_any_module_comes_home(place):
         "'''a\n\n  b'''",
         "if 1:\n    pass",
         "\tx",
-        "{LIBRARY}",
+        "{_kernelgen_library}",
         "\x0c",
         "\u2028",
         "pass;",
@@ -120,9 +120,9 @@ def test_the_end_of_a_file_is_as_the_cell_writes_it(place, old, new, expected):
 
 
 def test_a_file_that_an_ordinary_cell_writes_comes_home_too(place):
-    cell = place.cell('Path(LIBRARY, "pk/odd.py")')
+    cell = place.cell('__import__("pathlib").Path(_kernelgen_library, "pk/odd.py")')
     cell["source"] = cell["source"].replace("X = 1", "X = 11")
-    data = place.cell("import base64")
+    data = place.cell('__import__("pathlib").Path(_kernelgen_library, "pk/sign.bin")')
     data["source"] = data["source"].replace('"AAEC', '"//EC')
     comparison = place.compare(place.saved())
     assert "pk/sign.bin: changed on Kaggle; --apply writes it\n(no text: 256 bytes before, 256 after)" in (
@@ -213,7 +213,9 @@ def test_a_removed_cell_deletes_nothing_and_says_how(place):
 def test_a_cell_that_no_longer_writes_its_file_is_named(place):
     cell = place.module("pk/words.py")
     cell["source"] = "# mine\n" + cell["source"]
-    place.cell('Path(LIBRARY, "pk/odd.py")')["source"] = 'x = open(Path(LIBRARY, "pk/odd.py"))'
+    place.cell('__import__("pathlib").Path(_kernelgen_library, "pk/odd.py")')["source"] = (
+        'x = open(Path(_kernelgen_library, "pk/odd.py"))'
+    )
     comparison = place.compare()
     for file in ("pk/words.py", "pk/odd.py"):
         assert f"{file}: cell " in comparison.report() and "no longer writes it" in comparison.report()
@@ -228,8 +230,8 @@ def test_empty_lines_above_the_magic_are_nothing(place):
 
 def test_a_new_module_is_made_where_there_is_none(place):
     new = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
-    place.notebook["cells"].insert(9, new | {"source": "%%writefile {LIBRARY}/pk/deep/new.py\nX = 1"})
-    place.notebook["cells"].insert(9, new | {"source": "%%writefile {LIBRARY}/pk/unused.py\nX = 1"})
+    place.notebook["cells"].insert(9, new | {"source": "%%writefile {_kernelgen_library}/pk/deep/new.py\nX = 1"})
+    place.notebook["cells"].insert(9, new | {"source": "%%writefile {_kernelgen_library}/pk/unused.py\nX = 1"})
     comparison = place.compare()
     (change,) = comparison.files  # pk/unused.py is what it was at the commit
     assert change.file == "pk/deep/new.py" and change.message == "pk/deep/new.py: is new on Kaggle; --apply writes it"
@@ -243,8 +245,8 @@ def test_a_new_module_is_made_where_there_is_none(place):
 
 def test_an_empty_module_that_was_filled_and_one_that_was_emptied(place):
     new = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
-    place.notebook["cells"].insert(9, new | {"source": "%%writefile {LIBRARY}/pk/__init__.py\nNAME = 'pk'"})
-    place.module("pk/words.py")["source"] = "%%writefile {LIBRARY}/pk/words.py"
+    place.notebook["cells"].insert(9, new | {"source": "%%writefile {_kernelgen_library}/pk/__init__.py\nNAME = 'pk'"})
+    place.module("pk/words.py")["source"] = "%%writefile {_kernelgen_library}/pk/words.py"
     assert place.apply()
     assert place.read("pk/__init__.py") == b"NAME = 'pk'\n" and place.read("pk/words.py") == b""
 
@@ -261,20 +263,20 @@ def test_two_cells_that_write_one_file_differently_are_refused(place):
 @pytest.mark.parametrize(
     "line",
     [
-        "%%writefile {LIBRARY}/other.py",
-        "%%writefile {LIBRARY}/kernel_templates/case.py.j2",
-        "%%writefile {LIBRARY}/../evil.py",
-        "%%writefile {LIBRARY}//tmp/evil.py",
-        "%%writefile {LIBRARY}/pk/../../evil.py",
-        "%%writefile {LIBRARY}/pk",
-        "%%writefile {LIBRARY}/pk/.git/config",
-        "%%writefile {LIBRARY}/pk/link/evil.py",
-        "%%writefile {LIBRARY}/pk/link.py",
-        "%%writefile {LIBRARY}/pk/round.py",
-        "%%writefile {LIBRARY}/pk/a\0b.py",
-        "%%writefile {LIBRARY}/pk/a\x1b[31mb.py",
-        "%%writefile {LIBRARY}/pk/folder.py",
-        "%%writefile {LIBRARY}/pk/words.py/x.py",
+        "%%writefile {_kernelgen_library}/other.py",
+        "%%writefile {_kernelgen_library}/kernel_templates/case.py.j2",
+        "%%writefile {_kernelgen_library}/../evil.py",
+        "%%writefile {_kernelgen_library}//tmp/evil.py",
+        "%%writefile {_kernelgen_library}/pk/../../evil.py",
+        "%%writefile {_kernelgen_library}/pk",
+        "%%writefile {_kernelgen_library}/pk/.git/config",
+        "%%writefile {_kernelgen_library}/pk/link/evil.py",
+        "%%writefile {_kernelgen_library}/pk/link.py",
+        "%%writefile {_kernelgen_library}/pk/round.py",
+        "%%writefile {_kernelgen_library}/pk/a\0b.py",
+        "%%writefile {_kernelgen_library}/pk/a\x1b[31mb.py",
+        "%%writefile {_kernelgen_library}/pk/folder.py",
+        "%%writefile {_kernelgen_library}/pk/words.py/x.py",
     ],
 )
 def test_nothing_outside_the_library_is_ever_written(place, line, tmp_path):
@@ -320,7 +322,7 @@ def test_where_one_file_cannot_be_written_none_is(place, monkeypatch):
     place.edit("pk/words.py", "FIRST = 1", "FIRST = 10")
     place.edit("pk/hear.py", "Hears", "Listens")
     place.notebook["cells"].append(
-        {"cell_type": "code", "source": "%%writefile {LIBRARY}/pk/deep/new.py\nX = 1", "metadata": {}}
+        {"cell_type": "code", "source": "%%writefile {_kernelgen_library}/pk/deep/new.py\nX = 1", "metadata": {}}
     )
     before, comparison = place.files(), place.compare()
     calls = []

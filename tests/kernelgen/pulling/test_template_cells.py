@@ -96,7 +96,7 @@ def test_a_module_whose_cell_became_text_is_no_longer_written(place):
 def test_text_cells_and_generated_cells_are_told_apart(place):
     place.cell("## Listening")["source"] += " Much."
     place.cell("### pk.words")["source"] += "\nMine."
-    place.cell("import importlib")["source"] += "\nprint(LIBRARY)"
+    place.cell('__import__("importlib")')["source"] += "\nprint(_kernelgen_library)"
     assert [change.message for change in place.compare(place.saved()).cells] == [
         'a cell that the generator writes, under "The library": a text cell was changed on Kaggle',
         'a cell that the generator writes, under "The library": a code cell was changed on Kaggle',
@@ -112,7 +112,7 @@ def test_the_heading_of_a_removed_module_goes_with_it_in_silence(place):
 
 
 def test_an_edited_ordinary_cell_of_a_file_is_told_once(place):
-    cell = place.cell('Path(LIBRARY, "pk/odd.py")')
+    cell = place.cell('__import__("pathlib").Path(_kernelgen_library, "pk/odd.py")')
     cell["source"] = cell["source"].replace("X = 1", "X = 11")
     comparison = place.compare(place.saved())
     assert comparison.cells == () and len(comparison.files) == 1
