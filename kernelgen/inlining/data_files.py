@@ -17,8 +17,6 @@ _UNREAD = "\0"
 _LOCATORS = re.compile(
     r"__file__|__path__|__spec__|\bresources\b|get_data|\bgetfile\b|\bgetsourcefile\b|co_filename|\bfiles\("
 )
-    r"__file__|__path__|__spec__|\bresources\b|get_data|\bgetfile\b|\bgetsourcefile\b|co_filename|\bfiles\("
-)
 _JOINING = frozenset("Path PurePath PosixPath PurePosixPath join joinpath with_name".split())
 _LISTING = frozenset("iterdir glob rglob iglob walk listdir scandir contents".split())
 # Make a folder from the path of a file in it.
@@ -31,6 +29,7 @@ _HARMLESS = frozenset(
     "print repr len isinstance debug info warning error critical exception getLogger exists isdir isfile basename "
     "relative_to is_relative_to relpath startswith endswith".split()
 )
+_PATHS = (ast.Constant, ast.BinOp, ast.JoinedStr, ast.Call)
 _DOCUMENTS = re.compile(
     r"(?i)(readme|licen[cs]e|copying|notice|changelog)\b.*|py\.typed|.*\.(md|rst|pyi|pyc|orig)|\..*"
 )
@@ -107,15 +106,19 @@ class _DataFinder:
 
     def problems(self, source: Source) -> Iterator[str]:
         """A line for everything that a source reads and the notebook would not hold."""
+        locates = bool(_LOCATORS.search(source.text))
         for node, parent in source.parents.items():
-            if isinstance(node, (ast.Constant, ast.BinOp, ast.JoinedStr, ast.Call)) and not isinstance(
-                parent, ast.Expr
-            ):
-                if file := self._named(node, parent, source):
-                    yield f"{source.where(node)}: {file}"
-        for line, text in source.magics:
-            for file in filter(None, map(self._from_working_folder, re.findall(r"[\w./-]+", text))):
-                yield f"{source.where(line)}: {self._explain_relative(file)}"
+            if not isinstance(node, _PATHS) or isinstance(parent, ast.Expr):
+                continue
+            text = _text(node)
+            path = text.rpartition(_UNREAD)[2]
+            if locates or path.rpartition("/")[2] in self.names:
+                relative = None if text != path or _is_part(node, parent) else self._from_working_folder(path)
+                if file := relative or self._absent(path, locates, is_cell=source.package is None):
+                    yield f"{source.where(node)}: {self._explain(file, is_relative=file is relative)}"
+        for line, magic in source.magics:
+            for file in filter(None, map(self._from_working_folder, re.findall(r"[\w./-]+", magic))):
+                yield f"{source.where(line)}: {self._explain(file, is_relative=True)}"
         if self.lacks_data:
             located = self._located(source)
             yield from (
@@ -127,27 +130,18 @@ class _DataFinder:
 
     # --- files by their names -----------------------------------------------------------------------------------
 
-    def _named(self, node: ast.AST, parent: ast.AST, source: Source) -> str:
-        """What is wrong with the file that a string or a joined path names; "" if nothing is."""
-        text = _text(node)
-        path = text.rpartition(_UNREAD)[2]
-        if PurePosixPath(path).name not in self.names and not _LOCATORS.search(source.text):
-            return ""
-        if _UNREAD not in text and not _is_part(node, parent) and (file := self._from_working_folder(path)):
-            return self._explain_relative(file)
-        file = self._absent(path, source)
-        return self._explain_absent(file) if file else ""
-
     def _from_working_folder(self, text: str) -> PurePosixPath | None:
         """The file of the library that a path names if it starts in the project's folder: "pk/x.csv"."""
         file = PurePosixPath(text.removeprefix("./"))
         return file if file.parts[:1] == (self.library.name,) and file in self.files else None
 
-    def _absent(self, path: str, source: Source) -> PurePosixPath | None:
-        """A file that is not in the notebook and whose path ends in this one."""
-        locates = bool(_LOCATORS.search(source.text))
+    def _absent(self, path: str, locates: bool, *, is_cell: bool) -> PurePosixPath | None:
+        """A file that is not in the notebook and whose path ends in this one.
+
+        In a template's cell `x.csv` is a file of its own, unless the cell asks where the library lies.
+        """
         parts = tuple(part for part in path.split("/") if part not in {"", ".", ".."})
-        if not parts or not (source.package or locates or parts[0] == self.library.name):
+        if not parts or (is_cell and not locates and parts[0] != self.library.name):
             return None
         for file in self.absent:
             if file.parts[-len(parts) :] == parts or path.startswith("../") and parts[-len(file.parts) :] == file.parts:
@@ -156,16 +150,19 @@ class _DataFinder:
         is_beside = locates and len(parts) > 1 and parts[0] != self.library.name and beside not in self.present
         return beside if is_beside and Path(self.library.root, beside).is_file() else None
 
-    def _explain_relative(self, file: PurePosixPath) -> str:
+    def _explain(self, file: PurePosixPath, *, is_relative: bool) -> str:
         module = self.library.by_file.get(file)
-        way_out = f"use `python -m {module.name}`" if module else f'and list it in kernels.toml, files = ["{file}"]'
-        return (
-            f"names {file} by a path from the working folder, which on Kaggle is another; make the path from "
-            f"`__file__` in the library, {'or ' if module else ''}{way_out}"
-        )
-
-    def _explain_absent(self, file: PurePosixPath) -> str:
-        if module := self.library.by_file.get(file):
+        if is_relative and module:
+            return (
+                f"names {file} by its path from the working folder, which on Kaggle is another; use "
+                f"`python -m {module.name}`, or make the path from `__file__` in the library"
+            )
+        if is_relative:
+            return (
+                f"names {file} by its path from the working folder, which on Kaggle is another; make the path from "
+                f'`__file__` in the library, and list the file in kernels.toml, files = ["{file}"] of the kernel'
+            )
+        if module:
             return (
                 f"names the source {file}, which no import brings into the notebook; list it in kernels.toml, "
                 f'include = ["{module.name}"] of the kernel'

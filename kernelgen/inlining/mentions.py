@@ -18,7 +18,8 @@ class Mentions:
         self.library = library
         self._dotted = re.compile(rf"(?<![\w.]){name}(?:\.\w+)+")
         self._imported = re.compile(rf"(?<![\w.])from\s+({name}(?:\.\w+)*)\s+import\s+([\w\s,()\\]+)")
-        self._bare = re.compile(rf"(?<![\w.-])(?:(-m\s+)|import\s+)({name})(?![\w.])")
+        self._run = re.compile(rf"(?<![\w-])-m\s+({name}(?:\.\w+)*)")
+        self._bare = re.compile(rf"(?<![\w.])import\s+({name})(?![\w.])")
 
     def modules(self, text: str) -> Iterator[str]:
         """The names of modules that a text names and the library has."""
@@ -29,8 +30,9 @@ class Mentions:
         for match in self._imported.finditer(text):
             names = [match[1], *(f"{match[1]}.{word}" for word in re.findall(r"\w+", match[2]))]
             yield from filter(self.library.exists, names)
-        for match in self._bare.finditer(text):
-            yield from self._run(match[2]) if match[1] else [match[2]]
+        for match in self._run.finditer(text):
+            yield from self._started(match[1])
+        yield from self._bare.findall(text)
 
     def of_node(self, node: ast.AST, source: Source) -> Iterator[str]:
         """The modules that a string names; of a list or call, what stands behind "-m"."""
@@ -41,16 +43,15 @@ class Mentions:
         if isinstance(parts, list):
             for option, name in zip(parts, parts[1:], strict=False):
                 if isinstance(option, ast.Constant) and option.value == "-m" and isinstance(name, ast.Constant):
-                    yield from self._run(str(name.value))
+                    yield from self._started(str(name.value))
 
     def _deepest(self, name: str) -> Iterator[str]:
         """The module that a dotted path leads to or through: "pk.models.Mel" leads through pk.models."""
-        while "." in name:
-            if self.library.exists(name):
-                yield from self._run(name)
-                return
+        while "." in name and not self.library.exists(name):
             name = name.rpartition(".")[0]
+        if "." in name:
+            yield name
 
-    def _run(self, name: str) -> Iterator[str]:
-        """A module, and of a package what `python -m` runs."""
+    def _started(self, name: str) -> Iterator[str]:
+        """What `python -m` runs: a module, or the `__main__` of a package."""
         yield from filter(self.library.exists, (name, f"{name}.__main__"))
