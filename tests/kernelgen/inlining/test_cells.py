@@ -3,6 +3,7 @@
 import ast
 import base64
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -353,3 +354,27 @@ def test_modules_that_the_running_python_gave_are_found_by_child_processes(tmp_p
     )  # fmt: skip
     library, python_path, first, arguments = done.stdout.split(maxsplit=3)
     assert library == python_path == first and arguments.strip() == "['-c']"
+
+
+def test_the_librarys_cells_bind_one_name_and_change_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "argv", ["kernel", "-f"])
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    modules = [module("pk.a", b"...\n"), module("pk.b", b""), module("pk.c", b"T = '\0'\n")]
+    files = [ShippedFile(PurePosixPath("pk/x.npy"), tmp_path, bytes(range(256)))]
+    cells = notebook_of(fake_library(tmp_path), modules, files).cells
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    assert not any(source.startswith("%%") for source in code) and len(code) == 5
+    # What a template may have bound above, names of modules and builtins among them.
+    before = dict.fromkeys(
+        ["folder", "empty", "library", "LIBRARY", "os", "sys", "Path", "base64", "filter", "open"], 1
+    )
+    namespace = {**before}
+    for source in code:
+        exec(compile(source, "cell", "exec"), namespace)
+    folder = namespace.pop("_kernelgen_library")
+    namespace.pop("__builtins__")
+    assert namespace == before
+    assert sorted(path.name for path in Path(folder).rglob("*.*")) == ["a.py", "b.py", "c.py", "x.npy"]
+    assert sys.path[0] == folder and os.environ["PYTHONPATH"] == f"{folder}{os.pathsep}/elsewhere"
+    assert sys.argv == ["kernel"]

@@ -135,3 +135,106 @@ def test_file_in_a_template_is_refused(project, refused):
     message = refused("import pk\n\nprint(__file__)", {})
     assert message.startswith("kernel_templates/case.py.j2:3: `__file__` has no value in a notebook")
     assert names(project("try:\n    x = __file__\nexcept NameError:\n    x = None\nimport pk", {})) == ["pk"]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "open('pk/x.csv')",
+        "open('./pk/x.csv')",
+        "open(os.path.join('pk', 'x.csv'))",
+        "(Path('pk') / 'x.csv').read_text()",
+        "Path('pk', 'x.csv').read_text()",
+        "Path('pk').joinpath('x.csv')",
+        "pd.read_csv('pk/x.csv')",
+        "np.loadtxt(fname='pk/x.csv', delimiter=',')",
+        "open('pk' + '/x.csv')",
+    ],
+)
+def test_a_path_from_the_working_folder_is_refused_even_where_the_file_is_shipped(project, refused, expression: str):
+    files = {"pk/a.py": f"import os\nfrom pathlib import Path\nT = {expression}\n", "pk/x.csv": "a\n"}
+    for options in ({}, {"files": ["pk/x.csv"]}):
+        message = refused("import pk.a", files, **options)
+        assert message.startswith("pk/a.py:3: ") and 'files = ["pk/x.csv"]' in message
+    assert refused(f"import pk, os\nfrom pathlib import Path\nT = {expression}\n", files).startswith(
+        "kernel_templates/case.py.j2:3: "
+    )
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "pd.read_csv(f'{FOLDER}/x.csv')",
+        "pd.read_csv(f'{FOLDER}/deep/../x.csv')",
+        "open(FOLDER + '/x.csv')",
+        "os.path.join(FOLDER, 'x.csv')",
+        "FOLDER / 'x.csv'",
+        "{'table': 'x.csv'}",
+    ],
+)
+def test_a_file_of_the_package_is_refused_by_its_name_wherever_a_module_names_it(project, refused, expression: str):
+    files = {"pk/a.py": f"import os\n\n\ndef f(FOLDER):\n    return {expression}\n", "pk/x.csv": "a\n"}
+    message = refused("import pk.a", files)
+    assert message.startswith("pk/a.py:5: ") and 'files = ["pk/x.csv"]' in message
+    assert names(project("import pk.a", files, files=["pk/x.csv"])) == ["pk", "pk.a"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "print('cannot read x.csv')",
+        "raise ValueError(f'{NUMBER}: no x.csv')",
+        "OUT = '/kaggle/working/x.csv'",
+        "OUT = f'{NUMBER}/out/x.csv'",
+        "OUT = 'other/x.csv'",
+        "'''Reads x.csv.'''",
+        "KEY = 'x'",
+    ],
+)
+def test_text_that_names_another_file_is_accepted(project, text: str):
+    files = {"pk/a.py": f"NUMBER = 1\n{text}\n", "pk/x.csv": "a\n"}
+    assert names(project("import pk.a", files)) == ["pk", "pk.a"]
+    assert names(project("import pk\nTABLE = 'x.csv'", files)) == ["pk"]
+
+
+@pytest.mark.parametrize(
+    "line", ["!python pk/train.py", "%run pk/train.py", "!cat ./pk/x.csv | head", "%%bash\ncp pk/x.csv ."]
+)
+def test_a_shell_line_that_names_a_file_of_the_library_by_its_path_is_refused(refused, line: str):
+    code = "\n".join(f"# {one}" for one in line.split("\n"))
+    message = refused(code, {"pk/train.py": "", "pk/x.csv": "a\n"}, written=line)
+    assert "from the working folder" in message
+    assert "python -m pk.train" in message or 'files = ["pk/x.csv"]' in message
+
+
+def test_listed_files_and_included_modules_do_not_answer_for_others(refused):
+    here = "from pathlib import Path\nHERE = Path(__file__).parent\n"
+    files = {
+        "pk/a.py": f"{here}A = HERE / 'a.csv'\nB = HERE / 'b.csv'\n",
+        "pk/a.csv": "",
+        "pk/b.csv": "",
+        "pk/m.py": "",
+    }
+    assert refused("import pk.a", files, files=["pk/a.csv"], include=["pk.m"]).startswith(
+        "pk/a.py:4: names the data file"
+    )
+    files["pk/a.py"] = f"{here}A = HERE / 'a.csv'\nALL = sorted(HERE.glob('*.csv'))\n"
+    assert refused("import pk.a", files, files=["pk/a.csv"], include=["pk.m"]).startswith(
+        "pk/a.py:4: may read any file"
+    )
+    files["pk/a.py"] = "import importlib\ndef load(name):\n    return importlib.import_module(f'pk.models.{name}')\n"
+    assert refused("import pk.a", files, files=["pk"], include=["pk.m"]).startswith("pk/a.py:3: dynamic import")
+
+
+@pytest.mark.parametrize(
+    "call", ["get(HERE)", "tables.load(str(HERE))", "Tables(folder=HERE / 'deep')", "fold(HERE.parent)"]
+)
+def test_a_folder_handed_to_a_function_is_refused_while_it_holds_other_files(project, refused, call: str):
+    files = {
+        "pk/a.py": f"from pathlib import Path\nHERE = Path(__file__).parent\nT = {call}\n",
+        "pk/deep/x.csv": "a\n",
+    }
+    assert refused("import pk.a", files).startswith("pk/a.py:3: may read any file in the library's folder")
+    assert project("import pk.a", files, files=["pk/deep"]).files
+    files["pk/deep/README.md"] = "No code reads this."
+    assert project("import pk.a", files, files=["pk/deep/x.csv"]).files
