@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import Library, Module
@@ -140,7 +141,7 @@ class _DataFinder:
 
         In a template's cell `x.csv` is a file of its own, unless the cell asks where the library lies.
         """
-        parts = tuple(part for part in path.split("/") if part not in {"", ".", ".."})
+        parts = tuple(part for part in normpath(path).split("/") if part not in {"", ".", ".."})
         if not parts or (is_cell and not locates and parts[0] != self.library.name):
             return None
         for file in self.absent:

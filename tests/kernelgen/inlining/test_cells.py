@@ -360,7 +360,7 @@ def test_the_librarys_cells_bind_one_name_and_change_none(tmp_path: Path, monkey
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "argv", ["kernel", "-f"])
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
-    modules = [module("pk.a", b"...\n"), module("pk.b", b""), module("pk.c", b"T = '\0'\n")]
+    modules = [module("pk.a", b"...\n"), module("pk.b", b""), module("pk.c", b"T = '''\n>>> x\n'''\n")]
     files = [ShippedFile(PurePosixPath("pk/x.npy"), tmp_path, bytes(range(256)))]
     cells = notebook_of(fake_library(tmp_path), modules, files).cells
     code = [cell.source for cell in cells if cell.cell_type == "code"]
