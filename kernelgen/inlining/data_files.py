@@ -10,26 +10,11 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
 from kernelgen.errors import KernelgenError
+from kernelgen.inlining.data_folders import FolderUses
 from kernelgen.inlining.library import Library, Module
+from kernelgen.inlining.paths import UNREAD, is_part, text_of
 from kernelgen.inlining.source import Source
 
-_UNREAD = "\0"
-# Without one of these, code cannot tell where its own files lie.
-_LOCATORS = re.compile(
-    r"__file__|__path__|__spec__|\bresources\b|get_data|\bgetfile\b|\bgetsourcefile\b|co_filename|\bfiles\("
-)
-_JOINING = frozenset("Path PurePath PosixPath PurePosixPath join joinpath with_name".split())
-_LISTING = frozenset("iterdir glob rglob iglob walk listdir scandir contents".split())
-# Make a folder from the path of a file in it.
-_FOLDER_CALLS = frozenset({"dirname", "files", "split", "rsplit", "partition", "rpartition"})
-_FOLDERS = frozenset({"parent", "parents", "__path__", "submodule_search_locations"})
-# Give the same path back.
-_PASSING = frozenset("str Path PurePath PurePosixPath resolve absolute abspath realpath fspath expanduser".split())
-# May get a folder without anything in it being read.
-_HARMLESS = frozenset(
-    "print repr len isinstance debug info warning error critical exception getLogger exists isdir isfile basename "
-    "relative_to is_relative_to relpath startswith endswith".split()
-)
 _PATHS = (ast.Constant, ast.BinOp, ast.JoinedStr, ast.Call)
 _DOCUMENTS = re.compile(
     r"(?i)(readme|licen[cs]e|copying|notice|changelog)\b.*|py\.typed|.*\.(md|rst|pyi|pyc|orig)|\..*"
@@ -99,34 +84,42 @@ class _DataFinder:
         paths = sorted(folder.rglob("*")) if folder.is_dir() else []
         files = [PurePosixPath(path.relative_to(library.root).as_posix()) for path in paths if path.is_file()]
         self.files = [file for file in files if "__pycache__" not in file.parts]
-        self.folders = {parent.parts for file in self.files for parent in file.parents}
         self.names = {file.name for file in self.files}
         self.absent = [file for file in self.files if file not in present]
         self.lacks_data = any(file.suffix != ".py" and not _DOCUMENTS.fullmatch(file.name) for file in self.absent)
-        self.located = {source.name: self._located(source) for source in read if source.package and self.lacks_data}
+        folders = {parent.parts for file in self.files for parent in file.parents}
+        located: set[str] = set()
+        modules = [source for source in read if source.package is not None] if self.absent else []
+        before = -1
+        while len(located) > before:
+            before = len(located)
+            for source in modules:
+                FolderUses(library, source, folders, located)
+        self.uses = {source: FolderUses(library, source, folders, located) for source in read}
 
     def problems(self, source: Source) -> Iterator[str]:
         """A line for everything that a source reads and the notebook would not hold."""
-        locates = bool(_LOCATORS.search(source.text))
+        uses = self.uses[source]
+        locates = uses.locates(source.tree)
         for node, parent in source.parents.items():
             if not isinstance(node, _PATHS) or isinstance(parent, ast.Expr):
                 continue
-            text = _text(node)
-            path = text.rpartition(_UNREAD)[2]
+            text = text_of(node)
+            path = text.rpartition(UNREAD)[2]
             if locates or path.rpartition("/")[2] in self.names:
-                relative = None if text != path or _is_part(node, parent) else self._from_working_folder(path)
+                relative = None if text != path or is_part(node, parent) else self._from_working_folder(path)
                 if file := relative or self._absent(path, locates, is_cell=source.package is None):
                     yield f"{source.where(node)}: {self._explain(file, is_relative=file is relative)}"
         for line, magic in source.magics:
             for file in filter(None, map(self._from_working_folder, re.findall(r"[\w./-]+", magic))):
                 yield f"{source.where(line)}: {self._explain(file, is_relative=True)}"
-        if self.lacks_data:
-            located = self._located(source)
-            yield from (
+        own = PurePosixPath(source.file).parent if source.package is not None else PurePosixPath()
+        listed = uses.lists() if any(own in file.parents for file in self.absent) else iter(())
+        for node in (*listed, *(uses.reads() if self.lacks_data else ())):
+            yield (
                 f"{source.where(node)}: may read any file in the library's folder, and the notebook does not hold all "
-                f'of them; list them in kernels.toml, files = ["{self.library.name}/…"] of the kernel'
-                for node in source.parents
-                if self._may_read(node, located)
+                f'of them; list them in kernels.toml, files = ["{self.library.name}/…"] of the kernel '
+                "(for modules: include = [...])"
             )
 
     # --- files by their names -----------------------------------------------------------------------------------
@@ -145,6 +138,8 @@ class _DataFinder:
         if not parts or (is_cell and not locates and parts[0] != self.library.name):
             return None
         for file in self.absent:
+            if file.suffix == ".py" and not locates:
+                continue
             if file.parts[-len(parts) :] == parts or path.startswith("../") and parts[-len(file.parts) :] == file.parts:
                 return file
         beside = PurePosixPath(*parts)
@@ -172,103 +167,3 @@ class _DataFinder:
             f"names the data file {file}, which the notebook does not hold; list it in kernels.toml, "
             f'files = ["{file}"] of the kernel, or attach it as a dataset'
         )
-
-    # --- folders ------------------------------------------------------------------------------------------------
-
-    def _located(self, source: Source) -> set[str]:
-        """Names of a source that hold a folder of the library: `HERE = Path(__file__).parent`, or imported ones."""
-        found = set()
-        for name, full in source.aliases.items():
-            module, _, attribute = full.rpartition(".")
-            if attribute in getattr(self, "located", {}).get(module, ()):
-                found.add(name)
-        before = -1
-        while len(found) > before:
-            before = len(found)
-            for node in source.parents:
-                if isinstance(node, ast.Assign) and self._leads(node.value, found):
-                    found |= {getattr(target, "id", getattr(target, "attr", "")) for target in node.targets} - {""}
-                elif isinstance(node, ast.Return) and node.value is not None and self._leads(node.value, found):
-                    found |= {up.name for _, up in source.around(node) if isinstance(up, ast.FunctionDef)}
-        return found
-
-    def _leads(self, node: ast.AST, located: set[str]) -> bool:
-        """Whether an expression is a folder of the library."""
-        match node:
-            case ast.Name(id=name):
-                return name in located or name == "__path__"
-            case ast.Attribute(attr=name, value=value):
-                return name in located or name in _FOLDERS and (_locates(value) or self._leads(value, located))
-            case ast.Subscript(value=value):
-                return self._leads(value, located)
-            case ast.Call(func=function, args=args):
-                parts = [*args, function.value] if isinstance(function, ast.Attribute) else args
-                if _name(function) in _FOLDER_CALLS and _locates(node) or _name(function) in located:
-                    return True
-                passes = _name(function) in _PASSING | _FOLDER_CALLS
-                return (passes and any(self._leads(part, located) for part in parts)) or self._joins(node, located)
-        return self._joins(node, located)
-
-    def _joins(self, node: ast.AST, located: set[str]) -> bool:
-        """Whether an expression leads from a folder of the library into a folder below it."""
-        parts = _parts(node)
-        tail = _text(node).rpartition(_UNREAD)[2].strip("/").split("/")
-        below = any(folder[-len(tail) :] == tuple(tail) for folder in self.folders)
-        return len(parts) > 1 and below and self._leads(parts[0], located)
-
-    def _may_read(self, node: ast.AST, located: set[str]) -> bool:
-        """Whether a folder is listed, joined with what is no literal, or handed to a function that may do so."""
-        parts = _parts(node)
-        if len(parts) > 1 and self._leads(parts[0], located):
-            text = "".join(map(_text, parts[1:]))
-            return (_UNREAD in text or "*" in text) and not re.search(r"\s", text)
-        if not isinstance(node, ast.Call):
-            return False
-        name, function = _name(node.func), node.func
-        given = [*node.args, *(one.value for one in node.keywords)]
-        if name == "get_data":
-            return any(_UNREAD in _text(part) for part in given[1:])
-        if name in _LISTING:
-            given += [function.value] if isinstance(function, ast.Attribute) else []
-        elif name in _PASSING | _FOLDER_CALLS | _HARMLESS | _JOINING or name.endswith(
-            ("Error", "Warning", "Exception")
-        ):
-            return False
-        elif isinstance(function, ast.Attribute) and ast.unparse(function.value).endswith("sys.path"):
-            return False
-        return any(self._leads(part, located) for part in given)
-
-
-def _locates(node: ast.AST) -> bool:
-    return _LOCATORS.search(ast.unparse(node)) is not None
-
-
-def _parts(node: ast.AST) -> list[ast.expr]:
-    """The parts that an expression joins to a path; [] if it joins none."""
-    match node:
-        case ast.BinOp(op=ast.Div() | ast.Add()):
-            return [node.left, node.right]
-        case ast.JoinedStr():
-            return [part.value if isinstance(part, ast.FormattedValue) else part for part in node.values]
-        case ast.Call(func=ast.Attribute(attr="joinpath" | "with_name", value=value)):
-            return [value, *node.args]
-        case ast.Call(func=function) if _name(function) in _JOINING:
-            return node.args
-    return []
-
-
-def _text(node: ast.AST) -> str:
-    """The path that an expression joins; `_UNREAD` stands for each part that is no literal."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    between = "" if isinstance(node, ast.JoinedStr) or isinstance(getattr(node, "op", None), ast.Add) else "/"
-    return between.join(map(_text, parts)) if (parts := _parts(node)) else _UNREAD
-
-
-def _is_part(node: ast.AST, parent: ast.AST) -> bool:
-    """Whether an expression is a part of a longer path."""
-    return isinstance(parent, ast.expr) and any(part is node for part in _parts(parent))
-
-
-def _name(function: ast.AST) -> str:
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")

@@ -74,11 +74,15 @@ class ImportFinder:
         for node, parent in source.parents.items():
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 yield from self._statement(node, source)
-            elif isinstance(node, ast.Call) and source.dotted(node.func) in {*_IMPORTERS, *_WALKERS}:
-                yield from self._call(node, source, literals)
+            elif isinstance(node, ast.Call):
+                yield from self._command(node.args, source, literals)
+                if source.dotted(node.func) in {*_IMPORTERS, *_WALKERS}:
+                    yield from self._call(node, source, literals)
             elif isinstance(node, (ast.Name, ast.Attribute)) and source.dotted(node) in {*_IMPORTERS} - {_ASKS}:
                 if not (isinstance(parent, ast.Call) and parent.func is node):
                     yield Import("unknown", "", source.where(node), node=parent)
+            elif isinstance(node, (ast.List, ast.Tuple)):
+                yield from self._command(node.elts, source, literals)
             for name in self.mentions.of_node(node, source):
                 yield Import("present", name, source.where(node))
         magics = "\n".join(line for _, line in source.magics)
@@ -145,6 +149,18 @@ class ImportFinder:
         for text in texts:
             for name in _absolute(text.replace(":", "."), bases):
                 yield from self._imported(name, function, node, source, literals)
+
+    def _command(self, parts: list[ast.expr], source: Source, literals: Literals) -> Iterator[Import]:
+        """What `[sys.executable, "-m", "pk.train"]` runs."""
+        for option, argument in zip(parts, parts[1:], strict=False):
+            if isinstance(option, ast.Constant) and option.value == "-m":
+                for text in literals.texts(argument):
+                    if is_read(text):
+                        yield from (
+                            Import("present", name, source.where(option)) for name in self.mentions.started(text)
+                        )
+                    elif self.library.owns(text.partition(".")[0]):
+                        yield Import("unknown", text.removesuffix(OPEN), source.where(option), node=argument)
 
     def _imported(
         self, name: str, function: str, node: ast.Call, source: Source, literals: Literals

@@ -70,7 +70,12 @@ class Literals:
         return _UNREADABLE
 
     def _of_name(self, node: ast.Name, depth: int) -> tuple[str, ...]:
-        bindings = self._bindings.get(node.id, [])
+        around = {parent for _, parent in self.source.around(node)}
+        bindings = [
+            (how, bound)
+            for how, bound in self._bindings.get(node.id, [])
+            if how != "parameter" or bound in around  # another function's parameter is another name
+        ]
         found = []
         for how, bound in bindings:
             if how == "value":

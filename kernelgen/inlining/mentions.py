@@ -31,19 +31,14 @@ class Mentions:
             names = [match[1], *(f"{match[1]}.{word}" for word in re.findall(r"\w+", match[2]))]
             yield from filter(self.library.exists, names)
         for match in self._run.finditer(text):
-            yield from self._started(match[1])
+            yield from self.started(match[1])
         yield from self._bare.findall(text)
 
     def of_node(self, node: ast.AST, source: Source) -> Iterator[str]:
-        """The modules that a string names; of a list or call, what stands behind "-m"."""
+        """The modules that a string names, unless it is a docstring."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             if not isinstance(source.parents[node], ast.Expr):
                 yield from self.modules(node.value)
-        parts = getattr(node, "elts", None) or getattr(node, "args", None)
-        if isinstance(parts, list):
-            for option, name in zip(parts, parts[1:], strict=False):
-                if isinstance(option, ast.Constant) and option.value == "-m" and isinstance(name, ast.Constant):
-                    yield from self._started(str(name.value))
 
     def _deepest(self, name: str) -> Iterator[str]:
         """The module that a dotted path leads to or through: "pk.models.Mel" leads through pk.models."""
@@ -52,6 +47,6 @@ class Mentions:
         if "." in name:
             yield name
 
-    def _started(self, name: str) -> Iterator[str]:
+    def started(self, name: str) -> Iterator[str]:
         """What `python -m` runs: a module, or the `__main__` of a package."""
         yield from filter(self.library.exists, (name, f"{name}.__main__"))

@@ -61,6 +61,13 @@ def test_a_data_file_that_is_listed_is_shipped(project, text: str):
         "import glob\n\nTABLES = glob.glob(os.path.join(os.path.dirname(__file__), '*.csv'))\n",
         "from importlib.resources import files\n\nTABLES = [p for p in files('pk').iterdir()]\n",
         "class Tables:\n    root = HERE\n    def read(self, name): return self.root / name\n",
+        "\n\nTABLE = open('%s/%s.csv' % (HERE, 1))\n",
+        "\n\nTABLE = open('{}/x.csv'.format(HERE))\n",
+        "\n\nTABLE = open(__file__.replace('.py', '.csv'))\n",
+        "\n\nTABLE = Path(__file__).with_suffix('.csv').open()\n",
+        "\n\nTABLE = open(os.path.splitext(__file__)[0] + '.csv')\n",
+        "\n\ndef read(name, folder=HERE): ...\n",
+        "\n\nos.chdir(HERE)\n",
     ],
 )
 def test_data_files_of_unknown_names_are_refused_unless_files_are_listed(project, refused, text: str):
@@ -69,7 +76,7 @@ def test_data_files_of_unknown_names_are_refused_unless_files_are_listed(project
         "pk/x.csv": "a\n",
     }
     message = refused("import pk.a", files)
-    assert message.startswith("pk/a.py:6: ") and "files = [" in message
+    assert message.startswith("pk/a.py:6: may read any file") and "files = [" in message
     assert project("import pk.a", files, files=["pk/x.csv"]).files
 
 
@@ -238,3 +245,30 @@ def test_a_folder_handed_to_a_function_is_refused_while_it_holds_other_files(pro
     assert project("import pk.a", files, files=["pk/deep"]).files
     files["pk/deep/README.md"] = "No code reads this."
     assert project("import pk.a", files, files=["pk/deep/x.csv"]).files
+
+
+def test_a_folder_that_another_module_tells_is_followed_into_cells_and_modules(refused):
+    files = {
+        "pk/places.py": "import os\nROOT = os.path.dirname(__file__)\nDATA = os.path.join(ROOT, 'data')\n",
+        "pk/a.py": "import os\nfrom . import places\nT = os.listdir(places.DATA)\n",
+        "pk/data/x.csv": "",
+    }
+    assert refused("import pk.a", files).startswith("pk/a.py:3: may read any file in the library's folder")
+    for code in ("T = os.listdir(pk.__path__[0])", "T = load(places.DATA)", "T = open(f'{places.ROOT}/{1}')"):
+        message = refused(f"import os, pk\nfrom pk import places\n{code}\n", files)
+        assert message.startswith("kernel_templates/case.py.j2:3: may read any file in the library's folder")
+
+
+def test_a_folder_that_is_listed_for_modules_needs_them_included(project, refused):
+    text = "import os\nNAMES = os.listdir(os.path.dirname(__file__))\n"
+    files = {"pk/models/__init__.py": text, "pk/models/a.py": "", "pk/other.py": ""}
+    assert refused("import pk.models", files).startswith("pk/models/__init__.py:2: may read any file")
+    assert names(project("import pk.models", files, include=["pk.models.*"])) == ["pk", "pk.models", "pk.models.a"]
+
+
+def test_the_folder_of_another_package_is_nobodys_business(project):
+    text = (
+        "import numpy\nfrom importlib import resources\nfrom pathlib import Path\n"
+        "A = sorted(Path(numpy.__file__).parent.glob('*'))\nB = list(resources.files('numpy').iterdir())\n"
+    )
+    assert names(project("import pk.a", {"pk/a.py": text, "pk/x.csv": ""})) == ["pk", "pk.a"]
