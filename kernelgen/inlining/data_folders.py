@@ -11,7 +11,8 @@ from kernelgen.inlining.paths import UNREAD, called, is_part, parts_of, text_of
 from kernelgen.inlining.source import Source
 
 # Without one of these, code cannot tell where its own files lie.
-LOCATORS = frozenset("__file__ __path__ __spec__ co_filename files getfile getsourcefile".split())
+_LOCATORS = frozenset({"__file__", "__path__", "__spec__", "co_filename"})
+_LOCATING = frozenset({"files", "getfile", "getsourcefile"})
 # Make another path from that of a module's file.
 _MAKING = frozenset("dirname split rsplit partition rpartition replace splitext with_suffix with_stem files".split())
 # Give the same path back.
@@ -60,21 +61,18 @@ class FolderUses:
     def locates(self, node: ast.AST) -> bool:
         """Whether an expression asks where a module of the library lies."""
         for part in ast.walk(node):
-            if isinstance(part, ast.Name) and part.id in LOCATORS and part.id.startswith("__"):
+            if isinstance(part, ast.Name) and part.id in _LOCATORS:
                 return True
-            if isinstance(part, ast.Attribute) and part.attr in LOCATORS and not self._is_foreign(part.value):
+            if isinstance(part, ast.Attribute) and part.attr in _LOCATORS and not self._is_foreign(part.value):
                 return True
-            if isinstance(part, ast.Call) and called(part) in LOCATORS and not self._is_foreign(*part.args[:1]):
+            if called(part) in _LOCATING and not any(map(self._is_foreign, getattr(part, "args", ()))):
                 return True
         return False
 
-    def _is_foreign(self, *nodes: ast.expr) -> bool:
-        """Whether a module or its name is another package's."""
-        for node in nodes:
-            name = node.value if isinstance(node, ast.Constant) else self.source.dotted(node)
-            if isinstance(name, str) and name and not self.library.owns(name):
-                return "." not in name or not name.startswith("importlib.")
-        return False
+    def _is_foreign(self, node: ast.expr) -> bool:
+        """Whether an expression is a module of another package, or its name."""
+        name = node.value if isinstance(node, ast.Constant) else self.source.dotted(node)
+        return isinstance(name, str) and name != "" and not self.library.owns(name)
 
     def _holders(self, node: ast.AST) -> Iterator[str]:
         """The names, attributes and functions that a statement makes hold or return the folder."""
