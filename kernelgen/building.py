@@ -15,10 +15,9 @@ from kernelgen.nodes import cell as notebook_cell
 from kernelgen.nodes import notebook_text
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.rendering.built import BuiltKernel
-from kernelgen.rendering.cells import TemplateCell, cell_ids, read_cells
+from kernelgen.rendering.cells import TemplateCell, cell_ids
 from kernelgen.rendering.metadata import kernel_metadata, metadata_text
 from kernelgen.rendering.provenance import provenance
-from kernelgen.rendering.template import LIBRARY_MARKER
 from kernelgen.verifying.checks import verify
 from kernelgen.verifying.syntax import check_syntax
 from kernelgen.writing import write_text
@@ -74,7 +73,6 @@ def write_kernel(built: BuiltKernel, out: Path) -> Path:
 
 
 def _template_cells(project: Project, kernel: Kernel, commit: str) -> list[TemplateCell]:
-    template = project.template(kernel)
     context: Mapping[str, Any] = {
         **kernel.settings,
         "sources": kernel.source_literals,
@@ -84,10 +82,9 @@ def _template_cells(project: Project, kernel: Kernel, commit: str) -> list[Templ
             "commit": commit,
             "time_limit_minutes": kernel.time_limit_minutes,
         },
-        "library": lambda: LIBRARY_MARKER,
-        "provenance": lambda: provenance(project, kernel, commit),
+        "provenance": provenance(project, kernel, commit),
     }
-    return read_cells(template, template.render(context))
+    return project.template(kernel).render(context)
 
 
 def _notebook(cells: list[TemplateCell], inlined: list[NotebookNode]) -> NotebookNode:
