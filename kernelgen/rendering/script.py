@@ -104,7 +104,7 @@ def _is_for_notebooks(metadata: dict[str, Any], where: str) -> bool:
 
 def _read_marker(marker: str, where: str) -> tuple[str, dict[str, Any]]:
     """The kind and the metadata that a marker states: ``# %% [markdown]``, ``# %% Title tags=["a"]``."""
-    if kind := _PLAIN_KINDS.get(marker.partition("%%")[2].strip()):
+    if kind := _PLAIN_KINDS.get(marker.partition("%%")[2].lstrip("%").strip()):
         return kind, {}
     if "{{" in marker:
         raise KernelgenError(f"{where}: a cell's marker takes no values; write them into the cell")
