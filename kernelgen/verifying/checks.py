@@ -64,7 +64,7 @@ def _name_problems(built: BuiltKernel) -> list[str]:
     where = built.kernel.template_name
     cells = _code_cells(built)
     facts = {module: module_facts(module) for module in built.closure.modules}
-    injected = [injections(*(_facts_of(built, cell).scopes for cell in cells))]
+    injected = [injections(*(_facts_of(built, cell).tree for cell in cells))]
     injected += [found.injected for found in facts.values()]
     if any(part.anything for part in injected):
         return []

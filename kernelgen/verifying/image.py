@@ -10,9 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kernelgen.inlining.scopes import Scopes
-from kernelgen.inlining.walking import nodes_of
-
 if TYPE_CHECKING:
     from kernelgen.inlining.closure import Closure
 
@@ -55,22 +52,24 @@ def third_party_problems(closure: Closure, provided: Collection[str], answered_f
     return list(lines)
 
 
-def answered_lines(scopes: Scopes) -> set[int]:
+def answered_lines(tree: ast.Module) -> set[int]:
     """Lines of imports in functions, under a ``try`` that catches an ImportError.
 
     Whatever the handler does, if only to raise something clearer: only who calls the function needs the
     package.
     """
-    functions = [(node.lineno, node.end_lineno) for node in scopes.of_types(ast.FunctionDef, ast.AsyncFunctionDef)]
+    nodes = list(ast.walk(tree))
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     lines: set[int] = set()
-    for attempt in scopes.of_types(ast.Try):
-        if not any(first <= attempt.lineno <= last for first, last in functions):
+    for attempt in (node for node in nodes if isinstance(node, ast.Try)):
+        if not any(one.lineno <= attempt.lineno <= (one.end_lineno or 0) for one in functions):
             continue
         caught = [ast.unparse(handler.type) if handler.type else "Exception" for handler in attempt.handlers]
         if any(name in text for text in caught for name in ("ImportError", "ModuleNotFound", "Exception")):
             lines |= {
                 node.lineno
-                for node in nodes_of(*attempt.body)
+                for statement in attempt.body
+                for node in ast.walk(statement)
                 if isinstance(node, ast.Import | ast.ImportFrom | ast.Call)
             }
     return lines

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from functools import lru_cache
 
 from kernelgen.inlining.library import Module
-from kernelgen.inlining.scopes import Scopes, scopes_of
 from kernelgen.inlining.syntax import tree_of
 from kernelgen.verifying.image import answered_lines
 from kernelgen.verifying.mounts import mount_lines
@@ -29,17 +29,15 @@ class ModuleFacts:
 def module_facts(module: Module) -> ModuleFacts:
     """The facts about one module; the inliner has refused what cannot be parsed."""
     tree = tree_of(module.data)
-    scopes = scopes_of(tree)
-    undefined = undefined_names(scopes, str(module.file), known=EVERYWHERE)
-    mounts = mount_lines(scopes) if "input" in module.text else ()
-    return ModuleFacts(tuple(undefined), injections(scopes), tuple(mounts), frozenset(answered_lines(scopes)))
+    undefined = undefined_names(tree, str(module.file), known=EVERYWHERE)
+    return ModuleFacts(tuple(undefined), injections(tree), tuple(mount_lines(tree)), frozenset(answered_lines(tree)))
 
 
 @dataclass(frozen=True)
 class CellFacts:
-    """scopes: of the cell's Python. mounts, answered: as in ModuleFacts, lines of the template."""
+    """tree: of the cell's Python. mounts, answered: as in ModuleFacts, lines of the template."""
 
-    scopes: Scopes
+    tree: ast.Module
     mounts: tuple[int, ...]
     answered: frozenset[int]
 
@@ -47,9 +45,9 @@ class CellFacts:
 @lru_cache(maxsize=4096)
 def cell_facts(python: str, line: int, where: str) -> CellFacts:
     """The facts about a template's code cell; ``check_syntax`` has refused what cannot be read."""
-    scopes = scopes_of(parsed(python, line, where))
-    mounts = tuple(number + line - 1 for number in mount_lines(scopes))
-    return CellFacts(scopes, mounts, frozenset(number + line - 1 for number in answered_lines(scopes)))
+    tree = parsed(python, line, where)
+    mounts = tuple(number + line - 1 for number in mount_lines(tree))
+    return CellFacts(tree, mounts, frozenset(number + line - 1 for number in answered_lines(tree)))
 
 
 @lru_cache(maxsize=1024)
@@ -64,5 +62,5 @@ def template_names(
     lines: list[str] = []
     for skeleton, line in cells:
         lines += [""] * (line - 1 - len(lines)) + skeleton.split("\n")
-    scopes = Scopes(parsed("\n".join(lines), 1, where))
-    return tuple(undefined_names(scopes, where, known=known, in_notebook=True))
+    tree = parsed("\n".join(lines), 1, where)
+    return tuple(undefined_names(tree, where, known=known, in_notebook=True))

@@ -5,25 +5,23 @@ from __future__ import annotations
 import ast
 import re
 
-from kernelgen.inlining.scopes import Scopes
-
 # In a kernel's working folder `../input` is the same place.
 _MOUNT = re.compile(r"(?:^|[^\w.-])/*kaggle/+input(?![\w-])|^(?:\./)*\.\./+input(?:/|$)")
 WAY_OUT = "declare the source in kernels.toml and use {{ sources.NAME | literal }}"
 
 
-def mount_lines(scopes: Scopes) -> list[int]:
+def mount_lines(tree: ast.Module) -> list[int]:
     """The lines on which a string that is no docstring names /kaggle/input."""
     # A string that is a statement of its own documents something: a module, a function, an attribute.
-    documentation = {id(node.value) for node in scopes.of_types(ast.Expr)}
+    nodes = list(ast.walk(tree))
+    documentation = {node.value for node in nodes if isinstance(node, ast.Expr)}
     lines = set()
-    for node in scopes.of_types(ast.Constant):
-        if id(node) not in documentation:
+    for node in nodes:
+        if isinstance(node, ast.Constant) and node not in documentation:
             value = node.value.decode("latin-1") if isinstance(node.value, bytes) else node.value
             if isinstance(value, str) and names_mount(value):
                 lines.add(node.lineno)
-    for node in scopes.of_types(ast.BinOp, ast.Call, ast.JoinedStr):
-        if names_mount(_joined(node)):
+        elif isinstance(node, ast.BinOp | ast.Call | ast.JoinedStr) and names_mount(_joined(node)):
             lines.add(node.lineno)
     return sorted(lines)
 

@@ -7,8 +7,7 @@ import builtins
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from kernelgen.inlining.scopes import Scopes
-from kernelgen.verifying.plainly_bound import is_plainly_bound
+from kernelgen.verifying.evaluated_names import undefined
 
 # IPython puts these among the builtins, so that modules see them too.
 EVERYWHERE = frozenset({"display", "get_ipython", "__IPYTHON__"})
@@ -38,45 +37,42 @@ class Injected:
 
 
 def undefined_names(
-    scopes: Scopes, where: str, *, known: Collection[str] = (), in_notebook: bool = False
+    tree: ast.Module, where: str, *, known: Collection[str] = (), in_notebook: bool = False
 ) -> list[tuple[int, str]]:
     """(line, name) of each name that the evaluated code of a tree uses and nothing defines.
 
     Nothing is said of code that makes names while it runs (globals(), exec, sys.modules).
     """
-    at_import = set() if in_notebook else {"__file__"}
-    if is_plainly_bound(scopes, {*known, *at_import}) or _makes_names(scopes):
+    if _makes_names(tree):
         return []
-    from kernelgen.verifying.evaluated_names import undefined
-
-    found = undefined(scopes.tree, where, known)
+    found = undefined(tree, where, known)
     if in_notebook:
-        uses = [node for node in scopes.of_types(ast.Name) if node.id == "__file__"]
+        uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "__file__"]
         if not any(isinstance(node.ctx, ast.Store) for node in uses):
-            found += [(node.lineno, "__file__") for node in uses if not _guarded(scopes, node)]
+            found += [(node.lineno, "__file__") for node in uses if not _guarded(tree, node)]
     return sorted(set(found) - {(line, name) for line, name in found if hasattr(builtins, name)})
 
 
-def injections(*parts: Scopes) -> Injected:
+def injections(*parts: ast.Module) -> Injected:
     """What code may put into other modules: attributes that it sets, and setattr on imported modules.
 
     Args:
         parts: of one module or notebook.
     """
     imported = set()
-    for scopes in parts:
-        for node in scopes.of_types(ast.Import, ast.ImportFrom):
+    for tree in parts:
+        for node in (one for one in ast.walk(tree) if isinstance(one, ast.Import | ast.ImportFrom)):
             imported |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
     names: set[str] = set()
     anything = False
-    for scopes in parts:
-        for node in scopes.of_types(ast.Attribute):
+    for node in (one for tree in parts for one in ast.walk(tree)):
+        if isinstance(node, ast.Attribute):
             if isinstance(node.ctx, ast.Store):
                 if _is_module(node.value, imported):
                     names.add(node.attr)
             elif node.attr == "__dict__" and _is_module(node.value, imported):
                 anything = True
-        for node in scopes.of_types(ast.Call):
+        elif isinstance(node, ast.Call):
             called = getattr(node.func, "id", None)
             if called == "setattr" and len(node.args) > 1 and _is_module(node.args[0], imported):
                 name = node.args[1]
@@ -101,19 +97,21 @@ def _is_module(node: ast.AST, imported: set[str]) -> bool:
     )
 
 
-def _makes_names(scopes: Scopes) -> bool:
-    for node in scopes.of_types(ast.Call):
-        if isinstance(node.func, ast.Name):
+def _makes_names(tree: ast.Module) -> bool:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             if node.func.id in ("globals", "exec", "locals") or (node.func.id == "vars" and not node.args):
                 return True
-    return any(getattr(node.value, "attr", None) == "modules" for node in scopes.of_types(ast.Subscript))
+        elif isinstance(node, ast.Subscript) and getattr(node.value, "attr", None) == "modules":
+            return True
+    return False
 
 
-def _guarded(scopes: Scopes, name: ast.Name) -> bool:
+def _guarded(tree: ast.Module, name: ast.Name) -> bool:
     """Whether the use stands in a ``try`` that catches a NameError."""
-    for child, parent in scopes.ancestors(name):
-        if isinstance(parent, ast.Try) and child in parent.body:
-            for handler in parent.handlers:
+    for attempt in (node for node in ast.walk(tree) if isinstance(node, ast.Try)):
+        if any(part is name for statement in attempt.body for part in ast.walk(statement)):
+            for handler in attempt.handlers:
                 caught = ast.unparse(handler.type) if handler.type else "NameError"
                 if any(kind in caught for kind in ("NameError", "Exception")):
                     return True
