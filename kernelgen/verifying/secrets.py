@@ -202,7 +202,7 @@ def known_secrets() -> tuple[str, ...]:
     return tuple(sorted(value for value in values if len(value) >= SHORTEST_SECRET))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)  # kernels share most of their cells, those of the library
 def _found(text: str, known: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
     lowered = text.lower()
     places = {

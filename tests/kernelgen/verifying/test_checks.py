@@ -210,6 +210,31 @@ def test_a_secret_in_a_setting_is_refused(refused, monkeypatch):
     assert line.startswith("kernel_templates/case.py.j2:6: holds a secret")
 
 
+@pytest.mark.parametrize(
+    ("keys", "case", "place"),
+    [
+        ('title = "Birds ghp_{}"', "", "kernel_templates/kernels.toml: [kernels.case] title"),
+        ('keywords = ["audio", "ghp_{}"]', "", "kernel_templates/kernels.toml: [kernels.case] keywords"),
+        (
+            'docker_image = "gcr.io/birds/python:ghp_{}"',
+            "",
+            "kernel_templates/kernels.toml: [kernels.case] docker_image",
+        ),
+        ("", '# %% tags=["ghp_{}"]\nx = 1\n', "kernel_templates/case.py.j2:2: the cell's metadata"),
+        ("", "# %% [markdown]\n# Words.\n#\n# [a](https://a.example/?x=ghp_{})\n", "kernel_templates/case.py.j2:4"),
+        ('settings = {{ note = "one\\ntwo ghp_{}" }}', "# {{ note }}\n", "kernel_templates/case.py.j2:1"),
+    ],
+)
+def test_a_secret_is_refused_in_all_that_is_pushed(build, keys, case, place):
+    token = "a1" * 18
+    recipe = 'library = "pk"\n[kernels.case]\ntemplate = "case"\n' + (keys.format(token) if keys else "")
+    with pytest.raises(KernelgenError) as error:
+        build(recipe, case.replace("{}", token) if "{}" in case else case or "x = 1\n")
+    lines = str(error.value).split("\n")
+    assert f"{place}: holds a GitHub token; remove it, and revoke it if it was shared" in lines
+    assert token not in str(error.value)
+
+
 def test_the_owner_in_a_notebook_is_refused(refused, taken):
     for text in ("x = 'anntheowner/weights'", "# by anntheowner", "# https://www.kaggle.com/anntheowner/x"):
         (line,) = refused(text + "\n", owner="anntheowner")
