@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from kernelgen.rendering.cells import TemplateCell, cell_ids
 from kernelgen.rendering.metadata import kernel_metadata, metadata_text
 from kernelgen.rendering.provenance import provenance
 from kernelgen.verifying.checks import verify
+from kernelgen.verifying.library_place import first_use
 from kernelgen.verifying.syntax import check_syntax
 from kernelgen.writing import write_text
 
@@ -53,7 +53,12 @@ def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKerne
     needed = closure(library, code, include=kernel.include, files=kernel.files)
     inlined = library_cells(library, needed)
     if inlined and not any(cell.is_library for cell in cells):
-        raise KernelgenError(_no_place(project, kernel, cells))
+        use = first_use(cells, project.library) or first_use(cells, project.library, at_once=False)
+        place = f"{kernel.template_name}:{use[1]}" if use else kernel.template_name
+        raise KernelgenError(
+            f"{place}: needs {project.library}, but the template has no {{{{ library() }}}}; put it alone in a "
+            "code cell above the first import"
+        )
     notebook = _notebook(cells, inlined)
     built = BuiltKernel(kernel, notebook, kernel_metadata(project, kernel), needed, tuple(cells))
     verify(project, built)
@@ -97,17 +102,3 @@ def _notebook(cells: list[TemplateCell], inlined: list[NotebookNode]) -> Noteboo
             nodes.append(notebook_cell(cell.kind, identifier, cell.source, cell.metadata))
     metadata = {"kernelspec": KERNELSPEC, "language_info": LANGUAGE}
     return NotebookNode(cells=nodes, metadata=from_dict(metadata), nbformat=4, nbformat_minor=5)
-
-
-def _no_place(project: Project, kernel: Kernel, cells: list[TemplateCell]) -> str:
-    place = kernel.template_name
-    for cell in cells:
-        for node in ast.walk(ast.parse(cell.python)) if cell.kind == "code" else ():
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            if any(name.split(".")[0] == project.library for name in names) and ":" not in place:
-                place = f"{kernel.template_name}:{cell.line + node.lineno - 1}"
-    return (
-        f"{place}: needs {project.library}, but the template has no {{{{ library() }}}}; put it alone in a "
-        "code cell above the first import"
-    )

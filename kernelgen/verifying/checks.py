@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kernelgen.errors import KernelgenError
 from kernelgen.verifying.image import third_party_problems
 from kernelgen.verifying.leaks import leak_problems
+from kernelgen.verifying.library_place import place_problems
 from kernelgen.verifying.modules import CellFacts, cell_facts, module_facts, template_names
 from kernelgen.verifying.mounts import WAY_OUT, names_mount
 from kernelgen.verifying.names import IN_CELLS, injections
@@ -22,6 +23,7 @@ def verify(project: Project, built: BuiltKernel) -> None:
     """Raises one KernelgenError with a line for everything that is wrong with ``built``."""
     where = f"kernel {built.kernel.name}"
     problems = [f"{where}: {problem}" for problem in form_problems(built.notebook)]
+    problems += place_problems(built.cells, project.library, built.kernel.template_name)
     problems += _name_problems(built)
     problems += third_party_problems(built.closure, _provided(project, built), _answered_for(built))
     problems += _mount_problems(project, built)

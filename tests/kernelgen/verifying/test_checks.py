@@ -95,6 +95,53 @@ def test_an_undefined_name_in_a_template_is_told_with_its_line(refused):
     ]
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from pk.a import X",
+        "import pk.a as a",
+        "try:\n    import pk.a\nexcept ImportError:\n    pk = None",
+        "class A:\n    from pk.a import X",
+        "from importlib import import_module\na = import_module('pk.a')",
+        "!python -m pk.a",
+        "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'pk.a'])",
+        "import os\nos.system('python -c \"import pk.a\"')",
+        "def f(x=__import__('pk.a')): ...",
+    ],
+)
+def test_a_use_of_the_library_above_its_place_is_refused_with_its_line(build, code):
+    with pytest.raises(KernelgenError) as error:
+        build(
+            case=f"# %%\nx = 1\n\n# %%\n{code}\n\n# %%\n{{{{ library() }}}}\n\n# %%\nimport pk.a\n",
+            files={"pk/a.py": "X = 1\n"},
+        )
+    (line,) = [line for line in str(error.value).split("\n") if "library()" in line]
+    first = 4 + next(number for number, text in enumerate(code.split("\n"), 1) if "pk" in text)
+    last = 4 + code.count("\n") + 4
+    assert line == (
+        f"kernel_templates/case.py.j2:{first}: needs pk above {{{{ library() }}}} (line {last}), where it is not yet "
+        "there; move {{ library() }} above this cell"
+    )
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f():\n    from pk.a import X\n    return X",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pk.a import X",
+        "NAME = 'pk.a'\nprint('pk.a', 'import pk')",
+        "# from pk.a import X\n'''\nimport pk.a\n'''",
+        "%%writefile worker.py\nfrom pk.a import X",
+        "f = lambda: __import__('pk.a')",
+    ],
+)
+def test_what_runs_later_may_stand_above_the_library(build, code):
+    build(
+        case=f"# %%\n{code}\n\n# %%\n{{{{ library() }}}}\n\n# %%\nimport pk.a\n",
+        files={"pk/a.py": "X = 1\n"},
+    )
+
+
 def test_a_package_that_the_image_lacks_is_refused_unless_guarded_or_attached(refused, taken):
     assert refused("import numpy\nimport openvino as ov\n") == [
         "pk/__init__.py:2: imports openvino, which Kaggle's image of 2026-08 does not hold; attach a wheel "
