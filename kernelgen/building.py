@@ -16,7 +16,7 @@ from kernelgen.recipe.project import Kernel, Project
 from kernelgen.rendering.built import BuiltKernel
 from kernelgen.rendering.cells import TemplateCell, cell_ids
 from kernelgen.rendering.metadata import kernel_metadata, metadata_text
-from kernelgen.rendering.provenance import provenance
+from kernelgen.rendering.provenance import origin, provenance
 from kernelgen.verifying.checks import verify
 from kernelgen.verifying.library_place import first_use
 from kernelgen.verifying.syntax import check_syntax
@@ -59,7 +59,7 @@ def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKerne
             f"{place}: needs {project.library}, but the template has no {{{{ library() }}}}; put it alone in a "
             "code cell above the first import"
         )
-    notebook = _notebook(cells, inlined)
+    notebook = _notebook(cells, inlined, origin(project, kernel, commit))
     built = BuiltKernel(kernel, notebook, kernel_metadata(project, kernel), needed, tuple(cells))
     verify(project, built)
     return built
@@ -92,7 +92,7 @@ def _template_cells(project: Project, kernel: Kernel, commit: str) -> list[Templ
     return project.template(kernel).render(context)
 
 
-def _notebook(cells: list[TemplateCell], inlined: list[NotebookNode]) -> NotebookNode:
+def _notebook(cells: list[TemplateCell], inlined: list[NotebookNode], notes: dict[str, Any]) -> NotebookNode:
     ids = cell_ids(cells, {cell["id"] for cell in inlined})
     nodes: list[NotebookNode] = []
     for cell, identifier in zip(cells, ids, strict=True):
@@ -100,5 +100,5 @@ def _notebook(cells: list[TemplateCell], inlined: list[NotebookNode]) -> Noteboo
             nodes.extend(inlined)
         else:
             nodes.append(notebook_cell(cell.kind, identifier, cell.source, cell.metadata))
-    metadata = {"kernelspec": KERNELSPEC, "language_info": LANGUAGE}
+    metadata = {"kernelgen": notes, "kernelspec": KERNELSPEC, "language_info": LANGUAGE}
     return NotebookNode(cells=nodes, metadata=from_dict(metadata), nbformat=4, nbformat_minor=5)
