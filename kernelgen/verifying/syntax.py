@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.source import Code
 from kernelgen.inlining.syntax import tree_of
-from kernelgen.verifying.image import kaggle_image
+from kernelgen.kaggle_image import kaggle_image
 
 _PROMPT = re.compile(r"(?:>>>|\.\.\.)(?: |$)|In \[\d+\]: |\s*\.{3,}: ?")
 

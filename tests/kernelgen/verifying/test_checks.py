@@ -166,7 +166,7 @@ def test_a_package_that_the_image_lacks_is_refused_unless_guarded_or_attached(re
 
 @pytest.mark.parametrize("package", ["openvino", "onnxruntime", "nncf", "kaggle", "jupytext"])
 def test_what_a_kernel_must_not_lean_on_is_not_in_the_image_s_list(package):
-    from kernelgen.verifying.image import kaggle_image
+    from kernelgen.kaggle_image import kaggle_image
 
     assert package not in kaggle_image().packages
 
@@ -307,7 +307,7 @@ def test_everything_that_is_wrong_is_said_at_once(refused):
 
 
 def test_the_image_s_list_holds_what_training_and_submission_use():
-    from kernelgen.verifying.image import kaggle_image
+    from kernelgen.kaggle_image import kaggle_image
 
     image = kaggle_image()
     assert image.python == (3, 12) and image.date
