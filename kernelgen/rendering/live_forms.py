@@ -12,7 +12,10 @@ from kernelgen.rendering.magics import cell_code
 from kernelgen.rendering.scanning import LIVE, spans
 from kernelgen.rendering.script import ScriptCell
 
-_FORMS = "write {{ NAME | literal }}, {{ library() }}, {{ provenance() }}, or {{ NAME }} in text"
+_FORMS = (
+    "write {{ NAME | literal }}, {{ library() }}, {{ provenance() }}, or {{ NAME }} in text; "
+    "for braces put a blank between them"
+)
 _NAMES = re.compile(r"\[['\"]([^'\"]*)['\"]\]|(\w+)")
 _CALLED = frozenset({"library", "provenance"})
 _UNHASHABLE = (ast.Set, ast.Dict, ast.List, ast.SetComp, ast.DictComp, ast.ListComp)

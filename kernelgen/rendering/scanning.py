@@ -88,7 +88,7 @@ def _magic_end(text: str, start: int, end: int, is_first: bool) -> int | None:
         return marker.start() - 1 if marker else len(text)
     if not (_LINE_MAGIC.match(line) or _ASSIGNED_MAGIC.match(line) or _TRAILING_HELP.match(line)):
         return None
-    while text[start:end].endswith("\\") and end < len(text):
+    while text[start:end].endswith("\\") and end < len(text) and not MARKER.match(text, end + 1):
         end = _end_of_line(text, end + 1)
     return end
 

@@ -33,12 +33,18 @@ _BEGIN, _END = r"(?<![A-Za-z0-9_+-])", r"(?![A-Za-z0-9_+/=-])"
 _QUOTE = r"""\\?["']"""
 # An assignment: `name = "`, `name: str = "`, `"name": "`, `["name"] = "`, and the same in JSON within JSON.
 _ASSIGNS = rf"(?:{_QUOTE})?\]?(?:\s*:\s*[A-Za-z][\w. |\[\]]{{0,30}})?\s*[:=]\s*[rbuf]{{0,2}}{_QUOTE}"
-_NAME = r"(?:(?:api|access|auth|secret|client|private|account|service|bearer|bot)_?-?(?:key|token|secret)|token|secret)"
+_NAME = r"(?:api|access|auth|secret|client|private|account|service|bearer|bot)_?-?(?:key|token|secret)"
+_SHORT_NAME = r"(?:token|secret)"
 _PASSWORD = r"(?:password|passwd|pass_?phrase)"
+_VARIABLE = rf"[A-Z0-9_]*{f'(?:{_NAME}|{_SHORT_NAME}|{_PASSWORD})'.upper()}"
 # Both letters and digits, as words have not and keys have.
 _RANDOM = r"(?=[A-Za-z_+/.~=-]*[0-9])(?=[0-9_+/.~=-]*[A-Za-z])[A-Za-z0-9_+/.~=-]"
+# Names of models, files and columns have words in them.
+_NO_WORDS = r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{16,}"
 # What stands for a value to be filled in.
-_EMPTY = r"(?![<{$%*]|\.\.\.|(?i:your|my|xxx|example|change|placeholder|todo))"
+_EMPTY = r"(?![<{$%*]|\.\.\.|(?i:your|my|xxx|example|change|placeholder|todo|string\b|none\b|null\b))"
+
+_VALUE = rf"{_EMPTY}{_RANDOM}{{12,}}"
 
 
 @dataclass(frozen=True)
@@ -147,8 +153,9 @@ _KINDS = (
     _kind(
         "a key",
         "key token secret",
-        rf"(?i:{_NAME}){_ASSIGNS}{_EMPTY}{_RANDOM}{{12,}}{_QUOTE}",
-        rf"(?:setenv|setdefault|getenv|get)\(\s*{_QUOTE}\w*(?i:{_NAME}|{_PASSWORD}){_QUOTE}\s*,\s*{_QUOTE}{_EMPTY}{_RANDOM}{{12,}}{_QUOTE}",
+        rf"(?i:{_NAME}){_ASSIGNS}{_VALUE}{_QUOTE}",
+        rf"(?i:{_SHORT_NAME}){_ASSIGNS}{_EMPTY}{_NO_WORDS}{_QUOTE}",
+        rf"(?:setenv|setdefault|getenv|get)\(\s*{_QUOTE}{_VARIABLE}{_QUOTE}\s*,\s*{_QUOTE}{_VALUE}{_QUOTE}",
     ),
     _kind(
         "a password",
@@ -159,9 +166,8 @@ _KINDS = (
     _kind(
         "a key",
         "key token secret pass",
-        rf"^[ \t!%#]*(?:(?:export|set|env|setx|set_env)[ \t]+)?[A-Z0-9_]*(?:{_NAME.upper()}|{_PASSWORD.upper()})"
-        rf"[= \t]{_EMPTY}{_RANDOM}{{12,}}[ \t\r]*$",
-        rf"^[ \t-]*[\w-]*(?i:{_NAME}|{_PASSWORD}):[ \t]+{_EMPTY}{_RANDOM}{{12,}}[ \t\r]*$",
+        rf"^[ \t!%#]*(?:(?:export|set|env|setx|set_env)[ \t]+)?{_VARIABLE}[= \t]{_VALUE}[ \t\r]*$",
+        rf"^[ \t-]*[\w-]*(?i:{_NAME}|{_PASSWORD}):[ \t]+{_VALUE}[ \t\r]*$",
     ),
 )
 
