@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kernelgen.recipe.project import RECIPE
-from kernelgen.verifying.secrets import known_secrets, secrets_in
+from kernelgen.verifying.own_secrets import known_secrets
+from kernelgen.verifying.secrets import secrets_in
 
 if TYPE_CHECKING:
     from kernelgen.recipe.project import Kernel, Project

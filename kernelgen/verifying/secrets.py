@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-from kernelgen.recipe.owner import configuration_folder
+from kernelgen.verifying.own_secrets import known_secrets
 
 # Not by detect-secrets: it knows the keys of neither Kaggle, Hugging Face, Google nor Weights & Biases and no webhooks,
 # and to import it takes a fifth of the time of a build.
-
-SHORTEST_SECRET = 8
-_VARIABLES = (
-    "KAGGLE_KEY",
-    "KAGGLE_API_TOKEN",
-    "HF_TOKEN",
-    "HUGGING_FACE_HUB_TOKEN",
-    "GITHUB_TOKEN",
-    "GH_TOKEN",
-    "WANDB_API_KEY",
-    "AWS_SECRET_ACCESS_KEY",
-)
 
 # A token neither begins nor ends within a longer word: base64 holds any four characters sooner or later.
 _BEGIN, _END = r"(?<![A-Za-z0-9_+-])", r"(?![A-Za-z0-9_+/=-])"
@@ -202,12 +188,6 @@ def is_secret_file(name: str) -> bool:
     )
 
 
-def known_secrets() -> tuple[str, ...]:
-    """The secrets of the credentials at hand; they are compared with, never written anywhere."""
-    values = {os.environ.get(name, "") for name in _VARIABLES} | set(_secrets_of_kaggle())
-    return tuple(sorted(value for value in values if len(value) >= SHORTEST_SECRET))
-
-
 @lru_cache(maxsize=4096)  # kernels share most of their cells, those of the library
 def _found(text: str, known: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
     lowered = text.lower()
@@ -228,25 +208,3 @@ def _decoded(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("latin-1")
-
-
-def _secrets_of_kaggle() -> Iterator[str]:
-    home = Path(os.path.expanduser("~")) / ".kaggle"
-    token = os.environ.get("KAGGLE_API_TOKEN", "")
-    for path in {home / "access_token", home / "access_token.txt", Path(token) if token else home}:
-        yield _text(path).strip()
-    for path in {configuration_folder() / "kaggle.json", home / "kaggle.json", home / "credentials.json"}:
-        try:
-            document = json.loads(_text(path) or "null")
-        except ValueError:
-            continue
-        for key, value in document.items() if isinstance(document, dict) else ():
-            if isinstance(value, str) and re.search(r"key|token|secret", key):
-                yield value
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
-    except (OSError, ValueError):
-        return ""
