@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,11 @@ from kernelgen.nodes import cell as notebook_cell
 from kernelgen.nodes import notebook_text
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.rendering.built import BuiltKernel
-from kernelgen.rendering.cells import TemplateCell, cell_ids, read_cells
+from kernelgen.rendering.cells import TemplateCell, cell_ids
 from kernelgen.rendering.metadata import kernel_metadata, metadata_text
-from kernelgen.rendering.provenance import provenance
-from kernelgen.rendering.template import LIBRARY_MARKER
+from kernelgen.rendering.provenance import origin, provenance
 from kernelgen.verifying.checks import verify
+from kernelgen.verifying.library_place import first_use
 from kernelgen.verifying.syntax import check_syntax
 from kernelgen.writing import write_text
 
@@ -54,8 +53,13 @@ def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKerne
     needed = closure(library, code, include=kernel.include, files=kernel.files)
     inlined = library_cells(library, needed)
     if inlined and not any(cell.is_library for cell in cells):
-        raise KernelgenError(_no_place(project, kernel, cells))
-    notebook = _notebook(cells, inlined)
+        use = first_use(cells, project.library) or first_use(cells, project.library, at_once=False)
+        place = f"{kernel.template_name}:{use[1]}" if use else kernel.template_name
+        raise KernelgenError(
+            f"{place}: needs {project.library}, but the template has no {{{{ library() }}}}; put it alone in a "
+            "code cell above the first import"
+        )
+    notebook = _notebook(cells, inlined, origin(project, kernel, commit))
     built = BuiltKernel(kernel, notebook, kernel_metadata(project, kernel), needed, tuple(cells))
     verify(project, built)
     return built
@@ -74,7 +78,6 @@ def write_kernel(built: BuiltKernel, out: Path) -> Path:
 
 
 def _template_cells(project: Project, kernel: Kernel, commit: str) -> list[TemplateCell]:
-    template = project.template(kernel)
     context: Mapping[str, Any] = {
         **kernel.settings,
         "sources": kernel.source_literals,
@@ -84,13 +87,12 @@ def _template_cells(project: Project, kernel: Kernel, commit: str) -> list[Templ
             "commit": commit,
             "time_limit_minutes": kernel.time_limit_minutes,
         },
-        "library": lambda: LIBRARY_MARKER,
-        "provenance": lambda: provenance(project, kernel, commit),
+        "provenance": provenance(project, kernel, commit),
     }
-    return read_cells(template, template.render(context))
+    return project.template(kernel).render(context)
 
 
-def _notebook(cells: list[TemplateCell], inlined: list[NotebookNode]) -> NotebookNode:
+def _notebook(cells: list[TemplateCell], inlined: list[NotebookNode], notes: dict[str, Any]) -> NotebookNode:
     ids = cell_ids(cells, {cell["id"] for cell in inlined})
     nodes: list[NotebookNode] = []
     for cell, identifier in zip(cells, ids, strict=True):
@@ -98,19 +100,5 @@ def _notebook(cells: list[TemplateCell], inlined: list[NotebookNode]) -> Noteboo
             nodes.extend(inlined)
         else:
             nodes.append(notebook_cell(cell.kind, identifier, cell.source, cell.metadata))
-    metadata = {"kernelspec": KERNELSPEC, "language_info": LANGUAGE}
+    metadata = {"kernelgen": notes, "kernelspec": KERNELSPEC, "language_info": LANGUAGE}
     return NotebookNode(cells=nodes, metadata=from_dict(metadata), nbformat=4, nbformat_minor=5)
-
-
-def _no_place(project: Project, kernel: Kernel, cells: list[TemplateCell]) -> str:
-    place = kernel.template_name
-    for cell in cells:
-        for node in ast.walk(ast.parse(cell.python)) if cell.kind == "code" else ():
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            if any(name.split(".")[0] == project.library for name in names) and ":" not in place:
-                place = f"{kernel.template_name}:{cell.line + node.lineno - 1}"
-    return (
-        f"{place}: needs {project.library}, but the template has no {{{{ library() }}}}; put it alone in a "
-        "code cell above the first import"
-    )

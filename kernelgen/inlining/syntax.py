@@ -7,9 +7,10 @@ import warnings
 from functools import lru_cache
 
 from kernelgen.errors import KernelgenError
+from kernelgen.kaggle_image import kaggle_image
 
 # The Python of Kaggle's image, unless the caller knows better.
-IMAGE_PYTHON = (3, 12)
+IMAGE_PYTHON = kaggle_image().python
 
 # Told apart from plain mistakes by their look, because an older parser than theirs can't name them.
 _NEWER = (

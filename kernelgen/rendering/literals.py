@@ -22,7 +22,7 @@ def literal(value: Any, *, column: int = 0, indent: int = 0, width: int = WIDTH)
     if column + len(flat) <= width or not isinstance(value, list | tuple | dict) or not value:
         return flat
     inner = indent + 4
-    opening, closing = {list: "[]", tuple: "()", dict: "{}"}[type(value)]
+    opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]") if isinstance(value, list) else ("(", ")")
     lines: list[str] = []
     if isinstance(value, dict):
         for key, item in value.items():

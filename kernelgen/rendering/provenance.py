@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from kernelgen.recipe.project import RECIPE, Kernel, Project
 
+NO_COMMIT = "no-commit"
+CHANGES = "+changes"
+
+_log = logging.getLogger(__name__)
+
 
 def current_commit(root: Path) -> str:
-    """The commit of the project's folder, with ``+changes`` where tracked files differ from it.
+    """The commit that the project's folder stands at, with ``+changes`` where the folder holds anything else.
 
-    "no-commit" outside git, or before the first commit.
+    "no-commit" outside git, before the first commit, and in a folder of which the repository around it holds
+    nothing. Untracked files count where they can come into a notebook: in the library and among the templates.
     """
     commit = _git(root, "rev-parse", "--short=12", "HEAD")
-    if not commit:
-        return "no-commit"
+    if not commit or not _git(root, "ls-files", "--", RECIPE):
+        return NO_COMMIT
     changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".")
-    return commit + ("+changes" if changed else "")
+    return commit + (CHANGES if changed or _is_any_untracked(root) else "")
 
 
 def provenance(project: Project, kernel: Kernel, commit: str) -> str:
@@ -44,14 +53,49 @@ def provenance(project: Project, kernel: Kernel, commit: str) -> str:
     return "\n".join(lines)
 
 
+def origin(project: Project, kernel: Kernel, commit: str) -> dict[str, Any]:
+    """What built a notebook, for its metadata: enough to build the same again.
+
+    commit, library, recipe, template, kernel: as in the text of `provenance`. set: the texts of ``--set``.
+    resumed: whether the kernel was built with ``--resume``.
+    """
+    return {
+        "commit": commit,
+        "kernel": kernel.name,
+        "library": project.library,
+        "recipe": RECIPE,
+        "resumed": kernel.resumed,
+        "set": list(project.overrides),
+        "template": kernel.template_name,
+    }
+
+
+def _is_any_untracked(root: Path) -> bool:
+    try:
+        library = str(tomllib.loads((root / RECIPE).read_text(encoding="utf-8-sig")).get("library"))
+    except (OSError, ValueError):
+        return False  # who reads the recipe says what is wrong with it
+    places = [library, f"{library}.py", str(Path(RECIPE).parent)]
+    if _git(root, "ls-files", "--others", "--exclude-standard", "--", *places):
+        return True
+    # A module that .gitignore names is inlined like any other.
+    ignored = _git(root, "ls-files", "--others", "--ignored", "--exclude-standard", "--", *places)
+    return any(name.strip('"').endswith((".py", ".j2")) for name in ignored.split("\n"))
+
+
 def _git(root: Path, *arguments: str) -> str:
     # A hook's environment points git at the repository of the hook, not at the project's.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
             ["git", "--no-optional-locks", "-C", str(root), *arguments],
-            capture_output=True, text=True, env=environment,
-        )  # fmt: skip
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            env={**environment, "LC_ALL": "C"},
+        )
     except OSError:
         return ""
+    if "dubious ownership" in done.stderr:
+        _log.warning("%s belongs to another user, so git tells no commit; see git's setting safe.directory", root)
     return done.stdout.strip() if done.returncode == 0 else ""

@@ -6,13 +6,8 @@ from typing import TYPE_CHECKING
 
 from kernelgen.errors import KernelgenError
 from kernelgen.verifying.image import third_party_problems
-from kernelgen.verifying.leaks import (
-    known_secrets,
-    matching_lines,
-    owner_search,
-    path_search,
-    secret_lines,
-)
+from kernelgen.verifying.leaks import leak_problems
+from kernelgen.verifying.library_place import place_problems
 from kernelgen.verifying.modules import CellFacts, cell_facts, module_facts, template_names
 from kernelgen.verifying.mounts import WAY_OUT, names_mount
 from kernelgen.verifying.names import IN_CELLS, injections
@@ -28,10 +23,11 @@ def verify(project: Project, built: BuiltKernel) -> None:
     """Raises one KernelgenError with a line for everything that is wrong with ``built``."""
     where = f"kernel {built.kernel.name}"
     problems = [f"{where}: {problem}" for problem in form_problems(built.notebook)]
+    problems += place_problems(built.cells, project.library, built.kernel.template_name)
     problems += _name_problems(built)
     problems += third_party_problems(built.closure, _provided(project, built), _answered_for(built))
     problems += _mount_problems(project, built)
-    problems += _leak_problems(project, built)
+    problems += leak_problems(project, built)
     size = sent_size(built.notebook)
     if size >= LARGEST:
         problems.append(
@@ -77,7 +73,7 @@ def _name_problems(built: BuiltKernel) -> list[str]:
     problems = []
     if not any(cell.injects for cell in cells):
         known = frozenset(IN_CELLS | names).union(*(cell.binds for cell in cells))
-        for line, name in template_names(tuple((cell.skeleton, cell.line) for cell in cells), where, known):
+        for line, name in template_names(tuple((cell.python, cell.line) for cell in cells), where, known):
             problems.append(f"{where}:{line}: undefined name {name}; define or import it")
     for module, found in facts.items():
         for line, name in found.undefined:
@@ -103,26 +99,3 @@ def _mount_problems(project: Project, built: BuiltKernel) -> list[str]:
         if module.name != project.mounts:
             places += [f"{module.file}:{line}" for line in module_facts(module).mounts]
     return [f"{place}: writes the path of a mounted source; {WAY_OUT}" for place in places]
-
-
-def _leak_problems(project: Project, built: BuiltKernel) -> list[str]:
-    kernel = built.kernel
-    texts = [(kernel.template_name, cell.line, cell.text) for cell in built.cells if not cell.is_library]
-    texts += [(str(module.file), 1, module.text) for module in built.closure.modules]
-    texts += [(str(file.file), 1, file.data.decode("utf-8", "replace")) for file in built.closure.files]
-    paths, secrets = path_search(project.root), known_secrets()
-    words = {project.library, kernel.name, *kernel.name.split("-"), *kernel.slug.split("-"), *kernel.settings}
-    words |= {word for source in kernel.attached for word in (source.slug, *source.slug.split("-"))}
-    owner = owner_search(project.owner, words) if project.owner else None
-    problems = []
-    for where, first, text in texts:
-        for line in matching_lines(text, paths):
-            problems.append(f"{where}:{first + line - 1}: holds a path of this machine; remove it")
-        for line, kind in secret_lines(text, secrets):
-            problems.append(f"{where}:{first + line - 1}: holds {kind}; remove it, and revoke it if it was shared")
-        for line in matching_lines(text, owner) if owner else ():
-            problems.append(
-                f"{where}:{first + line - 1}: names the owner {project.owner}; remove it, the owner stands "
-                "in the metadata alone"
-            )
-    return problems

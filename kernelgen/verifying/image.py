@@ -1,34 +1,15 @@
-"""Kaggle's image: its Python and the packages that it holds."""
+"""Packages that a kernel imports and Kaggle's image does not hold."""
 
 from __future__ import annotations
 
 import ast
-import tomllib
 from collections.abc import Collection
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from kernelgen.kaggle_image import kaggle_image
 
 if TYPE_CHECKING:
     from kernelgen.inlining.closure import Closure
-
-
-@dataclass(frozen=True)
-class Image:
-    """date: of the image that was looked at. packages: import names."""
-
-    date: str
-    python: tuple[int, int]
-    packages: frozenset[str]
-
-
-@cache
-def kaggle_image() -> Image:
-    """The image that kaggle_image.toml describes."""
-    document = tomllib.loads(Path(__file__).with_name("kaggle_image.toml").read_text(encoding="utf-8"))
-    major, minor = document["python"].split(".")
-    return Image(str(document["date"]), (int(major), int(minor)), frozenset(document["packages"]))
 
 
 def third_party_problems(closure: Closure, provided: Collection[str], answered_for: Collection[str] = ()) -> list[str]:

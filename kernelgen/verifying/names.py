@@ -11,21 +11,7 @@ from kernelgen.verifying.evaluated_names import undefined
 
 # IPython puts these among the builtins, so that modules see them too.
 EVERYWHERE = frozenset({"display", "get_ipython", "__IPYTHON__"})
-IN_CELLS = EVERYWHERE | {
-    "In",
-    "Out",
-    "_",
-    "__",
-    "___",
-    "_i",
-    "_ii",
-    "_iii",
-    "_ih",
-    "_oh",
-    "_dh",
-    "exit",
-    "quit",
-}
+IN_CELLS = EVERYWHERE | frozenset("In Out _ __ ___ _i _ii _iii _ih _oh _dh exit quit".split())
 
 
 @dataclass(frozen=True)
@@ -59,13 +45,14 @@ def injections(*parts: ast.Module) -> Injected:
     Args:
         parts: of one module or notebook.
     """
-    imported = set()
-    for tree in parts:
-        for node in (one for one in ast.walk(tree) if isinstance(one, ast.Import | ast.ImportFrom)):
+    nodes = [node for tree in parts for node in ast.walk(tree)]
+    imported: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import | ast.ImportFrom):
             imported |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
     names: set[str] = set()
     anything = False
-    for node in (one for tree in parts for one in ast.walk(tree)):
+    for node in nodes:
         if isinstance(node, ast.Attribute):
             if isinstance(node.ctx, ast.Store):
                 if _is_module(node.value, imported):

@@ -7,22 +7,16 @@ from collections import Counter
 import nbformat
 from nbformat import NotebookNode
 
-from kernelgen.nodes import Content, content_of, notebook_text
+from kernelgen.nodes import notebook_text
 
 LARGEST = 900_000  # Kaggle refuses a megabyte; what the client sends must stay well below
-
-# Contents of cells that were found to be well formed.
-_SOUND: set[Content] = set()
 
 
 def form_problems(notebook: NotebookNode) -> list[str]:
     """What is wrong with the notebook's form."""
     problems = []
-    contents = {content_of(cell): cell for cell in notebook.cells}
-    new = [cell for content, cell in contents.items() if content not in _SOUND]
     try:
-        nbformat.validate(NotebookNode(notebook, cells=new))
-        _SOUND.update(contents)
+        nbformat.validate(notebook)
     except nbformat.ValidationError as error:
         problems.append(f"not a valid notebook: {str(error).splitlines()[0]}")
     if not notebook.metadata.get("kernelspec", {}).get("name"):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.source import Code
 from kernelgen.inlining.syntax import tree_of
-from kernelgen.verifying.image import kaggle_image
+from kernelgen.kaggle_image import kaggle_image
+
+_PROMPT = re.compile(r"(?:>>>|\.\.\.)(?: |$)|In \[\d+\]: |\s*\.{3,}: ?")
 
 
 def parsed(text: str, line: int, where: str) -> ast.Module:
@@ -28,12 +31,19 @@ def parsed(text: str, line: int, where: str) -> ast.Module:
 
 
 def check_syntax(code: Iterable[Code]) -> None:
-    """Raises KernelgenError with a line for each piece of code that cannot be read."""
+    """Raises KernelgenError with a line for each piece of code that cannot be read, or that IPython would change."""
     problems = []
     for piece in code:
         try:
             parsed(piece.text, piece.first_line, piece.where)
         except KernelgenError as error:
             problems.append(str(error))
+            continue
+        # IPython looks for a pasted session's prompts in the first two lines only; the first is Python by now.
+        if any(map(_PROMPT.match, piece.text.splitlines()[1:2])):
+            problems.append(
+                f"{piece.where}:{piece.first_line + 1}: IPython takes the second line of this cell for a prompt's and "
+                "would change the cell's strings; put a comment above it"
+            )
     if problems:
         raise KernelgenError("\n".join(problems))

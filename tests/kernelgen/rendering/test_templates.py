@@ -50,24 +50,65 @@ def test_a_script_without_markers_is_one_code_cell_word_for_word(build):
     assert built.notebook.cells[0].cell_type == "code"
 
 
-def test_comments_that_only_look_like_magics_stay_comments(build):
-    code = "# %%\n# %d is a format\n# more of it\n# ls\n# cd is a command\nx = 1\n"
-    assert sources_of(build(case=code)) == ["# %d is a format\n# more of it\n# ls\n# cd is a command\nx = 1"]
+@pytest.mark.parametrize(
+    "code",
+    [
+        "# %d is a format\n# more of it\n# ls\n# cd is a command\nx = 1",
+        "# %matplotlib inline\n# !nvidia-smi\nx = 1",
+        "# %%capture out\nx = 1",
+        "# %%bash\n# rm -rf keep",
+        "# !important: no command\nimport os\n# !ls\n# %timeit is slow\n\n\ndef f():\n    # %pip install x\n    return 1",
+    ],
+)
+def test_a_comment_is_a_comment_wherever_it_stands(build, code):
+    assert sources_of(build(case=f"# %%\n{code}\n")) == [code]
 
 
-def test_commented_magics_become_magics(build):
-    code = "# %%\n# %matplotlib inline\n# !nvidia-smi\nx = 1\n\n"
-    code += "# %%\n# %%capture out\nprint(x)\n\n# %%\nprint(out)\n"
-    assert sources_of(build(case=code)) == [
-        "%matplotlib inline\n!nvidia-smi\nx = 1",
-        "%%capture out\nprint(x)",
-        "print(out)",
-    ]
+def test_magics_are_written_as_in_a_notebook(build):
+    magics = "%matplotlib inline\n!ls \\\n  -l\nx = 1\nif x:\n    !ls \\\n        -l"
+    cells = [magics, "%%capture out\nprint(x)", "a, b = !ls\nprint(out, a, b)", '%%bash\nls """ \'it', "print?"]
+    assert sources_of(build(case="".join(f"# %%\n{cell}\n\n" for cell in cells))) == cells
 
 
-def test_magics_in_comments_below_a_cells_first_statement_stay_comments(build):
-    code = "# !important: no command\nimport os\n# !ls\n# %timeit is slow\n\n\ndef f():\n    # %pip install x\n    return 1"
-    assert sources_of(build(case="# %%\n" + code + "\n")) == [code]
+@pytest.mark.parametrize("marker", ['# %% active="ipynb"', '# %% tags=["active-ipynb"]'])
+def test_magics_are_written_in_comments_where_a_cell_is_for_notebooks_alone(build, marker):
+    case = (
+        f"{marker}\n# %matplotlib inline\n# !nvidia-smi {{{{ kernel.name }}}}\n\n{marker}\n# %%bash\n# # words\n# ls\n"
+    )
+    assert sources_of(build(case=case)) == ["%matplotlib inline\n!nvidia-smi case", "%%bash\n# words\nls"]
+
+
+def test_text_may_stand_in_comments_or_in_a_string(build):
+    text = "# On {{ name }}\n\nIt's `%time`."
+    case = f'# %% [markdown]\n"""\n{text}\n"""\n\n# %% [raw]\n# a\n\n#   b\n\n# %%\nx = {{{{ name | literal }}}}\n'
+    built = build(SETTINGS + 'name = "rex"\n', case)
+    assert sources_of(built) == ["# On rex\n\nIt's `%time`.", "a\n\n  b", 'x = "rex"']
+    assert [cell.cell_type for cell in built.notebook.cells] == ["markdown", "raw", "code"]
+
+
+@pytest.mark.parametrize(
+    ("case", "line", "problem"),
+    [
+        ("# %% [markdown]\n# Words.\n\nprint(1)\n\n# %%\nx = 1\n", 4, "code below a markdown marker"),
+        ("# %% [markdown]\nprint(1)\n", 2, "code below a markdown marker"),
+        ('# %% [markdown]\n"""Words."""\nprint(1)\n', 2, "code below a markdown marker"),
+        ('# %% [markdown]\n"""a""" + x + """b"""\n', 2, "code below a markdown marker"),
+        ("# %% [raw]\n# ---\n# ---\n!ls\n", 4, "code below a markdown marker"),
+        ("# %% [markdown]\nJust words.\n", 2, "put a `# %%` above it, or `# ` before each line of text"),
+        ('# %% active="ipynb"\n# !ls\nx = 1\n', 3, "put `# ` before each line"),
+        ('# %%\nx = 1\n\n# %% active="py"\nx = 1\n', 4, "active in no notebook"),
+        ('# %% language="bash"\n# ls\n', 1, "a marker that cannot be read"),
+        ("# %% a = b\nx = 1\n", 1, "a marker that cannot be read"),
+        ("# %% On {{ kernel.name }}\nx = 1\n", 1, "takes no values"),
+        ("# %%\nx = '''\n>>> f()\n'''\n", 3, "put a comment above it"),
+        ("# %%\nif True:\n    x = 1\n# %%\n    y = 1\n", 5, "not valid Python"),
+        ("# %%\nx = [\n# %%\n]\n", 2, "not valid Python"),
+    ],
+)
+def test_what_a_notebook_would_not_run_as_python_does_is_refused_with_its_line(build, case, line, problem):
+    with pytest.raises(KernelgenError) as error:
+        build(case=case)
+    assert str(error.value).startswith(f"kernel_templates/case.py.j2:{line}: ") and problem in str(error.value)
 
 
 def test_a_script_with_a_byte_order_mark_can_be_pasted_in(build):
@@ -111,10 +152,39 @@ def test_lines_of_errors_are_the_template_s_even_after_long_values(build):
     assert str(error.value) == "kernel_templates/case.py.j2:5: undefined name nmaes; define or import it"
 
 
-def test_a_value_that_jinja_cannot_work_out_is_told_with_its_line(build):
+@pytest.mark.parametrize(
+    ("case", "problem"),
+    [
+        ("y = {{ name.gone | literal }}", "name.gone has no value: there is no gone"),
+        ("y = {{ kernel.tilte | literal }}", "there is no tilte"),
+        ("y = {{ name | upper }}", "{{ … }} cannot be read; write {{ NAME | literal }}"),
+        ("y = {{ 1 + 1 | literal }}", "{{ … }} cannot be read"),
+        ("y = {{ a b }}", "{{ … }} cannot be read"),
+        ("y = {{\n    name | literal\n}}", "{{ … }} cannot be read"),
+        ("y = {{ library }}", "{{ library }} is no form"),
+        ("y = {{ name() }}", "{{ name() }} is no form"),
+        ("y = {{ name }}", "name is no name in Python; write {{ name | literal }} for its value"),
+        ("y = {{ provenance() }}", "is no name in Python"),
+        ("!echo {{ lines }}", "lines is no plain text of one line"),
+        ("# %% [markdown]\n# {{ name | upper }}", "{{ … }} cannot be read"),
+        ("# %% [markdown]\n# {{ gone }}", "gone has no value"),
+    ],
+)
+def test_a_form_that_cannot_be_filled_is_told_with_its_line(build, case, problem):
+    line = 3 if "# %%" in case else 2
     with pytest.raises(KernelgenError) as error:
-        build(SETTINGS + 'name = "a"\n', "x = 1\ny = {{ name.gone | literal }}\n")
-    assert str(error.value).startswith("kernel_templates/case.py.j2:2: ") and "gone" in str(error.value)
+        build(SETTINGS + 'name = "a b"\nlines = "a\\nb"\n', f"# {{{{ name }}}} {{{{ lines }}}}\n{case}\n")
+    assert str(error.value).startswith(f"kernel_templates/case.py.j2:{line}: ") and problem in str(error.value)
+
+
+def test_a_name_from_the_recipe_may_stand_in_an_import(build, with_library):
+    built = build(
+        SETTINGS + 'loss = { name = "bce", "at-most" = 3 }\n',
+        with_library("from pk.losses.{{ loss.name }} import f\n\nf({{ loss['at-most'] }}, {{ loss | literal }})\n"),
+        {"pk/losses/bce.py": "def f(*x): ...\n", "pk/losses/focal.py": ""},
+    )
+    assert sources_of(built)[-1] == 'from pk.losses.bce import f\n\nf(3, {"name": "bce", "at-most": 3})'
+    assert [module.name for module in built.closure.modules] == ["pk", "pk.losses.bce"]
 
 
 @pytest.mark.parametrize(

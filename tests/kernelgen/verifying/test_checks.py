@@ -95,6 +95,53 @@ def test_an_undefined_name_in_a_template_is_told_with_its_line(refused):
     ]
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from pk.a import X",
+        "import pk.a as a",
+        "try:\n    import pk.a\nexcept ImportError:\n    pk = None",
+        "class A:\n    from pk.a import X",
+        "from importlib import import_module\na = import_module('pk.a')",
+        "!python -m pk.a",
+        "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'pk.a'])",
+        "import os\nos.system('python -c \"import pk.a\"')",
+        "def f(x=__import__('pk.a')): ...",
+    ],
+)
+def test_a_use_of_the_library_above_its_place_is_refused_with_its_line(build, code):
+    with pytest.raises(KernelgenError) as error:
+        build(
+            case=f"# %%\nx = 1\n\n# %%\n{code}\n\n# %%\n{{{{ library() }}}}\n\n# %%\nimport pk.a\n",
+            files={"pk/a.py": "X = 1\n"},
+        )
+    (line,) = [line for line in str(error.value).split("\n") if "library()" in line]
+    first = 4 + next(number for number, text in enumerate(code.split("\n"), 1) if "pk" in text)
+    last = 4 + code.count("\n") + 4
+    assert line == (
+        f"kernel_templates/case.py.j2:{first}: needs pk above {{{{ library() }}}} (line {last}), where it is not yet "
+        "there; move {{ library() }} above this cell"
+    )
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f():\n    from pk.a import X\n    return X",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pk.a import X",
+        "NAME = 'pk.a'\nprint('pk.a', 'import pk')",
+        "# from pk.a import X\n'''\nimport pk.a\n'''",
+        "%%writefile worker.py\nfrom pk.a import X",
+        "f = lambda: __import__('pk.a')",
+    ],
+)
+def test_what_runs_later_may_stand_above_the_library(build, code):
+    build(
+        case=f"# %%\n{code}\n\n# %%\n{{{{ library() }}}}\n\n# %%\nimport pk.a\n",
+        files={"pk/a.py": "X = 1\n"},
+    )
+
+
 def test_a_package_that_the_image_lacks_is_refused_unless_guarded_or_attached(refused, taken):
     assert refused("import numpy\nimport openvino as ov\n") == [
         "pk/__init__.py:2: imports openvino, which Kaggle's image of 2026-08 does not hold; attach a wheel "
@@ -119,7 +166,7 @@ def test_a_package_that_the_image_lacks_is_refused_unless_guarded_or_attached(re
 
 @pytest.mark.parametrize("package", ["openvino", "onnxruntime", "nncf", "kaggle", "jupytext"])
 def test_what_a_kernel_must_not_lean_on_is_not_in_the_image_s_list(package):
-    from kernelgen.verifying.image import kaggle_image
+    from kernelgen.kaggle_image import kaggle_image
 
     assert package not in kaggle_image().packages
 
@@ -210,6 +257,31 @@ def test_a_secret_in_a_setting_is_refused(refused, monkeypatch):
     assert line.startswith("kernel_templates/case.py.j2:6: holds a secret")
 
 
+@pytest.mark.parametrize(
+    ("keys", "case", "place"),
+    [
+        ('title = "Birds ghp_{}"', "", "kernel_templates/kernels.toml: [kernels.case] title"),
+        ('keywords = ["audio", "ghp_{}"]', "", "kernel_templates/kernels.toml: [kernels.case] keywords"),
+        (
+            'docker_image = "gcr.io/birds/python:ghp_{}"',
+            "",
+            "kernel_templates/kernels.toml: [kernels.case] docker_image",
+        ),
+        ("", '# %% tags=["ghp_{}"]\nx = 1\n', "kernel_templates/case.py.j2:2: the cell's metadata"),
+        ("", "# %% [markdown]\n# Words.\n#\n# [a](https://a.example/?x=ghp_{})\n", "kernel_templates/case.py.j2:4"),
+        ('settings = {{ note = "one\\ntwo ghp_{}" }}', "# {{ note }}\n", "kernel_templates/case.py.j2:1"),
+    ],
+)
+def test_a_secret_is_refused_in_all_that_is_pushed(build, keys, case, place):
+    token = "a1" * 18
+    recipe = 'library = "pk"\n[kernels.case]\ntemplate = "case"\n' + (keys.format(token) if keys else "")
+    with pytest.raises(KernelgenError) as error:
+        build(recipe, case.replace("{}", token) if "{}" in case else case or "x = 1\n")
+    lines = str(error.value).split("\n")
+    assert f"{place}: holds a GitHub token; remove it, and revoke it if it was shared" in lines
+    assert token not in str(error.value)
+
+
 def test_the_owner_in_a_notebook_is_refused(refused, taken):
     for text in ("x = 'anntheowner/weights'", "# by anntheowner", "# https://www.kaggle.com/anntheowner/x"):
         (line,) = refused(text + "\n", owner="anntheowner")
@@ -235,7 +307,7 @@ def test_everything_that_is_wrong_is_said_at_once(refused):
 
 
 def test_the_image_s_list_holds_what_training_and_submission_use():
-    from kernelgen.verifying.image import kaggle_image
+    from kernelgen.kaggle_image import kaggle_image
 
     image = kaggle_image()
     assert image.python == (3, 12) and image.date

@@ -1,0 +1,116 @@
+"""A percent script taken apart into cells, each with its place in the script."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from kernelgen.errors import KernelgenError
+from kernelgen.rendering.scanning import Span, spans
+
+# What jupytext notes for its own use.
+_JUPYTEXTS_OWN = ("lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker", "jupytext", "region_name")
+_PLAIN_KINDS = {"": "code", "[markdown]": "markdown", "[md]": "markdown", "[raw]": "raw"}
+_COMMENT_SIGN = re.compile(r"^[ \t]*# ?", re.MULTILINE)
+_QUOTED = re.compile(r"\s*[rR]?(\"\"\"|''')\n?(.*?)\n?\1\s*", re.DOTALL)
+_HEADER = re.compile(r"\s*# ---\n(?:#.*\n)*?# jupy.*\n(?:#.*\n)*?# ---\n")
+
+
+@dataclass(frozen=True)
+class ScriptCell:
+    """One cell of a script. kind: code, markdown or raw.
+
+    text: without comment signs where the cell is prose. line: of the script, on which ``text`` begins, from 1.
+    """
+
+    kind: str
+    text: str
+    line: int
+    metadata: dict[str, Any]
+
+
+def script_cells(text: str, where: str) -> list[ScriptCell]:
+    """The cells of a script, without the header that jupytext writes.
+
+    Python runs what stands in code cells and nothing else, as a notebook does.
+
+    Raises:
+        KernelgenError: for code in a cell of prose, and for a marker that cannot be read.
+    """
+    header = _HEADER.match(text)
+    # As many lines as before, so that lines keep their numbers.
+    text = "\n" * header[0].count("\n") + text[header.end() :] if header else text
+    found = list(spans(text))
+    markers = [span for span in found if span.kind == "marker"]
+    starts = [0, *(span.end for span in markers)]
+    ends = [*(span.start for span in markers), len(text)]
+    cells = []
+    for marker, start, end in zip([None, *markers], starts, ends, strict=True):
+        line = text.count("\n", 0, start) + 1
+        kind, metadata = _read_marker(text[marker.start : marker.end], f"{where}:{line}") if marker else ("code", {})
+        comments = [span for span in found if span.kind == "comment" and start <= span.start < end]
+        cells.append(_cell(text, start, end, kind, metadata, comments, where))
+    return [cell for cell in cells if cell.text or cell.kind != "code"]
+
+
+def _cell(
+    text: str, start: int, end: int, kind: str, metadata: dict[str, Any], comments: list[Span], where: str
+) -> ScriptCell:
+    content = text[start:end]
+    is_for_notebooks = _is_for_notebooks(metadata, f"{where}:{text.count(chr(10), 0, start) + 1}")
+    is_commented = kind == "code" and is_for_notebooks
+    if kind != "code" or is_commented:
+        quoted = None if is_commented else _QUOTED.fullmatch(content)
+        if quoted and quoted[1] not in quoted[2]:
+            start, content = start + quoted.start(2), quoted[2]
+        else:
+            _check_prose(text, start, end, comments, where, is_commented=is_commented)
+            content = _COMMENT_SIGN.sub("", content)
+    lines = content.split("\n")
+    first = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
+    last = next((number for number in range(len(lines), first, -1) if lines[number - 1].strip()), first)
+    if kind == "code" and first < last and lines[first].lstrip().startswith("#"):
+        # IPython would take the indent of a cell's first line from all its lines.
+        lines[first] = lines[first].lstrip()
+    return ScriptCell(kind, "\n".join(lines[first:last]), text.count("\n", 0, start) + first + 1, metadata)
+
+
+def _check_prose(text: str, start: int, end: int, comments: list[Span], where: str, *, is_commented: bool) -> None:
+    """Raises KernelgenError where something but comments stands in ``text[start:end]``."""
+    position = start
+    for until, following in [*((span.start, span.end) for span in comments), (end, end)]:
+        if code := text[position:until].strip():
+            line = text.count("\n", 0, text.index(code, position)) + 1
+            problem = (
+                'code in a cell that is active="ipynb" alone, which Python would run; put `# ` before each line'
+                if is_commented
+                else "code below a markdown marker, which the notebook would show and not run; put a `# %%` above it, "
+                "or `# ` before each line of text"
+            )
+            raise KernelgenError(f"{where}:{line}: {problem}")
+        position = following
+
+
+def _is_for_notebooks(metadata: dict[str, Any], where: str) -> bool:
+    """Whether a code cell stands in comments, jupytext's way to keep magics from Python: ``active="ipynb"``."""
+    tags = metadata.get("tags")
+    active = [tag.removeprefix("active-") for tag in tags or () if isinstance(tags, list) and str(tag)[:7] == "active-"]
+    formats = set(re.split(r"[^a-z]+", str(metadata.get("active", "-".join(active) or "ipynb-py"))))
+    if "ipynb" not in formats:
+        raise KernelgenError(f"{where}: a cell that is active in no notebook; remove the cell or its `active`")
+    return "py" not in formats
+
+
+def _read_marker(marker: str, where: str) -> tuple[str, dict[str, Any]]:
+    """The kind and the metadata that a marker states: ``# %% [markdown]``, ``# %% Title tags=["a"]``."""
+    if kind := _PLAIN_KINDS.get(marker.partition("%%")[2].lstrip("%").strip()):
+        return kind, {}
+    if "{{" in marker:
+        raise KernelgenError(f"{where}: a cell's marker takes no values; write them into the cell")
+    import jupytext
+
+    (cell,) = jupytext.reads(f"{marker}\n", {"extension": ".py", "format_name": "percent"}).cells
+    if cell.source or "incorrectly_encoded_metadata" in cell.metadata:
+        raise KernelgenError(f'{where}: a marker that cannot be read; write it as `# %% Title tags=["a"]`')
+    return cell.cell_type, {key: value for key, value in cell.metadata.items() if key not in _JUPYTEXTS_OWN}
