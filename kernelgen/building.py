@@ -9,7 +9,8 @@ from nbformat import NotebookNode, from_dict
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.cells import library_cells
-from kernelgen.inlining.closure import Code, closure
+from kernelgen.inlining.closure import closure
+from kernelgen.inlining.source import Code
 from kernelgen.nodes import cell as notebook_cell
 from kernelgen.nodes import notebook_text
 from kernelgen.recipe.project import Kernel, Project

@@ -98,7 +98,8 @@ def _for_each(name: str, paths: Sequence[PurePosixPath], call: str) -> list[str]
 
 
 def _empty_files(closure: Closure) -> list[PurePosixPath]:
-    return [one.file for one in (*closure.modules, *closure.files) if not one.data]
+    empty = [module.file for module in closure.modules if not module.data]
+    return empty + [shipped.file for shipped in closure.files if not shipped.data]
 
 
 def _heading(module: Module) -> str:

@@ -77,9 +77,8 @@ def closure(
     check_limits(library, code, cells[0], walk.read)
     present = {module.file for module in walk.modules}
     shipped = tuple(file for file in shipped if file.file not in present)
-    folders = set(walk.folders)
-    for path in (*walk.folders, *(one.file for one in (*walk.modules, *shipped))):
-        folders |= {parent for parent in path.parents if parent.parts}
+    paths = [*walk.folders, *present, *(file.file for file in shipped)]
+    folders = walk.folders | {parent for path in paths for parent in path.parents if parent.parts}
     return Closure(tuple(walk.modules), tuple(sorted(folders)), shipped, tuple(walk.third_party))
 
 
@@ -146,18 +145,18 @@ class _Walk:
             if found.kind == "unknown" and not self._is_answered(found, source, included):
                 raise KernelgenError(f"{found.where}: {_explain_unknown(found, self.library)}")
         for found, _ in self.judged:
-            if found.kind == "module" and not found.is_optional and not registers(self.read, found.name):
-                raise KernelgenError(f"{found.where}: {_explain_missing(found.name, self.library)}")
-            if found.kind == "member" and not found.is_optional and not self._binds(found):
-                raise KernelgenError(f"{found.where}: {_explain_member(found)}")
+            if found.kind in {"module", "member"} and not found.is_optional and not self._is_made(found):
+                raise KernelgenError(f"{found.where}: {_explain_missing(found, self.library)}")
 
-    def _binds(self, member: Import) -> bool:
-        """Whether something binds the name that is taken from a package."""
-        module = self.library.module(member.name)
+    def _is_made(self, missing: Import) -> bool:
+        """Whether what no file holds is there all the same when it is imported."""
+        if missing.kind == "module":
+            return registers(self.read, missing.name)
+        module = self.library.module(missing.name)
         if module is not None and not module.is_package:
             return True  # an attribute that a plain module lacks fails in the notebook as it does in the folder
-        bound = module is not None and binds(source_of_module(module, self.python), member.attribute)
-        return bound or not self.library.exists(member.name) or sets_attribute(self.read, member.attribute)
+        bound = module is not None and binds(source_of_module(module, self.python), missing.attribute)
+        return bound or not self.library.exists(missing.name) or sets_attribute(self.read, missing.attribute)
 
     def _is_answered(self, unknown: Import, source: Source, included: Sequence[Module]) -> bool:
         """Whether `include` names modules that the import may mean, or its callers name all of them."""
@@ -168,21 +167,26 @@ class _Walk:
             return False
         for text in texts:
             root = text.partition(".")[0]
-            if not self.library.owns(text) and root not in self.finder.standard:
+            if self.library.exists(text):
+                self.follow(self.with_parents(text))
+            elif self.library.owns(text):
+                if not unknown.is_optional:
+                    return False
+            elif root not in self.finder.standard:
                 self.third_party[ThirdParty(root, unknown.where, unknown.is_optional)] = None
-        return all(not self.library.owns(text) or self.library.exists(text) for text in texts)
+        return True
 
 
 def _texts_of_callers(unknown: Import, source: Source, read: Iterable[Source]) -> Iterator[str]:
     """What callers hand to a function `def optional(name): … import_module(name)`; OPEN where that cannot be read."""
     call = unknown.node
     argument = call.args[0] if isinstance(call, ast.Call) and call.args else None
-    around = (parent for _, parent in source.around(call) if isinstance(parent, ast.FunctionDef)) if call else ()
-    function = next(iter(around), None)
-    if not isinstance(argument, ast.Name) or function is None or source.parents[function] is not source.tree:
+    around = [parent for _, parent in source.around(call)] if call else []
+    function = next((parent for parent in around if isinstance(parent, ast.FunctionDef)), None)
+    parameters = [one.arg for one in function.args.args] if function else []
+    if function is None or source.parents[function] is not source.tree or function.decorator_list:
         return
-    parameters = [one.arg for one in function.args.args]
-    if argument.id not in parameters or function.decorator_list:
+    if not isinstance(argument, ast.Name) or argument.id not in parameters:
         return
     position = parameters.index(argument.id)
     for other in read:
@@ -227,23 +231,16 @@ def _explain_beside(name: str, library: Library) -> str:
     )
 
 
-def _explain_missing(name: str, library: Library) -> str:
+def _explain_missing(found: Import, library: Library) -> str:
+    name = f"{found.name}.{found.attribute}" if found.attribute else found.name
     place = "/".join(name.split("."))
-    above = name.rpartition(".")[0]
-    module = library.module(above) if above else None
-    nearest = f"neither {place}.py nor {place}/ exists"
+    module = library.module(name.rpartition(".")[0])
     if module is not None and not module.is_package:
-        nearest = f"{module.file} is a module, not a package"
+        reason = f"{module.file} is a module, not a package"
+    else:
+        reason = f"neither {place}.py nor {place}/ exists"
+        reason += f", and {module.file} does not bind that name" if module is not None and found.attribute else ""
     return (
-        f"there is no module {name} in the library ({nearest}); "
-        "correct the name, add the module, or guard the import with try/except ImportError"
-    )
-
-
-def _explain_member(member: Import) -> str:
-    place = "/".join(member.name.split("."))
-    return (
-        f"there is no module {member.name}.{member.attribute} in the library (neither {place}/{member.attribute}.py "
-        f"nor {place}/{member.attribute}/ exists, and {place}/__init__.py does not bind that name); "
+        f"there is no module {name} in the library ({reason}); "
         "correct the name, add the module, or guard the import with try/except ImportError"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from functools import cached_property
 
@@ -29,28 +30,20 @@ class Literals:
         match node:
             case ast.Constant(value=str(text)):
                 return (text,)
-            case ast.Name(id="__name__"):
-                return (self.source.name,)
-            case ast.Name(id="__package__"):
-                return (self.source.package or "",)
             case ast.Name():
                 return self._of_name(node, depth)
-            case ast.FormattedValue(format_spec=None):
-                return self.texts(node.value, depth - 1)
-            case ast.JoinedStr():
-                return _joined(self.texts(part, depth - 1) for part in node.values)
-            case ast.BinOp(op=ast.Add()):
-                return _joined(self.texts(part, depth - 1) for part in (node.left, node.right))
-            case ast.BinOp(op=ast.Mod()):
-                return tuple(text.partition("%")[0] + OPEN for text in self.texts(node.left, depth - 1))
-            case ast.Call(func=ast.Attribute(attr="format", value=value)):
-                return tuple(text.partition("{")[0] + OPEN for text in self.texts(value, depth - 1))
-            case ast.IfExp():
-                return _any(self.texts(part, depth - 1) for part in (node.body, node.orelse))
-            case ast.Subscript():
-                return self.elements(node.value, depth - 1, of_keys=False)
-            case ast.Call(func=ast.Attribute(attr="get", value=value), args=[_]):
-                return self.elements(value, depth - 1, of_keys=False)
+            case ast.IfExp(body=one, orelse=other):
+                return _any(self.texts(part, depth - 1) for part in (one, other))
+            case ast.Subscript(value=table) | ast.Call(func=ast.Attribute(attr="get", value=table), args=[_]):
+                return self.elements(table, depth - 1, of_keys=False)
+            case ast.FormattedValue(value=value, format_spec=None):
+                return self.texts(value, depth - 1)
+            case ast.JoinedStr(values=parts):
+                return _joined(self.texts(part, depth - 1) for part in parts)
+            case ast.BinOp(op=ast.Add(), left=left, right=right):
+                return _joined(self.texts(part, depth - 1) for part in (left, right))
+            case ast.BinOp(op=ast.Mod(), left=pattern) | ast.Call(func=ast.Attribute(attr="format", value=pattern)):
+                return tuple(re.split("[%{]", text)[0] + OPEN for text in self.texts(pattern, depth - 1))
         return _UNREADABLE
 
     def elements(self, node: ast.AST, depth: int = 8, *, of_keys: bool = True) -> tuple[str, ...]:
@@ -70,6 +63,8 @@ class Literals:
         return _UNREADABLE
 
     def _of_name(self, node: ast.Name, depth: int) -> tuple[str, ...]:
+        if node.id in {"__name__", "__package__"}:
+            return (self.source.name if node.id == "__name__" else self.source.package or "",)
         around = {parent for _, parent in self.source.around(node)}
         bindings = [
             (how, bound)

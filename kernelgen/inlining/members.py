@@ -30,28 +30,23 @@ def binds(source: Source, name: str) -> bool:
 
 def sets_attribute(sources: Iterable[Source], name: str) -> bool:
     """Whether code sets an attribute of that name on anything, such as a package: `pk.name = …`."""
-    for node in _nodes(sources):
+    for node in (node for source in sources for node in source.parents):
         if isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Store):
             return True
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setattr" and len(node.args) > 1:
-            if not isinstance(node.args[1], ast.Constant) or node.args[1].value == name:
+            if getattr(node.args[1], "value", name) == name:
                 return True
     return False
 
 
 def registers(sources: Iterable[Source], name: str) -> bool:
     """Whether code puts a module of that name into `sys.modules`, or one whose name cannot be read."""
-    for node in _nodes(sources):
+    for node in (node for source in sources for node in source.parents):
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
             if getattr(node.value, "attr", "") == "modules" and getattr(node.slice, "id", "") != "__name__":
-                if not isinstance(node.slice, ast.Constant) or node.slice.value == name:
+                if getattr(node.slice, "value", name) == name:
                     return True
     return False
-
-
-def _nodes(sources: Iterable[Source]) -> Iterator[ast.AST]:
-    for source in sources:
-        yield from source.parents
 
 
 def _bound(table: symtable.SymbolTable) -> Iterator[str]:

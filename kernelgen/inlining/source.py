@@ -72,24 +72,14 @@ class Source:
         return found
 
     @cached_property
-    def strings(self) -> list[tuple[ast.Constant, str]]:
-        """Every string but the docstrings, parts of f-strings among them."""
-        return [
-            (node, node.value)
-            for node, parent in self.parents.items()
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and not isinstance(parent, ast.Expr)
-        ]
-
-    @cached_property
     def aliases(self) -> dict[str, str]:
         """What imported names stand for: `import os.path as p` gives p: "os.path"."""
         found = {"__import__": "builtins.__import__"}
         for node in self.parents:
             if isinstance(node, ast.Import):
                 for alias in node.names:
-                    found[alias.asname or alias.name.partition(".")[0]] = (
-                        alias.name if alias.asname else alias.name.partition(".")[0]
-                    )
+                    root = alias.name.partition(".")[0]
+                    found[alias.asname or root] = alias.name if alias.asname else root
             elif isinstance(node, ast.ImportFrom):
                 package = node.module or "" if not node.level else self.resolve(node.level, node.module, node)
                 found |= {alias.asname or alias.name: f"{package}.{alias.name}" for alias in node.names}

@@ -86,6 +86,7 @@ def _explain(source: bytes | str, error: SyntaxError, python: tuple[int, int]) -
                     f"syntax newer than Python {own}, which builds and runs kernels here: {error.msg}; "
                     f"write it in the syntax of Python {own}, or build with Python {image}"
                 )
-    own = sys.version_info[:2]
-    reader = f" (as Python {own[0]}.{own[1]} reads it)" if own < python else ""
+    reader = ""
+    if sys.version_info[:2] < python:
+        reader = f" (as Python {sys.version_info[0]}.{sys.version_info[1]} reads it)"
     return f"is not valid Python {image}{reader}: {error.msg}; correct the syntax"

@@ -139,3 +139,22 @@ def test_names_of_one_cell_are_known_in_the_next(tmp_path: Path):
         Code("case.py.j2", "importlib.import_module(NAME)\nif TYPE_CHECKING:\n    import pk.b\n", 10),
     ]
     assert names(closure(Library(tmp_path, "pk"), cells)) == ["pk", "pk.a"]
+
+
+def test_a_module_that_a_caller_of_an_optional_import_names_is_brought_though_no_string_holds_its_name(project):
+    helper = (
+        "import importlib\n\n\ndef optional(name):\n    try:\n        return importlib.import_module(name)\n"
+        "    except ImportError:\n        return None\n"
+    )
+    caller = "from .compat import optional\nfast = optional(f'{__package__}.fast')\nno = optional('pk.not_there')\n"
+    files = {"pk/compat.py": helper, "pk/a.py": caller, "pk/fast.py": "import pk.deeper\n", "pk/deeper.py": ""}
+    assert set(names(project("import pk.a", files))) == {"pk", "pk.a", "pk.compat", "pk.fast", "pk.deeper"}
+
+
+@pytest.mark.parametrize("name", ["f'{__package__}.{x}'", "'pk.' + x", "f'pk.models.{x}'"])
+def test_a_module_that_a_child_process_runs_by_an_unknown_name_is_refused(project, refused, name: str):
+    files = {"pk/a.py": f"import sys\ndef command(x):\n    return [sys.executable, '-m', {name}]\n", **MODELS}
+    assert refused("import pk.a", files).startswith("pk/a.py:3: dynamic import")
+    assert names(project("import pk.a", files, include=["pk.models.a"]))
+    other = {"pk/a.py": "import sys\ndef command(x):\n    return [sys.executable, '-m', x, '-m', f'pip.{x}']\n"}
+    assert names(project("import pk.a", other)) == ["pk", "pk.a"]
