@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from kernelgen.rendering.cells import TemplateCell
+from kernelgen.rendering.template_cell import TemplateCell
 
 # Functions that import a module, or run one in this or another process.
 _RUNNERS = frozenset(
