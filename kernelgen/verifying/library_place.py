@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 
 from kernelgen.rendering.template_cell import TemplateCell
 
-# Functions that import a module, or run one in this or another process.
+_IMPORTERS = frozenset({"import_module", "__import__", "find_spec", "run_module"})
+# Functions that run code or a command.
 _RUNNERS = frozenset(
-    {"import_module", "__import__", "find_spec", "run_module", "run_path", "exec", "eval", "system", "popen", "run"}
-    | {"Popen", "call", "check_call", "check_output", "getoutput", "getstatusoutput", "create_subprocess_shell"}
+    {"exec", "eval", "system", "popen", "run", "Popen", "call", "check_call", "check_output", "getoutput"}
+    | {"getstatusoutput", "create_subprocess_exec", "create_subprocess_shell"}
 )
 
 
@@ -67,15 +68,11 @@ def _needs(node: ast.AST, library: str) -> list[int]:
         names = [node.module or ""]
     elif isinstance(node, ast.Call):
         called = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
-        strings = (
-            [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)] if called in _RUNNERS else []
-        )
-        texts = [text for text in strings if isinstance(text, str)]
-        if any(_mentions(text, library) for text in texts):
+        values = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
+        texts = [value for value in values if isinstance(value, str)]
+        if called in _RUNNERS and _mentions(" ".join(texts), library):
             return [node.lineno]
-        names = texts
-    else:
-        return []
+        names = texts[:1] if called in _IMPORTERS else []
     return [node.lineno] if any(name.partition(".")[0] == library for name in names) else []
 
 
