@@ -61,12 +61,14 @@ def _running(tree: ast.AST) -> Iterator[ast.AST]:
 
 def _needs(node: ast.AST, library: str) -> list[int]:
     """The line of a node that imports the library, or gives its name to a function that does."""
+    if not isinstance(node, ast.Import | ast.ImportFrom | ast.Call):
+        return []
     names: list[str] = []
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
-    elif isinstance(node, ast.ImportFrom) and not node.level:
-        names = [node.module or ""]
-    elif isinstance(node, ast.Call):
+    elif isinstance(node, ast.ImportFrom):
+        names = [] if node.level else [node.module or ""]
+    else:
         called = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
         values = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
         texts = [value for value in values if isinstance(value, str)]
