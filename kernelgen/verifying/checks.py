@@ -6,17 +6,12 @@ from typing import TYPE_CHECKING
 
 from kernelgen.errors import KernelgenError
 from kernelgen.verifying.image import third_party_problems
-from kernelgen.verifying.leaks import (
-    known_secrets,
-    matching_lines,
-    owner_search,
-    path_search,
-    secret_lines,
-)
+from kernelgen.verifying.leaks import matching_lines, owner_search, path_search
 from kernelgen.verifying.modules import CellFacts, cell_facts, module_facts, template_names
 from kernelgen.verifying.mounts import WAY_OUT, names_mount
 from kernelgen.verifying.names import IN_CELLS, injections
 from kernelgen.verifying.notebook import LARGEST, form_problems, sent_size
+from kernelgen.verifying.secrets import known_secrets, secrets_in
 
 if TYPE_CHECKING:
     from kernelgen.recipe.project import Project
@@ -118,7 +113,7 @@ def _leak_problems(project: Project, built: BuiltKernel) -> list[str]:
     for where, first, text in texts:
         for line in matching_lines(text, paths):
             problems.append(f"{where}:{first + line - 1}: holds a path of this machine; remove it")
-        for line, kind in secret_lines(text, secrets):
+        for line, kind in secrets_in(text, secrets):
             problems.append(f"{where}:{first + line - 1}: holds {kind}; remove it, and revoke it if it was shared")
         for line in matching_lines(text, owner) if owner else ():
             problems.append(

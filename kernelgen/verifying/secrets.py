@@ -1,0 +1,246 @@
+"""Secrets in texts, and files that hold secrets by their name."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from kernelgen.recipe.owner import configuration_folder
+
+# Not by detect-secrets: it knows the keys of neither Kaggle, Hugging Face, Google nor Weights & Biases and no webhooks,
+# and to import it takes a fifth of the time of a build.
+
+SHORTEST_SECRET = 8
+_VARIABLES = (
+    "KAGGLE_KEY",
+    "KAGGLE_API_TOKEN",
+    "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+    "GITHUB_TOKEN",
+    "GH_TOKEN",
+    "WANDB_API_KEY",
+    "AWS_SECRET_ACCESS_KEY",
+)
+
+# A token neither begins nor ends within a longer word: base64 holds any four characters sooner or later.
+_BEGIN, _END = r"(?<![A-Za-z0-9_+-])", r"(?![A-Za-z0-9_+/=-])"
+_QUOTE = r"""\\?["']"""
+# An assignment: `name = "`, `name: str = "`, `"name": "`, `["name"] = "`, and the same in JSON within JSON.
+_ASSIGNS = rf"(?:{_QUOTE})?\]?(?:\s*:\s*[A-Za-z][\w. |\[\]]{{0,30}})?\s*[:=]\s*[rbuf]{{0,2}}{_QUOTE}"
+_NAME = r"(?:(?:api|access|auth|secret|client|private|account|service|bearer|bot)_?-?(?:key|token|secret)|token|secret)"
+_PASSWORD = r"(?:password|passwd|pass_?phrase)"
+# Both letters and digits, as words have not and keys have.
+_RANDOM = r"(?=[A-Za-z_+/.~=-]*[0-9])(?=[0-9_+/.~=-]*[A-Za-z])[A-Za-z0-9_+/.~=-]"
+# What stands for a value to be filled in.
+_EMPTY = r"(?![<{$%*]|\.\.\.|(?i:your|my|xxx|example|change|placeholder|todo))"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of secret: a pattern, and words of which one stands, in whatever case, in all that it matches.
+
+    To look for the words first takes a tenth of the time.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    pattern: str
+
+
+def _kind(name: str, words: str, *patterns: str) -> _Kind:
+    return _Kind(name, tuple(words.split()), "|".join(patterns))
+
+
+def _token(name: str, words: str, *patterns: str) -> _Kind:
+    return _kind(name, words, *(f"{_BEGIN}(?:{pattern}){_END}" for pattern in patterns))
+
+
+_KINDS = (
+    _token(
+        "a GitHub token",
+        "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_",
+        r"gh[pousr]_[A-Za-z0-9]{30,}",
+        r"github_pat_[A-Za-z0-9_]{22,}",
+    ),
+    _token(
+        "a GitLab token",
+        "glpat- glptt- gldt- glrt- glcbt- glsoat- glft- glagent- glimt- gloas-",
+        r"gl(?:pat|ptt|dt|rt|cbt|soat|ft|agent|imt|oas)-[A-Za-z0-9_.-]{20,}",
+    ),
+    _token("a Hugging Face token", "hf_ api_org_", r"hf_[A-Za-z0-9]{30,}", r"api_org_[A-Za-z0-9]{30,}"),
+    _token("a Kaggle token", "kgat_", r"KGAT_[A-Za-z0-9]{16,}"),
+    _kind(
+        "a Kaggle key",
+        "kaggle_key kaggle_api kagglekey username",
+        rf"(?i:kaggle_?(?:api_?)?key){_ASSIGNS}[0-9a-f]{{32}}\b",
+        r"(?i:kaggle_?(?:api_?)?key)\s*[:=]\s*[0-9a-f]{32}\b",
+        rf"{_QUOTE}username{_QUOTE}\s*:[^}}]{{0,80}}{_QUOTE}key{_QUOTE}\s*:\s*{_QUOTE}[0-9a-f]{{32}}\b",
+        rf"{_QUOTE}key{_QUOTE}\s*:\s*{_QUOTE}[0-9a-f]{{32}}\b[^}}]{{0,20}}{_QUOTE}username{_QUOTE}\s*:",
+    ),
+    _kind(
+        "a Weights & Biases key",
+        "wandb",
+        rf"(?i:wandb_?(?:api_?)?key)(?:{_ASSIGNS}|\s*[:= ]\s*)[0-9a-f]{{40}}\b",
+        rf"wandb\.login\([^()]{{0,200}}?{_QUOTE}[A-Za-z0-9_-]{{20,}}{_QUOTE}",
+        r"wandb\s+login\s+(?:--?[\w=-]+\s+)*[0-9a-f]{40}\b",
+        rf"{_BEGIN}wandb_v[0-9]_[A-Za-z0-9_]{{30,}}",
+    ),
+    _token("an AWS key", "akia asia", r"(?:AKIA|ASIA)[0-9A-Z]{16}"),
+    _token("a Google key", "aiza gocspx ya29", r"AIza[0-9A-Za-z_-]{35}", r"GOCSPX-[\w-]{20,}", r"ya29\.[\w-]{20,}"),
+    _token(
+        "a key of an AI service",
+        "sk- gsk_ r8_ pplx- xai-",
+        r"sk-[A-Za-z0-9]{20,}",
+        r"sk-(?:proj|svcacct|admin|ant|or|lf)-[A-Za-z0-9_-]{20,}",
+        r"gsk_[A-Za-z0-9]{40,}",
+        r"r8_[A-Za-z0-9]{37}",
+        r"pplx-[A-Za-z0-9]{40,}",
+        r"xai-[A-Za-z0-9]{60,}",
+    ),
+    _token("a Slack token", "xox xapp-", r"xox[abeoprs]-[A-Za-z0-9.-]{10,}", r"xapp-[0-9]-[A-Za-z0-9-]{10,}"),
+    _kind(
+        "a webhook's address",
+        "hooks. webhook",
+        r"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/[A-Za-z0-9/_-]{16,}",
+        r"discord(?:app)?\.com/api/(?:v[0-9]+/)?webhooks/[0-9]{5,}/[A-Za-z0-9_-]{16,}",
+        r"webhook\.office\.com/webhookb2/[A-Za-z0-9@-]{16,}",
+    ),
+    _token(
+        "a bot's token",
+        ":aa",
+        r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}",
+    ),
+    _token(
+        "an access token",
+        "npm_ pypi- dckr_pat_ dapi sg. _live_ _v1_",
+        r"npm_[A-Za-z0-9]{36}",
+        r"pypi-[A-Za-z0-9_-]{50,}",
+        r"dckr_pat_[A-Za-z0-9_-]{20,}",
+        r"dapi[0-9a-f]{32}",
+        r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}",
+        r"[rs]k_live_[A-Za-z0-9]{20,}",
+        r"do[opr]_v1_[0-9a-f]{64}",
+    ),
+    _kind(
+        "a private key", "private putty", r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----", r"PuTTY-User-Key-File-"
+    ),
+    _token("a JSON web token", "eyj", r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{10,}"),
+    # Placeholders (`{password}`, `$PASSWORD`, `<password>`, `***`) are no passwords.
+    _kind(
+        "a password in an address",
+        "://",
+        rf"\b[a-z][a-z0-9+.-]+://[^\s:/@\"'{{}}<>]*:{_EMPTY}[^\s/@\"'{{}}<>]{{3,}}@[A-Za-z0-9\[]",
+    ),
+    _kind("an Azure key", "accountkey sharedaccesskey", r"(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{40,}"),
+    _kind("a key in an address", "key= token=", rf"[?&](?i:(?:api_?|access_?|auth_?)?(?:key|token))={_RANDOM}{{20,}}"),
+    _kind(
+        "a key in a header",
+        "authorization",
+        rf"(?i:authorization)[^\n]{{0,20}}?\b(?i:bearer|basic|token)\s+{_EMPTY}{_RANDOM}{{16,}}",
+    ),
+    _kind(
+        "a key",
+        "key token secret",
+        rf"(?i:{_NAME}){_ASSIGNS}{_EMPTY}{_RANDOM}{{12,}}{_QUOTE}",
+        rf"(?:setenv|setdefault|getenv|get)\(\s*{_QUOTE}\w*(?i:{_NAME}|{_PASSWORD}){_QUOTE}\s*,\s*{_QUOTE}{_EMPTY}{_RANDOM}{{12,}}{_QUOTE}",
+    ),
+    _kind(
+        "a password",
+        "pass",
+        rf"(?i:{_PASSWORD}){_ASSIGNS}{_EMPTY}(?!(?i:{_PASSWORD}))[^\s\"'\\{{}}]{{6,}}{_QUOTE}",
+    ),
+    # Lines of a .env file, of a shell, of YAML: without quotes, and nothing behind them.
+    _kind(
+        "a key",
+        "key token secret pass",
+        rf"^[ \t!%#]*(?:(?:export|set|env|setx|set_env)[ \t]+)?[A-Z0-9_]*(?:{_NAME.upper()}|{_PASSWORD.upper()})"
+        rf"[= \t]{_EMPTY}{_RANDOM}{{12,}}[ \t\r]*$",
+        rf"^[ \t-]*[\w-]*(?i:{_NAME}|{_PASSWORD}):[ \t]+{_EMPTY}{_RANDOM}{{12,}}[ \t\r]*$",
+    ),
+)
+
+_FILES = (
+    "kaggle.json credentials.json credentials access_token token client_secret*.json service-account*.json "
+    "service_account*.json .dockercfg .env .env.* *.env .netrc _netrc .pgpass .pypirc .npmrc .git-credentials "
+    ".htpasswd id_rsa id_dsa id_ecdsa id_ed25519 *.pem *.key *.p12 *.pfx *.ppk *.jks *.keystore *.kdbx "
+    "secrets.toml secrets.json secrets.yaml secrets.yml"
+).split()
+_FOLDERS = frozenset({".aws", ".gnupg", ".kaggle", ".ssh"})
+# What copies of a file are called: "kaggle (1).json", "id_rsa.bak", ".env~".
+_COPY = re.compile(r"[ _-]?\([0-9]+\)|~$|\.(?:bak|backup|old|orig|save|txt)$")
+
+
+def secrets_in(content: str | bytes, known: Collection[str] | None = None) -> list[tuple[int, str]]:
+    """(line, kind) of everything that looks like a secret; lines count from 1, kinds read "a GitHub token".
+
+    Args:
+        content: a text, or the bytes of any file.
+        known: secrets to look for by their value; those of this machine's credentials if not given.
+    """
+    text = content if isinstance(content, str) else _decoded(content)
+    return list(_found(text, tuple(known_secrets() if known is None else known)))
+
+
+def is_secret_file(name: str) -> bool:
+    """Whether a file, told by its name or its path, is one that holds secrets: "kaggle.json", ".env", "id_rsa"."""
+    path = PurePosixPath(name.replace("\\", "/").lower())
+    plain = _COPY.sub("", path.name)
+    return not _FOLDERS.isdisjoint(path.parts[:-1]) or any(
+        fnmatchcase(candidate, pattern) for candidate in (path.name, plain) for pattern in _FILES
+    )
+
+
+def known_secrets() -> tuple[str, ...]:
+    """The secrets of the credentials at hand; they are compared with, never written anywhere."""
+    values = {os.environ.get(name, "") for name in _VARIABLES} | set(_secrets_of_kaggle())
+    return tuple(sorted(value for value in values if len(value) >= SHORTEST_SECRET))
+
+
+@lru_cache(maxsize=4096)
+def _found(text: str, known: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+    lowered = text.lower()
+    places = {
+        (match.start(), kind.name)
+        for kind in _KINDS
+        if any(word in lowered for word in kind.words)
+        for match in re.finditer(kind.pattern, text, re.MULTILINE)
+    }
+    places |= {(text.find(value), "a secret of this machine's credentials") for value in known if value in text}
+    return tuple(sorted({(text.count("\n", 0, position) + 1, kind) for position, kind in places}))
+
+
+def _decoded(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _secrets_of_kaggle() -> Iterator[str]:
+    home = Path(os.path.expanduser("~")) / ".kaggle"
+    token = os.environ.get("KAGGLE_API_TOKEN", "")
+    for path in {home / "access_token", home / "access_token.txt", Path(token) if token else home}:
+        yield _text(path).strip()
+    for path in {configuration_folder() / "kaggle.json", home / "kaggle.json", home / "credentials.json"}:
+        try:
+            document = json.loads(_text(path) or "null")
+        except ValueError:
+            continue
+        for key, value in document.items() if isinstance(document, dict) else ():
+            if isinstance(value, str) and re.search(r"key|token|secret", key):
+                yield value
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+    except (OSError, ValueError):
+        return ""
