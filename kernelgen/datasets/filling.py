@@ -21,6 +21,11 @@ def is_filled(dataset: DatasetFolder) -> bool:
     return bool(dataset.payload())
 
 
+def can_be_fetched(dataset: DatasetFolder) -> bool:
+    """Whether it is filled from the network alone."""
+    return dataset.table.wheels is not None or bool(dataset.table.downloads)
+
+
 def fill(
     dataset: DatasetFolder,
     owner: str,

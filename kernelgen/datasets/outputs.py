@@ -21,6 +21,8 @@ def fill_from_output(dataset: DatasetFolder, folder: Path) -> list[Path]:
         KernelgenError: a pattern of dataset.toml matches nothing, or a file cannot be copied.
     """
     table = dataset.table.output
+    if table is None:
+        raise KernelgenError(f"{dataset.where}/dataset.toml: has no [output] table; add it")
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("__"))
     chosen = []
     for pattern in table.files:

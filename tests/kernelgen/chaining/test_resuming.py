@@ -16,7 +16,8 @@ from kernelgen.chaining import earlier as earlier_module
 from kernelgen.chaining.earlier import going_on, has_output, prepare_earlier
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe import load_project
-from kernelgen.running import find_environment, sole_use
+from kernelgen.running.environment import find_environment
+from kernelgen.running.sole_use import sole_use
 
 COMMAND = Path(__file__).parents[3] / "build_kernels.py"
 # Trains four members, one after another.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kernelgen.errors import KernelgenError
-from kernelgen.running import find_environment
+from kernelgen.running.environment import find_environment
 
 COMMAND = Path(__file__).parents[3] / "build_kernels.py"
 SOURCES = '''"""Finds what is attached."""

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from kernelgen.errors import KernelgenError
-from kernelgen.running import Mount, run_notebook
 from kernelgen.running.environment import HOME as REPOSITORY
+from kernelgen.running.execution import run_notebook
+from kernelgen.running.inputs import Mount
 
 pytestmark = pytest.mark.xdist_group("runs")  # they count the processes of their runs
 
@@ -86,8 +87,8 @@ def test_nothing_is_left_running_when_the_command_is_ended(blow, tools, tmp_path
     code = (
         # A shell that starts its tests in the background has them ignore Ctrl-C.
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "import sys; from pathlib import Path; from kernelgen.running import run_notebook; "
-        "run_notebook(Path(sys.argv[1]), [], folder=Path(sys.argv[2]), time_limit_s=600)"
+        "import sys; from pathlib import Path; from kernelgen.running.execution import run_notebook; "
+        "run_notebook(Path(sys.argv[1]).read_bytes(), [], folder=Path(sys.argv[2]), time_limit_s=600)"
     )
     command = [sys.executable, "-c", code, str(notebook), str(tmp_path / "run")]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "TMPDIR": str(tmp_path / "scratch")}
@@ -121,6 +122,7 @@ def test_the_files_of_a_run_that_was_killed_go_with_the_next_run(run, tmp_path: 
 def test_results_of_an_earlier_run_go_when_the_next_one_starts(run, tmp_path: Path) -> None:
     (tmp_path / "run" / "locked").mkdir(parents=True)
     (tmp_path / "run" / "locked" / "old.csv").write_text("old")
+    (tmp_path / "run" / "__notebook__.ipynb").write_text("old")
     (tmp_path / "run" / "locked").chmod(0o500)
     ended = run("open('new.csv', 'w').write('new')")
     assert sorted(path.name for path in ended.result.folder.iterdir()) == ["__notebook__.ipynb", "new.csv"]
@@ -147,17 +149,16 @@ def test_a_run_shows_its_parts_and_the_cells_output_while_it_goes_on(run, capfd)
 
 
 def test_what_cannot_be_run_is_refused_in_one_line(tools, tmp_path: Path) -> None:
-    notebook = tools.write_notebook(tmp_path / "n.ipynb", "1")
+    notebook = tools.write_notebook(tmp_path / "n.ipynb", "1").read_bytes()
     (tmp_path / "data").mkdir()
 
-    def refusal(notebook: Path, *mounts: Mount, folder: Path = tmp_path / "run") -> str:
+    def refusal(notebook: bytes, *mounts: Mount, folder: Path = tmp_path / "run") -> str:
         with pytest.raises(KernelgenError) as error:
             run_notebook(notebook, mounts, folder=folder, time_limit_s=60, layout="old")
         assert "\n" not in str(error.value)
         return str(error.value)
 
     data = tmp_path / "data"
-    assert "build it first" in refusal(tmp_path / "none.ipynb")
     assert "is not a folder" in refusal(notebook, Mount("dataset", "birds", "owner", tmp_path / "none"))
     assert "is no name on Kaggle" in refusal(notebook, Mount("dataset", "../birds", "owner", data))
     assert "framework" in refusal(notebook, Mount("model", "net", "owner", data))
