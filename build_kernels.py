@@ -220,6 +220,7 @@ def show_what_would_be_sent(options: argparse.Namespace, project: Project, out: 
     from kernelgen.building import build_kernel, write_kernel
     from kernelgen.datasets.filling import is_filled
     from kernelgen.datasets.folder import DatasetFolder
+    from kernelgen.datasets.private_files import check_private_files
     from kernelgen.publishing.datasets import parcel
     from kernelgen.publishing.preview import preview
     from kernelgen.publishing.publication import datasets_to_send
@@ -231,6 +232,7 @@ def show_what_would_be_sent(options: argparse.Namespace, project: Project, out: 
     for dataset in datasets_to_send(project, selected):
         if not is_filled(dataset):
             raise KernelgenError(f"{dataset.where}: is not filled; run it with --target {dataset.name} first")
+        check_private_files(dataset)
         dataset.write_metadata(project.owner_or_placeholder)
         parcels.append(parcel(dataset))
     kernels = [kernel for kernel in selected if not isinstance(kernel, DatasetFolder)]

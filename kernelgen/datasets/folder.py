@@ -96,7 +96,11 @@ class OutputTable(_Table):
 
 
 class DatasetTable(_Table):
-    """The whole of dataset.toml. folders: what becomes of folders in it, which Kaggle would leave out."""
+    """The whole of dataset.toml.
+
+    folders: what becomes of folders in it, which Kaggle would leave out. not_secret: files that look like secrets, and
+    are none.
+    """
 
     title: Annotated[str, _length(6, 50)]
     license: Annotated[str, AfterValidator(_license)]
@@ -107,6 +111,7 @@ class DatasetTable(_Table):
     downloads: list[DownloadTable] = []
     output: OutputTable | None = None
     folders: Literal["zip", "tar"] | None = None
+    not_secret: list[str] = []
 
     @model_validator(mode="after")
     def _one_way_to_fill_it(self) -> DatasetTable:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from kernelgen.datasets.archives import archive_stem, unpack
 from kernelgen.errors import KernelgenError
 from kernelgen.links import links_below, stays_inside
-from kernelgen.running.archives import archive_stem, unpack
 
 LAYOUTS = ("new", "old")
 WORKING = PurePosixPath("/kaggle/working")

@@ -2,6 +2,7 @@
 
 import importlib.util
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ def home(tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small project whose image has one package; pip finds only what lies in the folder."""
     tools.write_wheel(tmp_path / "wheels", "tinyimage")
     tools.write_wheel(tmp_path / "wheels", "openvino")
+    monkeypatch.setenv("KERNELGEN_RUN_PYTHON", sys.executable)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
     write_project(tmp_path, "tinyimage")
