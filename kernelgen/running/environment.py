@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import importlib.metadata
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from kernelgen.errors import KernelgenError
-from kernelgen.running.pythons import Python, python_for_runs, this_python
+from kernelgen.running.pythons import VARIABLE, Python, python_for_runs, this_python
 from kernelgen.verifying.image import kaggle_image
 from kernelgen.writing import write_text
 
@@ -113,9 +114,14 @@ def make_environment(home: Path = HOME) -> RunEnvironment:
             try:
                 _make(home, python)
             except KernelgenError as error:
-                if python.version == sys.version_info[:2]:
+                if python.version == sys.version_info[:2] or VARIABLE in os.environ:
                     raise
-                print(f"{NAME}: {error}; taking the Python that runs now instead", file=sys.stderr, flush=True)
+                print(
+                    f"{NAME}: Python {python.version[0]}.{python.version[1]}: {error}; taking the Python that runs now "
+                    f"({VARIABLE}={python.executable} tries again)",
+                    file=sys.stderr,
+                    flush=True,
+                )
                 _make(home, this_python(), refused=str(python.executable))
         return find_environment(home)
 

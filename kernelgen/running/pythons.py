@@ -37,7 +37,7 @@ def this_python() -> Python:
 def python_for_runs() -> Python:
     """The image's Python, else this one.
 
-    It is looked for on the PATH, in pyenv's, uv's and conda's folders. Raises `KernelgenError` where the environment
+    It is looked for on the PATH and in the folders of pyenv and uv. Raises `KernelgenError` where the environment
     names one that does not work.
     """
     wanted = kaggle_image().python
@@ -60,14 +60,9 @@ def _candidates(version: str) -> Iterator[str]:
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         if (path := Path(folder, f"python{version}")).is_file():
             yield str(path)
-    home = Path.home()
-    for place in (
-        Path(os.environ.get("PYENV_ROOT", home / ".pyenv")) / "versions",
-        Path(os.environ.get("UV_PYTHON_INSTALL_DIR", home / ".local/share/uv/python")),
-        home / "miniforge3/envs",
-        home / "miniconda3/envs",
-        home / "anaconda3/envs",
-    ):
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+    uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR", Path.home() / ".local/share/uv/python"))
+    for place in (pyenv, uv):
         found = place.glob(f"*/bin/python{version}")
         yield from map(str, sorted(found, key=lambda path: [part.zfill(6) for part in path.parts[-3].split(".")])[::-1])
 
