@@ -204,10 +204,10 @@ def _make(home: Path, python: Python, refused: str = "") -> None:
     # The stamp goes first and comes back last: where it is missing, a set-up was interrupted.
     (prefix / STAMP).unlink(missing_ok=True)
     shutil.rmtree(prefix, ignore_errors=True)
-    made = _output_of(python.executable, "-m", "venv", str(prefix))
+    made = _output_of(python.executable, "-m", "venv", "--without-pip", str(prefix))
     if made.returncode:
         last = (made.stdout + made.stderr).strip().splitlines()[-1:] or ["no message"]
-        raise KernelgenError(f"{prefix}: python -m venv failed ({last[0]}); install Python's venv and ensurepip")
+        raise KernelgenError(f"{prefix}: python -m venv failed ({last[0]}); install Python's venv")
     environment = RunEnvironment(prefix, python.base_prefix, python.version)
     _install(environment.python, prefix / LOG, home)
     _check_absent(environment)
@@ -223,8 +223,8 @@ def _make(home: Path, python: Python, refused: str = "") -> None:
 
 
 def _install(python: Path, log: Path, home: Path) -> None:
-    """The image's packages, by the pip of the environment whose Python it is; all that pip says goes to `log`."""
-    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
+    """The image's packages, into the environment whose Python it is; all that pip says goes to `log`."""
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--disable-pip-version-check"]
     command += ["--progress-bar", "off", "-c", str(_constraints(home)), *_requirements(home)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     errors = []

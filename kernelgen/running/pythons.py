@@ -15,8 +15,8 @@ from kernelgen.verifying.image import kaggle_image
 
 # Names the Python for runs, where another one than the image's is wanted.
 VARIABLE = "KERNELGEN_RUN_PYTHON"
-# Says what it is, if a virtual environment can be made from it: Debian's Python has no ensurepip by itself.
-_ASK = "import ensurepip, sys, venv; print(*sys.version_info[:2], sys.base_prefix, sep='\\n'); print(sys.version)"
+# Says what it is, if a virtual environment can be made from it.
+_ASK = "import sys, venv; print(*sys.version_info[:2], sys.base_prefix, sep='\\n'); print(sys.version)"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -98,7 +99,7 @@ def other_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     python.parent.mkdir(parents=True)
     python.write_text(
         f"""#!/bin/sh
-case "$3" in "import ensurepip"*) printf '3\\n99\\n{sys.base_prefix}\\n3.99.1 in disguise\\n'; exit;; esac
+case "$3" in "import sys, venv"*) printf '3\\n99\\n{sys.base_prefix}\\n3.99.1 in disguise\\n'; exit;; esac
 exec {sys.executable} "$@"
 """
     )
@@ -155,22 +156,21 @@ def test_where_its_packages_cannot_be_had_the_running_python_takes_its_place(
 
 def test_tools_with_another_python_get_the_same_packages_of_their_own(home: Path, tmp_path: Path) -> None:
     """What `make setup` does where the tools run one Python, and runs have another."""
-    tools_python = tmp_path / "tools" / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "tools")], check=True)
+    tools = tmp_path / "tools"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tools)], check=True)
+    own = tools / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    (own / "tools.pth").write_text(f"{sysconfig.get_path('purelib')}\n{REPOSITORY}\n")
     code = f"""if True:
-        import sys
-        sys.path.insert(0, {str(REPOSITORY)!r})
-        sys.path += {[path for path in sys.path if path.endswith("site-packages")]!r}
         from pathlib import Path
         from kernelgen.running.environment import RunEnvironment, provide
         other = RunEnvironment(Path("/nowhere"), Path("/nowhere"), (3, 99))
         provide(other, Path({str(home)!r}))
         provide(other, Path({str(home)!r}))
     """
-    done = subprocess.run([tools_python, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([tools / "bin" / "python", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("runs another Python than .venv-kaggle; installing the same packages") == 1
-    subprocess.run([tools_python, "-I", "-c", "import tinyimage"], check=True)
+    assert (own / "tinyimage.py").is_file()
 
 
 def test_a_python_that_is_named_and_does_not_work_is_one_line(home: Path, monkeypatch) -> None:
