@@ -1,5 +1,6 @@
 """What the user is told when a run does not end well, and that it leaves nothing behind then either."""
 
+import json
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from kernelgen.errors import KernelgenError
 from kernelgen.running.environment import HOME as REPOSITORY
 from kernelgen.running.execution import run_notebook
 from kernelgen.running.inputs import Mount
+from kernelgen.running.report import failing_cell
 
 pytestmark = pytest.mark.xdist_group("runs")  # they count the processes of their runs
 
@@ -168,3 +170,59 @@ def test_what_cannot_be_run_is_refused_in_one_line(tools, tmp_path: Path) -> Non
     assert data.exists()
     (data / "up").symlink_to(tmp_path)
     assert "circle" in refusal(notebook, Mount("dataset", "birds", "a", data))
+
+
+def test_a_full_temporary_folder_is_named_and_not_the_runs_own(tools, tmp_path: Path) -> None:
+    notebook = tools.write_notebook(tmp_path / "n.ipynb", "1")
+    (tmp_path / "small").mkdir()
+    code = f"""if True:
+        from pathlib import Path
+        from kernelgen.running.execution import run_notebook
+        run_notebook(Path({str(notebook)!r}).read_bytes(), [], folder=Path({str(tmp_path)!r}, "run"), time_limit_s=60)
+    """
+    mount = f"mount -t tmpfs -o size=100k none {tmp_path / 'small'}"
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", f'{mount} || exit 77; exec "$@"', "sh"]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "TMPDIR": str(tmp_path / "small")}
+    done = subprocess.run([*command, sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    if done.returncode == 77 or done.stderr.startswith("unshare"):
+        pytest.skip(f"no disk can be made here that is full: {done.stderr.strip()}")
+    last = done.stderr.strip().splitlines()[-1]
+    assert re.search(r"small/kernelgen-run-\w+: No space left on device; the run could not go on$", last)
+
+
+LIBRARY_FRAME_7 = """\
+\x1b[0;32m/tmp/pk-x1y2z3/pk/deep/train.py\x1b[0m in \x1b[0;36mread\x1b[0;34m()\x1b[0m
+      3 def read():
+      4     path = "nowhere.csv"
+----> 5     return pd.read_csv(path)
+"""
+CELL_FRAME_7 = "/tmp/ipykernel_54/123.py in <module>\n      1 from pk.deep.train import read\n----> 2 read()\n"
+PANDAS_FRAME_7 = (
+    "/opt/kaggle-image/lib/python3.12/site-packages/pandas/io.py in get(path)\n      9 a\n---> 10     open(a)\n"
+)
+LIBRARY_FRAME_8 = (
+    "File /tmp/pk-x1y2z3/pk/deep/train.py:5, in read()\n      4 path\n----> 5     return pd.read_csv(path)\n"
+)
+CELL_FRAME_8 = "Cell In[2], line 2\n      1 import pk\n----> 2 read()\n"
+BESIDE = "/kaggle/working/worker.py in work()\n----> 1     1 / 0\n"
+IN_THE_LIBRARY = " in pk/deep/train.py:5, `return pd.read_csv(path)`"
+
+
+@pytest.mark.parametrize(
+    ("frames", "place"),
+    [
+        ((CELL_FRAME_7, LIBRARY_FRAME_7, PANDAS_FRAME_7), IN_THE_LIBRARY),
+        ((CELL_FRAME_8, LIBRARY_FRAME_8, PANDAS_FRAME_7), IN_THE_LIBRARY),
+        ((CELL_FRAME_7, LIBRARY_FRAME_7, CELL_FRAME_7), IN_THE_LIBRARY),  # the library calls a function of the cell
+        ((CELL_FRAME_7, BESIDE), " in /kaggle/working/worker.py:1, `1 / 0`"),
+        ((CELL_FRAME_7, PANDAS_FRAME_7), ""),
+        ((CELL_FRAME_8,), ""),
+    ],
+)
+def test_the_line_in_the_notebooks_library_is_named(tmp_path: Path, frames: tuple[str, ...], place: str) -> None:
+    error = {"output_type": "error", "ename": "E", "evalue": "no", "traceback": ["-----", *frames, "E: no"]}
+    cell = {"cell_type": "code", "source": "read()", "execution_count": 2, "outputs": [error], "metadata": {}}
+    (tmp_path / "n.ipynb").write_text(json.dumps({"cells": [cell]}))
+    first, *rest = failing_cell(tmp_path / "n.ipynb", 0).splitlines()
+    assert first == f"cell 1 of 1 (In [2]), `read()` failed{place}"
+    assert rest[-1] == "    E: no"
