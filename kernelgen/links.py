@@ -44,12 +44,20 @@ def keep_links_inside(folder: Path, seen_as: PurePosixPath) -> list[str]:
         text = os.readlink(link)
         if os.path.isabs(text) and PurePosixPath(os.path.normpath(text)).is_relative_to(seen_as):
             inside = folder / PurePosixPath(os.path.normpath(text)).relative_to(seen_as)
-            link.unlink()
+            _unlink(link)
             link.symlink_to(os.path.relpath(inside, link.parent))
     for link in list(links_below(folder)):
         if not stays_inside(link, folder):
             removed.append(link)
     # Removed in the end: whether a link leads out is judged with all the others still there.
     for link in removed:
-        link.unlink()
+        _unlink(link)
     return [str(link.relative_to(folder)) for link in removed]
+
+
+def _unlink(link: Path) -> None:
+    try:
+        link.unlink()
+    except PermissionError:  # in a folder that the kernel has locked
+        link.parent.chmod(0o700)
+        link.unlink()

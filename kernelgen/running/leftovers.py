@@ -14,14 +14,18 @@ MARK = "KERNELGEN_RUN"
 
 
 def end_marked(mark: str) -> None:
-    """Kills every process but this one whose environment says that it belongs to the run ``mark``."""
+    """Kills every process but this one that belongs to the run ``mark``: by its environment, or as a child of such."""
     words = f"{MARK}={mark}\0".encode()
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        alive = [process for process in _processes() if words in _environment(process)]
-        if not alive:
+        parents = {process: _parent(process) for process in _processes()}
+        family = {process for process in parents if words in _read(process, "environ")}
+        while children := {process for process, parent in parents.items() if parent in family} - family:
+            family |= children
+        family.discard(os.getpid())
+        if not family:
             return
-        for process in alive:
+        for process in family:
             try:
                 os.kill(process, signal.SIGKILL)
             except OSError:
@@ -30,12 +34,18 @@ def end_marked(mark: str) -> None:
 
 
 def _processes() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def _environment(process: int) -> bytes:
+def _parent(process: int) -> int:
+    """0 of a process that is gone, and of one that is dead and only waits to be asked how it ended."""
+    state, parent, *_ = (_read(process, "stat").rpartition(b")")[2].split() + [b"Z", b"0"])[:2]
+    return 0 if state in (b"Z", b"X") else int(parent)
+
+
+def _read(process: int, file: str) -> bytes:
     try:
-        with open(f"/proc/{process}/environ", "rb") as file:
-            return file.read()
+        with open(f"/proc/{process}/{file}", "rb") as opened:
+            return opened.read()
     except OSError:  # it is gone, or another user's
         return b""

@@ -85,7 +85,7 @@ def remove(folder: Path) -> None:
 
 def _scratch_parent(beside: Path) -> Path:
     wanted = [os.environ.get("TMPDIR"), "/var/tmp", tempfile.gettempdir()]
-    for place in [Path(name) for name in wanted if name]:
+    for place in [Path(name).absolute() for name in wanted if name]:
         usable = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
         if usable and not os.statvfs(place).f_flag & os.ST_NOEXEC:
             return place

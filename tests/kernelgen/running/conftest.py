@@ -21,16 +21,21 @@ PROBES = {
 }
 
 
-@pytest.fixture(scope="module", params=PROBES)
-def fence(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each way to isolate a run in turn, and no other; skipped where this machine has it not."""
+def skip_without(way: str | None) -> None:
+    """Skips a test of a way to isolate runs that this machine has not."""
     try:
-        probe = subprocess.run(PROBES[request.param].split(), capture_output=True, text=True)
+        probe = subprocess.run(PROBES[way].split() if way else ["true"], capture_output=True, text=True)
         reason = probe.stderr.strip() if probe.returncode else ""
     except OSError as error:
         reason = str(error)
     if reason:
-        pytest.skip(f"no isolation by {request.param} here: {reason}")
+        pytest.skip(f"no isolation by {way} here: {reason}")
+
+
+@pytest.fixture(scope="module", params=PROBES)
+def fence(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each way to isolate a run in turn, and no other."""
+    skip_without(request.param)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(execution, "FENCES", (getattr(fences, request.param),))
         yield request.param
@@ -133,6 +138,7 @@ class Tools:
     write_wheel = staticmethod(write_wheel)
     processes_with = staticmethod(processes_with)
     left_of = staticmethod(left_of)
+    skip_without = staticmethod(skip_without)
 
 
 @pytest.fixture(scope="session")

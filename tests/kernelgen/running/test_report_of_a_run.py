@@ -80,18 +80,33 @@ def test_a_kernel_that_will_not_listen_is_ended_all_the_same(run, tools, monkeyp
     assert tools.left_of(LINGER) == []
 
 
-@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_running_when_the_command_is_ended(blow, tools, tmp_path: Path) -> None:
-    notebook = tools.write_notebook(
-        tmp_path / "n.ipynb", SPAWN + "\nopen('ready', 'w')", "import time; time.sleep(600)"
-    )
+# How the run is isolated (None: not at all), and how its command is ended.
+ENDS = [
+    ("bubblewrap", signal.SIGINT),
+    ("bubblewrap", signal.SIGKILL),
+    ("util_linux", signal.SIGTERM),
+    ("util_linux", signal.SIGKILL),
+    (None, signal.SIGTERM),
+    (None, signal.SIGKILL),
+]
+
+
+@pytest.mark.parametrize(("way", "blow"), ENDS)
+def test_nothing_is_left_running_when_the_command_is_ended(way, blow, tools, tmp_path: Path) -> None:
+    tools.skip_without(way)
+    spawn = f"{SPAWN}\nsubprocess.Popen(['sleep', '{LINGER}'], env={{}})\nopen('ready', 'w')"
+    notebook = tools.write_notebook(tmp_path / "n.ipynb", spawn, "import time; time.sleep(600)")
     (tmp_path / "scratch").mkdir()
-    code = (
+    code = f"""if True:
+        import signal, sys
+        from pathlib import Path
+        from kernelgen.running import execution, fences
         # A shell that starts its tests in the background has them ignore Ctrl-C.
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "import sys; from pathlib import Path; from kernelgen.running.execution import run_notebook; "
-        "run_notebook(Path(sys.argv[1]).read_bytes(), [], folder=Path(sys.argv[2]), time_limit_s=600)"
-    )
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        execution.FENCES = (fences.{way},) if {way!r} else ()
+        notebook = Path(sys.argv[1]).read_bytes()
+        execution.run_notebook(notebook, [], folder=Path(sys.argv[2]), time_limit_s=600)
+    """
     command = [sys.executable, "-c", code, str(notebook), str(tmp_path / "run")]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "TMPDIR": str(tmp_path / "scratch")}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
@@ -102,9 +117,6 @@ def test_nothing_is_left_running_when_the_command_is_ended(blow, tools, tmp_path
         assert tools.processes_with(LINGER)
         process.send_signal(blow)
         process.wait(60)
-    deadline = time.monotonic() + 20
-    while tools.processes_with(LINGER) and time.monotonic() < deadline:
-        time.sleep(0.1)
     assert tools.left_of(LINGER) == []
     assert process.returncode != 0
     if blow != signal.SIGKILL:  # a killed process cannot tidy up; the next run does
