@@ -3,13 +3,11 @@
 ``python -m kernelgen.running.environment`` sets it up: ``.venv-kaggle`` beside this package, made with the image's
 Python where it is to be had, and filled from the extra ``run`` of pyproject.toml under constraints.txt. The environment
 that calls is given the same packages for its tests: by a link, so that torch is on disk once, or, where it runs
-another Python, by installing them there too. It does nothing when all is as it should be; ``--check`` only says
-whether it is.
+another Python, by installing them there too. It does nothing when all is as it should be.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import importlib.metadata
 import json
@@ -308,20 +306,11 @@ def _one_at_a_time(home: Path) -> Iterator[None]:
         yield
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m kernelgen.running.environment",
-        description=f"Makes {NAME}, the environment that kernels are run in, and links it into this one.",
-    )
-    parser.add_argument("--check", action="store_true", help="only say whether it is as it should be")
-    options = parser.parse_args(arguments)
+def main() -> int:
+    """Sets the environment up; 0 only if it is as it should be."""
     try:
-        if options.check:
-            environment = find_environment()
-            print(f"{environment.prefix}: as it should be")
-        else:
-            environment = make_environment()
-            provide(environment)
+        environment = make_environment()
+        provide(environment)
         note_on_python(environment, lambda line: print(line, file=sys.stderr))
     except KernelgenError as error:
         print(error, file=sys.stderr)

@@ -49,26 +49,19 @@ class RunResult:
 
 @dataclass
 class _Course:
-    """What is known of a run while it goes on."""
+    """What is known of a run while it goes on.
 
-    status: int | None = None
-    cell: int | None = None
+    The session reports `started`, the index of each `cell` that starts, how the kernel `died` (an exit status, or "")
+    and why `papermill` gave up.
+    """
+
+    status: int = 0
     timed_out: bool = False
-    died: dict[str, Any] | None = None
     no_root: str = ""
-    papermill: str = ""
     started: bool = False
-
-    def note(self, event: dict[str, Any]) -> None:
-        match event["event"]:
-            case "started":
-                self.started = True
-            case "cell":
-                self.cell = event["index"]
-            case "died":
-                self.died = event
-            case "papermill":
-                self.papermill = event["reason"]
+    cell: int | None = None
+    died: int | str | None = None
+    papermill: str = ""
 
 
 def run_notebook(
@@ -220,7 +213,7 @@ def _watch(process: subprocess.Popen[bytes], report: int, course: _Course, time_
                 else:
                     *whole, lines = (lines + data).split(b"\n")
                     for line in whole:
-                        course.note(json.loads(line))
+                        vars(course).update(json.loads(line))
     if display:
         display.close()
 
@@ -257,8 +250,8 @@ def _message(course: _Course, notebook: Path, time_limit_s: float) -> str:
         said += f"; it was in {cell}" if cell else ""
     elif course.status == 0:
         return ""
-    elif course.died:
-        said = dead_kernel(notebook, course.cell, course.died.get("status"))
+    elif course.died is not None:
+        said = dead_kernel(notebook, course.cell, course.died)
     elif course.papermill:
         said = f"papermill could not run the notebook: {course.papermill}"
     elif not course.started:

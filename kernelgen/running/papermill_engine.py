@@ -58,40 +58,27 @@ class Progress:
     def __init__(self, cells: list[NotebookNode], report: int, screen: Screen) -> None:
         self.cells, self.report, self.screen = cells, report, screen
         self.began = time.monotonic()
-        self.titles = titles_of(cells)
+        self.headings = [heading_of(cell) for cell in cells]
+        self.shown = -1
 
     def start(self, index: int) -> None:
         cell = self.cells[index]
-        tell(self.report, event="cell", index=index)
+        tell(self.report, cell=index)
         self.screen.muted = bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
-        if index in self.titles:
+        titles = [heading for heading in self.headings[self.shown + 1 : index] if heading]
+        if not any(self.headings):
+            titles = [line for line in cell.source.splitlines() if line.strip()][:1]
+        self.shown = index
+        if titles:
             minutes, seconds = divmod(int(time.monotonic() - self.began), 60)
-            print(
-                f"[{minutes:02}:{seconds:02}] cell {index + 1} of {len(self.cells)}: {self.titles[index]}",
-                flush=True,
-            )
+            place = f"cell {index + 1} of {len(self.cells)}"
+            print(f"[{minutes:02}:{seconds:02}] {place}: {titles[-1]}", flush=True)
 
 
-def titles_of(cells: list[NotebookNode]) -> dict[int, str]:
-    """The line to show before a code cell, by index."""
-    titles: dict[int, str] = {}
-    heading, any_heading = "", False
-    for index, cell in enumerate(cells):
-        if cell.cell_type == "markdown":
-            for line in cell.source.splitlines():
-                found = HEADING.match(line)
-                if found:
-                    heading, any_heading = found[1], True
-                    break
-        elif cell.cell_type == "code" and heading:
-            titles[index], heading = heading, ""
-    if any_heading:
-        return titles
-    return {
-        index: next((line for line in cell.source.splitlines() if line.strip()), "")
-        for index, cell in enumerate(cells)
-        if cell.cell_type == "code"
-    }
+def heading_of(cell: NotebookNode) -> str:
+    """The first heading of a markdown cell; empty if there is none."""
+    lines = cell.source.splitlines() if cell.cell_type == "markdown" else []
+    return next((match[1] for match in map(HEADING.match, lines) if match), "")
 
 
 def tell(report: int, **what: Any) -> None:
@@ -173,7 +160,8 @@ class Engine(NBClientEngine):  # type: ignore[misc]
         try:
             return client.execute()
         except DeadKernelError:
-            tell(report, event="died", status=kernel.poll() if kernel else None)
+            status = kernel.poll() if kernel else None
+            tell(report, died="" if status is None else status)
             saver.save()
             raise
 

@@ -49,7 +49,7 @@ def _last_own_line(traceback: list[str]) -> str:
     return place
 
 
-def dead_kernel(notebook: Path, cell_index: int | None, status: int | None) -> str:
+def dead_kernel(notebook: Path, cell_index: int | None, status: int | str) -> str:
     """The report on a kernel process that is gone."""
     where = "before its first cell"
     if cell_index is not None:
@@ -83,8 +83,8 @@ def _heading_above(cells: list[dict[str, Any]], index: int) -> str:
     return ""
 
 
-def _way_to_die(status: int | None) -> str:
-    if status is None:
+def _way_to_die(status: int | str) -> str:
+    if isinstance(status, str):
         return " (its process is gone; often it ran out of memory)"
     if status == -signal.SIGKILL:
         return " (killed, as happens when memory runs out)"

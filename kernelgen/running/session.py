@@ -37,14 +37,14 @@ def main() -> None:
     def tell(**what: Any) -> None:
         os.write(report, (json.dumps(what) + "\n").encode())
 
-    tell(event="started")
+    tell(started=True)
     threading.Thread(target=obey, daemon=True).start()
     try:
         from papermill_engine import run  # type: ignore[import-not-found]
 
         end(0 if run(source, output, report, end) else 1)
     except Exception as error:
-        tell(event="papermill", reason=f"{type(error).__name__}: {error}")
+        tell(papermill=f"{type(error).__name__}: {error}")
         end(1)
 
 

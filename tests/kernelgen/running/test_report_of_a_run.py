@@ -103,7 +103,7 @@ def test_nothing_is_left_running_when_the_command_is_ended(way, blow, tools, tmp
         from kernelgen.running import execution, fences
         # A shell that starts its tests in the background has them ignore Ctrl-C.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        execution.FENCES = (fences.{way},) if {way!r} else ()
+        execution.FENCES = [getattr(fences, name) for name in [{way!r}] if name]
         notebook = Path(sys.argv[1]).read_bytes()
         execution.run_notebook(notebook, [], folder=Path(sys.argv[2]), time_limit_s=600)
     """
