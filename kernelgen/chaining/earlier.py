@@ -93,7 +93,7 @@ def prepare_earlier(
     from kernelgen.running.sole_use import sole_use  # needs Linux, while building does not
 
     run, earlier = run_folder(out, kernel.name), earlier_folder(out, kernel.name)
-    for folder in (run, earlier):
+    for folder in (run.parent, run, earlier):
         if folder.is_symlink():
             raise KernelgenError(f"{folder}: is a link to {os.readlink(folder)}, where nothing may be moved; remove it")
     staged = earlier.with_name(f"{EARLIER}.part")

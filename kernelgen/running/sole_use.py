@@ -39,6 +39,10 @@ def _locked(folder: Path, kind: int, otherwise: str) -> Iterator[None]:
             fcntl.flock(lock, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             raise KernelgenError(f"{folder}: {otherwise}") from None
+        except OSError as error:
+            raise KernelgenError(
+                f"{folder}: cannot be locked: {error.strerror}; use a folder on a local disk"
+            ) from None
         yield
     finally:
         os.close(lock)
