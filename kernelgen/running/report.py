@@ -15,7 +15,7 @@ _TRACEBACK_LINES = 12
 _FRAME = re.compile(r"(?:File )?(?P<file>[/~].*?\.py)(?::\d+)?,? in ")
 _ARROW = re.compile(r"-+> *(?P<line>\d+) ?(?P<code>.*)")
 _NOT_OWN = re.compile(r"/(?:site|dist)-packages/|/lib/python\d|/ipykernel_\d+/")
-# The notebook's library lies in a folder of its own: /tmp/birdlib-x1y2z3/birdlib/train.py.
+# The notebook's library lies in a folder of its own: /tmp/pk-x1y2z3/pk/train.py.
 _OF_LIBRARY = re.compile(r".*/(?P<name>[A-Za-z_]\w*)-[^/]+/(?=(?P=name)/)")
 _MARKER = "papermill-error-cell-tag"
 
