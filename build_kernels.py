@@ -114,7 +114,10 @@ def build(options: argparse.Namespace) -> int:
     from kernelgen.datasets.filling import fill
     from kernelgen.datasets.folder import DatasetFolder
     from kernelgen.recipe import load_project
+    from kernelgen.running import check_platform
 
+    if options.run:
+        check_platform()
     project = load_project(options.project, options.set, options.owner)
     selected = project.select(options.target)
     out = (options.out or project.root / "build").absolute()
@@ -130,45 +133,39 @@ def build(options: argparse.Namespace) -> int:
             output_of = partial(newest_output, out)
             for path in fill(target, project.owner_or_placeholder, tell, output_of=output_of):
                 print(shown(path))
+    notebooks = {}
     if kernels:
         from kernelgen.building import build_kernel, write_kernel
+        from kernelgen.nodes import notebook_text
         from kernelgen.rendering.provenance import current_commit
 
         commit = options.commit or current_commit(project.root)
         for built in [build_kernel(project, kernel, commit=commit) for kernel in kernels]:
             notebook = write_kernel(built, out)
+            notebooks[built.kernel.name] = notebook_text(built.notebook).encode()
             print(shown(notebook))
             print(shown(notebook.with_name("kernel-metadata.json")))
-    return 0 if inputs is None else run(options, project, kernels, out, inputs)
+    return 0 if inputs is None else run(options, project, kernels, notebooks, out, inputs)
 
 
 def run(
-    options: argparse.Namespace, project: Project, kernels: list[Kernel], out: Path, inputs: dict[str, Path]
+    options: argparse.Namespace,
+    project: Project,
+    kernels: list[Kernel],
+    notebooks: dict[str, bytes],
+    out: Path,
+    inputs: dict[str, Path],
 ) -> int:
     """``--run``: each kernel after those that it feeds on; the first failure ends it."""
-    from kernelgen.chaining.earlier import has_output
-    from kernelgen.chaining.inputs import Command, check_mounts, mounts_for
-    from kernelgen.chaining.running import run_kernel
+    from kernelgen.chaining.inputs import Command
+    from kernelgen.chaining.running import Chain, run_chain
 
     repeated = ["--project", str(options.project)] if options.project != HERE else []
     repeated += ["--out", str(options.out)] if options.out else []
-    command = Command(tuple(repeated))
-    check_mounts(project, kernels, out, inputs, command)
     environment = {"KAGGLE_IS_COMPETITION_RERUN": "1"} if options.rerun else {}
-    for kernel in kernels:
-        mounts = mounts_for(project, kernel, out, inputs, command, say=tell)
-        given = inputs.get(kernel.earlier.name) if kernel.earlier else None
-        result = run_kernel(
-            kernel, out, mounts, layout=options.layout, environment=environment, earlier=given, say=tell
-        )
-        if not result.ok:
-            tell(f"error: kernel {kernel.name}: {result.message}")
-            if kernel.earlier and has_output(out, kernel.name):
-                instead = f" (instead of --input {kernel.earlier.name}=FOLDER)" if given else ""
-                tell(f"note: what it wrote so far is kept; the same command with --resume{instead} goes on from it")
-            return 1
-        print(f"{shown(result.folder)}  ({result.seconds:.0f} s)")
-    return 0
+    chain = Chain(project, kernels, notebooks, out, inputs, Command(tuple(repeated)), options.layout, environment)
+    done = run_chain(chain, tell, lambda result: print(f"{shown(result.folder)}  ({result.seconds:.0f} s)"))
+    return 0 if done else 1
 
 
 def publish(options: argparse.Namespace) -> int:
@@ -223,6 +220,7 @@ def show_what_would_be_sent(options: argparse.Namespace, project: Project, out: 
     from kernelgen.building import build_kernel, write_kernel
     from kernelgen.datasets.filling import is_filled
     from kernelgen.datasets.folder import DatasetFolder
+    from kernelgen.datasets.private_files import check_private_files
     from kernelgen.publishing.datasets import parcel
     from kernelgen.publishing.preview import preview
     from kernelgen.publishing.publication import datasets_to_send
@@ -234,6 +232,7 @@ def show_what_would_be_sent(options: argparse.Namespace, project: Project, out: 
     for dataset in datasets_to_send(project, selected):
         if not is_filled(dataset):
             raise KernelgenError(f"{dataset.where}: is not filled; run it with --target {dataset.name} first")
+        check_private_files(dataset)
         dataset.write_metadata(project.owner_or_placeholder)
         parcels.append(parcel(dataset))
     kernels = [kernel for kernel in selected if not isinstance(kernel, DatasetFolder)]

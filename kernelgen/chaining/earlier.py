@@ -15,8 +15,9 @@ from pathlib import Path
 
 from kernelgen.chaining.finished import NOTEBOOK, run_folder
 from kernelgen.errors import KernelgenError
+from kernelgen.links import keep_links_inside
 from kernelgen.recipe.project import Kernel
-from kernelgen.running import sole_use
+from kernelgen.running.inputs import WORKING
 
 EARLIER, PREVIOUS = "earlier", "previous"
 
@@ -49,32 +50,31 @@ def going_on(
         KernelgenError: ``--resume`` was given, and none of them can go on; or a folder is given as well.
     """
     kernels = list(kernels)
-    able = [kernel for kernel in kernels if kernel.earlier]
+    able = {kernel.name: kernel.earlier for kernel in kernels if kernel.earlier}
     if resume and not able:
         raise KernelgenError(
             "--resume: none of the selected kernels reads its own earlier output; "
             'in its sources write earlier = "kernel:{self}"'
         )
     resumed, anew = set(), []
-    for kernel in able:
-        given = inputs is not None and kernel.earlier.name in inputs
+    for name, source in able.items():
+        given = inputs.get(source.name) if inputs else None
         if given and resume:
             raise KernelgenError(
-                f"--input {kernel.earlier.name}={inputs[kernel.earlier.name]}: --resume goes on from what "
-                f"{kernel.name} wrote to {out} itself; give one of the two"
+                f"--input {source.name}={given}: --resume goes on from what {name} wrote to {out} itself; "
+                "give one of the two"
             )
-        if given or (resume and (inputs is None or has_output(out, kernel.name))):
-            resumed.add(kernel.name)
+        if given or (resume and (inputs is None or has_output(out, name))):
+            resumed.add(name)
         elif resume:
-            anew.append(kernel)
+            anew.append(name)
     if anew and not resumed:
-        names = ", ".join(kernel.name for kernel in anew)
         raise KernelgenError(
-            f"--resume: no earlier run of {names} in {out}; run it without --resume, "
-            f"or give --input {anew[0].earlier.name}=FOLDER"
+            f"--resume: no earlier run of {', '.join(anew)} in {out}; run it without --resume, "
+            f"or give --input {able[anew[0]].name}=FOLDER"
         )
-    for kernel in anew:
-        say(f"note: kernel {kernel.name} has no earlier run and starts anew")
+    for name in anew:
+        say(f"note: kernel {name} has no earlier run and starts anew")
     return [replace(kernel, resumed=kernel.name in resumed) for kernel in kernels]
 
 
@@ -90,14 +90,22 @@ def prepare_earlier(
     Raises:
         KernelgenError: another run is writing there, or a file cannot be moved.
     """
+    from kernelgen.running.sole_use import sole_use  # needs Linux, while building does not
+
     run, earlier = run_folder(out, kernel.name), earlier_folder(out, kernel.name)
+    for folder in (run.parent, run, earlier):
+        if folder.is_symlink():
+            raise KernelgenError(f"{folder}: is a link to {os.readlink(folder)}, where nothing may be moved; remove it")
     staged = earlier.with_name(f"{EARLIER}.part")
     try:
         run.mkdir(parents=True, exist_ok=True)
         with sole_use(run):
             if given:
                 _remove(staged)
-                shutil.copytree(given, staged, copy_function=_link_or_copy)
+                # What a kernel left may hold links to any place of this machine: they are not followed.
+                own = given.resolve().is_relative_to(out.resolve())
+                shutil.copytree(given, staged, symlinks=own, copy_function=_link_or_copy)
+                keep_links_inside(staged, WORKING)
             earlier.mkdir(exist_ok=True)
             _move_into(run, earlier)
             if given or not kernel.resumed:
@@ -122,10 +130,8 @@ def _set_aside(earlier: Path, kernel: Kernel, say: Callable[[str], None]) -> Non
         return
     _remove(previous)
     os.rename(earlier, previous)
-    say(
-        f"note: what kernel {kernel.name} wrote before is now in {previous}; "
-        f"--input {kernel.earlier.name}={previous} goes on from it"
-    )
+    name = kernel.earlier.name if kernel.earlier else ""
+    say(f"note: what kernel {kernel.name} wrote before is now in {previous}; --input {name}={previous} goes on from it")
 
 
 def _holds_output(folder: Path) -> bool:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from kernelgen.chaining.earlier import earlier_folder
 from kernelgen.chaining.finished import is_of_another_build, newest_output, output_folder, run_folder
-from kernelgen.datasets.filling import is_filled
+from kernelgen.datasets.filling import can_be_fetched, fill, is_filled
+from kernelgen.datasets.folder import DatasetFolder
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.recipe.schema import near
@@ -100,19 +101,18 @@ def mounts_for(
     """
     mounts, problems = [], []
     for source in kernel.attached:
-        given = [inputs[name] for name in sorted(answers(kernel, source)) if name in inputs]
+        given = _given(kernel, source, inputs)
         if source.kernel == kernel.name:
             folder = earlier_folder(out, kernel.name)
         elif given:
-            folder = given[0]
+            folder = given
         else:
             try:
                 folder = _own_folder(project, kernel, source, out, command, to_come, say)
             except KernelgenError as error:
                 problems.append(str(error))
                 continue
-        owner = source.owner or project.owner or NOBODY
-        mount = Mount(kind=source.kind, slug=source.slug, owner=owner, folder=folder)
+        mount = _mount(project, source, folder, out)
         if mount not in mounts:  # two names may stand for one source
             mounts.append(mount)
     if problems:
@@ -120,11 +120,52 @@ def mounts_for(
     return mounts
 
 
+def _given(kernel: Kernel, source: Source, inputs: Mapping[str, Path]) -> Path | None:
+    return next((inputs[name] for name in sorted(answers(kernel, source)) if name in inputs), None)
+
+
+def _mount(project: Project, source: Source, folder: Path, out: Path) -> Mount:
+    """A folder in a source's place: a dataset of ours as Kaggle shows it, all else as it is."""
+    dataset = next((one for one in project.datasets.values() if one.folder.resolve() == folder.resolve()), None)
+    return Mount(
+        kind=source.kind,
+        slug=source.slug,
+        owner=source.owner or project.owner or NOBODY,
+        folder=folder,
+        uploaded=tuple(dataset.entries()) if dataset else None,
+        links_lead_out=not folder.resolve().is_relative_to(out.resolve()),
+    )
+
+
+def datasets_to_fetch(
+    project: Project, kernels: Iterable[Kernel], inputs: Mapping[str, Path]
+) -> dict[str, DatasetFolder]:
+    """The datasets of wheels and downloads that the kernels attach and that are not there yet, by name."""
+    names = {
+        source.dataset
+        for kernel in kernels
+        for source in kernel.attached
+        if source.dataset and _given(kernel, source, inputs) is None
+    }
+    datasets = {name: dataset for name, dataset in project.datasets.items() if name in names}
+    return {name: one for name, one in datasets.items() if can_be_fetched(one) and not is_filled(one)}
+
+
+def fill_datasets(
+    project: Project, kernels: Iterable[Kernel], inputs: Mapping[str, Path], say: Callable[[str], None]
+) -> None:
+    """Fetches what a run needs and can be fetched; raises KernelgenError where it cannot be, without network say."""
+    for name, dataset in datasets_to_fetch(project, kernels, inputs).items():
+        say(f"note: dataset {name} is not filled; fetching it")
+        fill(dataset, project.owner_or_placeholder, say)
+
+
 def check_mounts(
     project: Project, kernels: Iterable[Kernel], out: Path, inputs: Mapping[str, Path], command: Command
 ) -> None:
     """Before the first of ``kernels`` runs: whether all that they attach is there, or will be by then."""
-    problems, to_come = [], set()
+    problems: list[str] = []
+    to_come: set[str] = set()
     for kernel in kernels:
         try:
             mounts_for(project, kernel, out, inputs, command, to_come=to_come)
@@ -146,7 +187,7 @@ def _own_folder(
 ) -> Path:
     missing = f"kernel {kernel.name}: {source.name} = {source.kind}:{source.reference}"
     by_hand = f"--input {source.slug.split('/')[0] if source.kind == 'model' else source.slug}=FOLDER"
-    if source.kernel in to_come:
+    if source.kernel and source.kernel in to_come:
         return run_folder(out, source.kernel)
     if source.kernel:
         folder = newest_output(out, source.kernel)
@@ -162,7 +203,7 @@ def _own_folder(
         return folder
     if source.dataset:
         dataset = project.datasets[source.dataset]
-        if not is_filled(dataset):
+        if not is_filled(dataset) and not can_be_fetched(dataset):
             raise KernelgenError(
                 f"{missing} is not filled; run `{command.to('--target', source.dataset)}`, or give {by_hand}"
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 from kernelgen.datasets.downloads import fill_downloads, missing_files
 from kernelgen.datasets.folder import DatasetFolder
 from kernelgen.datasets.outputs import fill_from_output
+from kernelgen.datasets.private_files import check_private_files
 from kernelgen.datasets.wheels import fill_wheels, missing_wheels
 from kernelgen.errors import KernelgenError
 
@@ -19,6 +20,11 @@ def is_filled(dataset: DatasetFolder) -> bool:
     if dataset.table.downloads:
         return not missing_files(dataset)
     return bool(dataset.payload())
+
+
+def can_be_fetched(dataset: DatasetFolder) -> bool:
+    """Whether it is filled from the network alone."""
+    return dataset.table.wheels is not None or bool(dataset.table.downloads)
 
 
 def fill(
@@ -34,7 +40,7 @@ def fill(
         output_of: the folder with a kernel's newest output; None where it has none.
 
     Raises:
-        KernelgenError: where the payload can neither be made nor is there.
+        KernelgenError: where the payload can neither be made nor is there, or holds secrets.
     """
     if dataset.table.wheels is not None:
         payload = fill_wheels(dataset, say)
@@ -53,4 +59,5 @@ def fill(
             raise KernelgenError(
                 f"{dataset.where}: is empty, and dataset.toml does not say how to fill it; put its files in"
             )
+    check_private_files(dataset)
     return [*payload, dataset.write_metadata(owner)]

@@ -33,7 +33,7 @@ def _license(value: str) -> str:
     return value
 
 
-def _length(shortest: int, longest: int):
+def _length(shortest: int, longest: int) -> AfterValidator:
     def check(value: str) -> str:
         if not shortest <= len(value) <= longest or not value.isprintable() or value != value.strip():
             raise ValueError(f"{value!r} has {len(value)} characters; Kaggle takes {shortest} to {longest}")
@@ -96,7 +96,11 @@ class OutputTable(_Table):
 
 
 class DatasetTable(_Table):
-    """The whole of dataset.toml. folders: what becomes of folders in it, which Kaggle would leave out."""
+    """The whole of dataset.toml.
+
+    folders: what becomes of folders in it, which Kaggle would leave out. not_secret: files that look like secrets, and
+    are none.
+    """
 
     title: Annotated[str, _length(6, 50)]
     license: Annotated[str, AfterValidator(_license)]
@@ -107,6 +111,7 @@ class DatasetTable(_Table):
     downloads: list[DownloadTable] = []
     output: OutputTable | None = None
     folders: Literal["zip", "tar"] | None = None
+    not_secret: list[str] = []
 
     @model_validator(mode="after")
     def _one_way_to_fill_it(self) -> DatasetTable:
@@ -152,6 +157,10 @@ class DatasetFolder:
         skipped = NOT_PAYLOAD | ({self.table.wheels.requirements} if self.table.wheels else set())
         found = {path.relative_to(self.folder): path for path in self.folder.rglob("*") if path.is_file()}
         return sorted(path for name, path in found.items() if str(name) not in skipped and name.parts[0] != CACHE)
+
+    def entries(self) -> list[str]:
+        """What is uploaded one by one: names of files in the folder, and of folders, which become an archive each."""
+        return sorted({path.relative_to(self.folder).parts[0] for path in self.payload()})
 
     def write_metadata(self, owner: str) -> Path:
         """Writes dataset-metadata.json, in ASCII: Kaggle's client reads it in the locale's encoding."""

@@ -12,13 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.tags import compatible_tags, cpython_tags
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
 from kernelgen.datasets.folder import DatasetFolder, WheelsTable
 from kernelgen.datasets.hashes import sha256
 from kernelgen.errors import KernelgenError
 
 _PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)((?:\s+--hash=sha256:[0-9a-f]{64})+)")
 _HASH = re.compile(r"sha256:([0-9a-f]{64})")
-_WHEEL = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(-\d[^-]*)?-(?P<python>[^-]+)-(?P<abi>[^-]+)-[^-]+\.whl")
 
 
 @dataclass(frozen=True)
@@ -30,17 +33,16 @@ class Pin:
     hashes: frozenset[str]
 
     def fits(self, wheel: str, python: str) -> bool:
-        """Whether a wheel of this file name is this package for ``python`` ("3.12")."""
-        match = _WHEEL.fullmatch(wheel)
-        if not match or _normal(match["name"]) != _normal(self.name) or match["version"] != self.version:
+        """Whether a wheel of this file name is this package for CPython ``python`` ("3.12"), on whatever platform."""
+        try:
+            name, version, _, tags = parse_wheel_filename(wheel)
+        except (InvalidWheelFilename, InvalidVersion):
+            return False
+        if name != canonicalize_name(self.name) or str(version) != str(Version(self.version)):
             return False
         minor = int(python.split(".")[1])
-        tags = match["python"].split(".")
-        if "py3" in tags or "py2.py3" == match["python"] or f"cp3{minor}" in tags:
-            return True
-        return match["abi"] == "abi3" and any(
-            tag.startswith("cp3") and tag[3:].isdecimal() and int(tag[3:]) <= minor for tag in tags
-        )
+        known = [*cpython_tags((3, minor), platforms=["any"]), *compatible_tags((3, minor), f"cp3{minor}", ["any"])]
+        return not {(tag.interpreter, tag.abi) for tag in tags}.isdisjoint((tag.interpreter, tag.abi) for tag in known)
 
 
 def read_pins(dataset: DatasetFolder) -> list[Pin]:
@@ -64,6 +66,10 @@ def read_pins(dataset: DatasetFolder) -> list[Pin]:
         match = _PIN.fullmatch(line)
         if not match:
             raise KernelgenError(f"{where}: entry {number} is not NAME==VERSION --hash=sha256:…; pin it")
+        try:
+            Version(match[2])
+        except InvalidVersion:
+            raise KernelgenError(f"{where}: entry {number}: {match[2]} is no version; write as PyPI does") from None
         pins.append(Pin(match[1], match[2], frozenset(_HASH.findall(match[3]))))
     if not pins:
         raise KernelgenError(f"{where}: pins nothing; write NAME==VERSION --hash=sha256:…")
@@ -147,10 +153,6 @@ def _reason(output: str, python: str) -> str:
 def _good_wheels(folder: Path, pins: list[Pin]) -> list[Path]:
     hashes = {digest for pin in pins for digest in pin.hashes}
     return sorted(path for path in folder.glob("*.whl") if sha256(path) in hashes)
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _wheels(dataset: DatasetFolder) -> WheelsTable:

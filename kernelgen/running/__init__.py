@@ -1,21 +1,16 @@
 """Running a built notebook as Kaggle does: fresh root, no network, the image's packages, a time limit."""
 
-from importlib import import_module
-from typing import Any
+from __future__ import annotations
 
-_HOMES = {
-    "Mount": "inputs",
-    "RunEnvironment": "environment",
-    "RunResult": "execution",
-    "find_environment": "environment",
-    "run_notebook": "execution",
-    "sole_use": "execution",
-}
-__all__ = ["Mount", "RunEnvironment", "RunResult", "find_environment", "run_notebook", "sole_use"]  # noqa: F822
+import sys
+
+from kernelgen.errors import KernelgenError
 
 
-def __getattr__(name: str) -> Any:
-    # Not imported here: `python -m kernelgen.running.environment` would load that module twice, and complain.
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def check_platform() -> None:
+    """Raises `KernelgenError` where notebooks cannot be run; building and pushing work everywhere."""
+    if sys.platform != "linux":
+        raise KernelgenError(
+            "--run: needs Linux, with bubblewrap or user namespaces to look like Kaggle; use WSL 2 on Windows, a "
+            "container or a virtual machine on macOS (building and --push work here)"
+        )

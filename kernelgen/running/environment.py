@@ -1,28 +1,31 @@
 """The environment of a run: Kaggle's packages, in a virtual environment of their own.
 
-``python -m kernelgen.running.environment`` sets it up: ``.venv-kaggle`` beside this package, filled from
-the extra ``run`` of pyproject.toml under constraints.txt, and linked into the environment that calls, so that
-torch is on disk once. It does nothing when all is as it should be; ``--check`` only says whether it is.
+``python -m kernelgen.running.environment`` sets it up: ``.venv-kaggle`` beside this package, made with the image's
+Python where it is to be had, and filled from the extra ``run`` of pyproject.toml under constraints.txt. The environment
+that calls is given the same packages for its tests: by a link, so that torch is on disk once, or, where it runs
+another Python, by installing them there too. It does nothing when all is as it should be.
 """
 
 from __future__ import annotations
 
-import argparse
-import fcntl
 import hashlib
 import importlib.metadata
 import json
+import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kernelgen.errors import KernelgenError
+from kernelgen.running.pythons import VARIABLE, Python, python_for_runs, this_python
+from kernelgen.verifying.image import kaggle_image
 from kernelgen.writing import write_text
 
 HOME = Path(__file__).resolve().parents[2]
@@ -32,6 +35,7 @@ EXTRA = "run"
 ABSENT = ("openvino", "nncf", "kaggle", "jupytext")
 STAMP = "kernelgen-setup.json"
 LOG = "kernelgen-setup.log"
+OWN_STAMP = "kernelgen-image-packages"
 LINK = "kernelgen_image.pth"
 REPAIR = "kernelgen_torchvision"
 REPAIR_SOURCE = Path(__file__).with_name("torchvision_operators.py")
@@ -80,34 +84,67 @@ def find_environment(home: Path = HOME) -> RunEnvironment:
     return RunEnvironment(home / NAME, Path(stamp["base_prefix"]), (major, minor))
 
 
+def note_on_python(environment: RunEnvironment, say: Callable[[str], None]) -> None:
+    """Says how the run's Python differs from the image's, if it does."""
+    (major, minor), image = environment.version, kaggle_image().python
+    if environment.version != image:
+        say(
+            f"note: runs have Python {major}.{minor}, Kaggle's image {image[0]}.{image[1]}; install python{image[0]}."
+            f"{image[1]} and run `make setup` to have the same"
+        )
+
+
 def make_environment(home: Path = HOME) -> RunEnvironment:
     """Makes the environment of runs if it is not there or not right.
+
+    Where the image's packages cannot be installed for the image's Python, the one that calls takes its place.
 
     Raises `KernelgenError` where it cannot be made, with the line that pip gives as the reason.
     """
     with _one_at_a_time(home):
+        python, stamp = python_for_runs(), _stamp(home)
         reason = _what_is_wrong(home)
+        refused = str(python.executable) == stamp.get("refused")
+        if not reason and tuple(stamp["version"]) != python.version and not refused:
+            reason = f"Python {python.version[0]}.{python.version[1]} is here now ({python.executable})"
         if reason:
-            print(f"{NAME}: {reason}; making it (about 2 GB on disk, some minutes) ...", flush=True)
-            _make(home)
+            print(f"{NAME}: {reason}; making it (2 GB on disk or more, some minutes) ...", flush=True)
+            try:
+                _make(home, python)
+            except KernelgenError as error:
+                if python.version == sys.version_info[:2] or VARIABLE in os.environ:
+                    raise
+                print(
+                    f"{NAME}: Python {python.version[0]}.{python.version[1]}: {error}; taking the Python that runs now "
+                    f"({VARIABLE}={python.executable} tries again)",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                _make(home, this_python(), refused=str(python.executable))
         return find_environment(home)
 
 
-def link(environment: RunEnvironment) -> Path | None:
-    """Shows the image's packages to the calling virtual environment, behind its own. Returns the link's file.
+def provide(environment: RunEnvironment, home: Path = HOME) -> None:
+    """Gives the calling virtual environment the image's packages, behind its own.
 
-    Returns None where Python does not run in a virtual environment, or runs in the image's own.
-    Raises `KernelgenError` where the two hold different numpy versions: compiled packages would be mixed.
+    Does nothing where Python does not run in a virtual environment, or runs in the image's own.
+    Raises `KernelgenError` where the two hold different numpy versions: compiled packages would be mixed; or where pip
+    cannot install them.
     """
     in_virtual_environment = sys.prefix != sys.base_prefix
     if not in_virtual_environment or Path(sys.prefix).resolve() == environment.prefix.resolve():
-        return None
-    if sys.version_info[:2] != environment.version:
-        raise KernelgenError(
-            f"{sys.prefix}: runs Python {sys.version_info[0]}.{sys.version_info[1]}, {environment.prefix} "
-            f"Python {environment.version[0]}.{environment.version[1]}; make both with the same Python"
-        )
+        return
     own = Path(sysconfig.get_path("purelib"))
+    link, stamp = own / LINK, Path(sys.prefix, OWN_STAMP)
+    if sys.version_info[:2] != environment.version:
+        link.unlink(missing_ok=True)
+        now = fingerprint(home, this_python())
+        if not stamp.is_file() or stamp.read_text(encoding="utf-8").strip() != now:
+            print(f"{sys.prefix}: runs another Python than {NAME}; installing the same packages ...", flush=True)
+            _install(Path(sys.executable), Path(sys.prefix, LOG), home)
+            _repair_torchvision(Path(sys.executable), own)
+            write_text(stamp, now + "\n")
+        return
     ours, image = _numpy_version(own), _numpy_version(environment.site_packages)
     if ours and ours != image:
         raise KernelgenError(
@@ -117,18 +154,16 @@ def link(environment: RunEnvironment) -> Path | None:
     # addsitedir, not a bare path: the image's own .pth files have to be read as well.
     folder = str(environment.site_packages)
     line = f"import os, site; os.path.isdir({folder!r}) and site.addsitedir({folder!r})\n"
-    file = own / LINK
-    if not file.exists() or file.read_text(encoding="utf-8") != line:
-        write_text(file, line)
-    return file
+    if not link.exists() or link.read_text(encoding="utf-8") != line:
+        write_text(link, line)
 
 
-def fingerprint(home: Path = HOME) -> str:
-    """A hash of everything that decides what the environment holds."""
+def fingerprint(home: Path, python: Python) -> str:
+    """A hash of everything that decides what an environment made with `python` holds."""
     parts = [
         "1",
-        sys.version,
-        sys.base_prefix,
+        python.text,
+        str(python.base_prefix),
         *_requirements(home),
         _constraints(home).read_text(encoding="utf-8"),
         REPAIR_SOURCE.read_text(encoding="utf-8"),
@@ -136,48 +171,58 @@ def fingerprint(home: Path = HOME) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
+def _stamp(home: Path) -> dict[str, Any]:
+    """What was noted when the environment was made; empty if its set-up was interrupted."""
+    try:
+        stamp = json.loads((home / NAME / STAMP).read_text(encoding="utf-8"))
+        return stamp if {"fingerprint", "version", "base_prefix"} <= set(stamp) else {}
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
 def _what_is_wrong(home: Path) -> str:
     """Why the environment cannot be used; empty if it can."""
-    prefix = home / NAME
+    prefix, stamp = home / NAME, _stamp(home)
     if not prefix.exists():
         return "the environment of runs is not there"
-    try:
-        stamp = json.loads((prefix / STAMP).read_text(encoding="utf-8"))
-        fingerprint_then = stamp["fingerprint"]
-    except (OSError, ValueError, KeyError):
+    if not stamp:
         return "its set-up was interrupted"
     if not (prefix / "bin" / "python").exists():
         return "the Python that it was made from is gone"
-    if fingerprint_then != fingerprint(home):
+    python = Python(
+        prefix / "bin" / "python", tuple(stamp["version"]), Path(stamp["base_prefix"]), stamp.get("python", sys.version)
+    )
+    if stamp["fingerprint"] != fingerprint(home, python):
         return "it was made from other requirements or another Python"
     return ""
 
 
-def _make(home: Path) -> None:
+def _make(home: Path, python: Python, refused: str = "") -> None:
     prefix = home / NAME
     # The stamp goes first and comes back last: where it is missing, a set-up was interrupted.
     (prefix / STAMP).unlink(missing_ok=True)
     shutil.rmtree(prefix, ignore_errors=True)
-    made = subprocess.run([sys.executable, "-m", "venv", str(prefix)], capture_output=True, text=True, check=False)
+    made = _output_of(python.executable, "-m", "venv", "--without-pip", str(prefix))
     if made.returncode:
         last = (made.stdout + made.stderr).strip().splitlines()[-1:] or ["no message"]
-        raise KernelgenError(f"{prefix}: python -m venv failed ({last[0]}); install Python's venv and ensurepip")
-    version = (sys.version_info[0], sys.version_info[1])
-    environment = RunEnvironment(prefix, Path(sys.base_prefix), version)
-    _install(environment, home)
+        raise KernelgenError(f"{prefix}: python -m venv failed ({last[0]}); install Python's venv")
+    environment = RunEnvironment(prefix, python.base_prefix, python.version)
+    _install(environment.python, prefix / LOG, home)
     _check_absent(environment)
-    _repair_torchvision(environment)
+    _repair_torchvision(environment.python, environment.site_packages)
     stamp = {
-        "fingerprint": fingerprint(home),
-        "base_prefix": str(environment.base_prefix),
-        "version": list(environment.version),
+        "fingerprint": fingerprint(home, python),
+        "base_prefix": str(python.base_prefix),
+        "version": list(python.version),
+        "python": python.text,
+        "refused": refused,
     }
     write_text(prefix / STAMP, json.dumps(stamp, indent=1) + "\n")
 
 
-def _install(environment: RunEnvironment, home: Path) -> None:
-    log = environment.prefix / LOG
-    command = [str(environment.python), "-m", "pip", "install", "--disable-pip-version-check"]
+def _install(python: Path, log: Path, home: Path) -> None:
+    """The image's packages, into the environment whose Python it is; all that pip says goes to `log`."""
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--disable-pip-version-check"]
     command += ["--progress-bar", "off", "-c", str(_constraints(home)), *_requirements(home)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     errors = []
@@ -195,12 +240,12 @@ def _install(environment: RunEnvironment, home: Path) -> None:
         # pip's last ERROR line names the package, unless it only points to a manual.
         telling = [line for line in errors if not line.startswith("ResolutionImpossible")]
         said = telling[-1] if telling else f"exit status {process.returncode}"
-        raise KernelgenError(f"{NAME}: pip could not install the image's packages: {said}; all of it is in {log}")
+        raise KernelgenError(f"pip could not install the image's packages: {said}; all of it is in {log}")
 
 
 def _check_absent(environment: RunEnvironment) -> None:
     code = "import importlib.util as u, sys; print(*[n for n in sys.argv[1:] if u.find_spec(n)])"
-    found = _python(environment, code, *ABSENT).stdout.split()
+    found = _output_of(environment.python, "-I", "-c", code, *ABSENT).stdout.split()
     if found:
         raise KernelgenError(
             f"{environment.prefix}: holds {', '.join(found)}, which kernels must not find on Kaggle; "
@@ -208,24 +253,23 @@ def _check_absent(environment: RunEnvironment) -> None:
         )
 
 
-def _repair_torchvision(environment: RunEnvironment) -> None:
+def _repair_torchvision(python: Path, packages: Path) -> None:
     """Lets a CPU build of torch work with a CUDA build of torchvision, where they don't by themselves."""
-    plain = _python(environment, "import torchvision")
+    plain = _output_of(python, "-I", "-c", "import torchvision")
     if plain.returncode == 0 or MISSING_OPERATOR not in plain.stderr:
         if plain.returncode and "No module named 'torchvision'" not in plain.stderr:
-            print(f"{NAME}: import torchvision fails: {plain.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+            print(f"{packages}: import torchvision fails: {plain.stderr.strip().splitlines()[-1]}", file=sys.stderr)
         return
-    write_text(environment.site_packages / f"{REPAIR}.py", REPAIR_SOURCE.read_text(encoding="utf-8"))
-    write_text(environment.site_packages / f"{REPAIR}.pth", f"import {REPAIR}\n")
-    repaired = _python(environment, "import torchvision, timm")
+    write_text(packages / f"{REPAIR}.py", REPAIR_SOURCE.read_text(encoding="utf-8"))
+    write_text(packages / f"{REPAIR}.pth", f"import {REPAIR}\n")
+    repaired = _output_of(python, "-I", "-c", "import torchvision, timm")
     if repaired.returncode:
         last = repaired.stderr.strip().splitlines()[-1]
-        raise KernelgenError(f"{environment.prefix}: torchvision does not fit torch: {last}; see constraints.txt")
+        raise KernelgenError(f"{packages}: torchvision does not fit torch: {last}; see constraints.txt")
 
 
-def _python(environment: RunEnvironment, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [str(environment.python), "-I", "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def _output_of(python: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(python), *arguments], capture_output=True, text=True, check=False)
 
 
 def _requirements(home: Path) -> list[str]:
@@ -247,29 +291,27 @@ def _constraints(home: Path) -> Path:
 
 
 def _numpy_version(folder: Path) -> str | None:
-    found = importlib.metadata.distributions(name="numpy", path=[str(folder)])
-    return next((one.version for one in found), None)
+    numpy = importlib.metadata.distributions(name="numpy", path=[str(folder)])
+    return next((distribution.version for distribution in numpy), None)
 
 
 @contextmanager
 def _one_at_a_time(home: Path) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:
+        raise KernelgenError(f"{NAME}: runs need Linux, and so does their environment; building works here") from None
     with _constraints(home).open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m kernelgen.running.environment",
-        description=f"Makes {NAME}, the environment that kernels are run in, and links it into this one.",
-    )
-    parser.add_argument("--check", action="store_true", help="only say whether it is as it should be")
-    options = parser.parse_args(arguments)
+def main() -> int:
+    """Sets the environment up; 0 only if it is as it should be."""
     try:
-        if options.check:
-            print(f"{find_environment().prefix}: as it should be")
-        else:
-            link(make_environment())
+        environment = make_environment()
+        provide(environment)
+        note_on_python(environment, lambda line: print(line, file=sys.stderr))
     except KernelgenError as error:
         print(error, file=sys.stderr)
         return 1

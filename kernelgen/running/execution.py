@@ -2,82 +2,70 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kernelgen.errors import KernelgenError
+from kernelgen.links import keep_links_inside
 from kernelgen.running.display import Display
-from kernelgen.running.environment import RunEnvironment, find_environment
-from kernelgen.running.inputs import Mount, places_of
+from kernelgen.running.environment import find_environment
+from kernelgen.running.fences import FENCES
+from kernelgen.running.inputs import WORKING, Mount, places_of
+from kernelgen.running.leftovers import end_marked
 from kernelgen.running.report import dead_kernel, failing_cell, running_cell
-from kernelgen.running.sandbox import (
-    HOSTNAME,
-    INPUT_ROOT,
-    NO_SANDBOX,
-    Room,
-    fenced_room,
-    open_room,
-    scratch_parent,
-)
+from kernelgen.running.room import INPUT_ROOT, Plan, Room, fenced_room, open_room
+from kernelgen.running.sole_use import remove, scratch_folder, sole_use
 
 NOTEBOOK = "__notebook__.ipynb"
+NO_SANDBOX = "KERNELGEN_NO_SANDBOX"
 _GRACE_SECONDS = 10.0
-_SCRATCH_PREFIX = "kernelgen-run-"
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended. `message` is empty when every cell ran, else the report to show."""
+    """How a run ended. `message` is empty when every cell ran, else the report to show.
+
+    `dropped_links` names the links that led out of the output, to files that are no part of it.
+    """
 
     ok: bool
     notebook: Path
     folder: Path
     seconds: float
     message: str
+    dropped_links: tuple[str, ...] = ()
 
 
 @dataclass
 class _Course:
-    """What is known of a run while it goes on."""
+    """What is known of a run while it goes on.
 
-    status: int | None = None
-    cell: int | None = None
+    The session reports `started`, the index of each `cell` that starts, how the kernel `died` (an exit status, or "")
+    and why `papermill` gave up.
+    """
+
+    status: int = 0
     timed_out: bool = False
-    died: dict[str, Any] | None = None
     no_root: str = ""
-    papermill: str = ""
     started: bool = False
-
-    def note(self, event: dict[str, Any]) -> None:
-        match event["event"]:
-            case "started":
-                self.started = True
-            case "no-root":
-                self.no_root = event["reason"]
-            case "cell":
-                self.cell = event["index"]
-            case "died":
-                self.died = event
-            case "papermill":
-                self.papermill = event["reason"]
+    cell: int | None = None
+    died: int | str | None = None
+    papermill: str = ""
 
 
 def run_notebook(
-    notebook: Path,
+    notebook: bytes,
     mounts: Sequence[Mount],
     *,
     folder: Path,
@@ -89,105 +77,115 @@ def run_notebook(
     """Runs `notebook` with `folder` as its working folder and `mounts` as its inputs.
 
     `folder` is emptied first; in the end it holds __notebook__.ipynb and all that the kernel left there, also
-    where it failed or was stopped after `time_limit_s`. What the kernel prints is shown while it runs. No
-    process, mount or temporary file stays, however this ends. `layout` is "new" or "old",
+    where it failed or was stopped after `time_limit_s`. No link in it leads out of it. What the kernel prints is shown
+    while it runs. No process, mount or temporary file stays, however this ends. `layout` is "new" or "old",
     Kaggle's two ways to mount inputs.
 
-    Raises `KernelgenError` where the run cannot start: no environment, a missing input, a folder in use.
+    Raises `KernelgenError` where the run cannot start: no environment, a missing input, a folder in use or one that
+    no run made.
     """
-    notebook, folder = notebook.resolve(), folder.resolve()
     image = find_environment()
-    if not notebook.is_file():
-        raise KernelgenError(f"{notebook}: is not there; build it first")
+    _check_folder(folder)
+    folder = folder.resolve()
     places_of(mounts, layout)
-    for inner in [notebook, *(mount.folder.resolve() for mount in mounts)]:
+    for inner in (mount.folder.resolve() for mount in mounts):
         if inner.is_relative_to(folder) or folder.is_relative_to(inner):
             raise KernelgenError(f"{folder}: is emptied for the run and cannot hold or lie in its input {inner}")
     began = time.monotonic()
-    arguments = (notebook, mounts, layout, folder, image, dict(environment or {}))
+    dropped: list[str] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with sole_use(folder), _ended_by_signals():
             _empty(folder)
-            course = _run_in_some_room(arguments, time_limit_s, show)
+            plan = Plan(notebook, mounts, layout, folder, image, dict(environment or {}))
+            try:
+                course = _run_in_some_room(plan, time_limit_s, show)
+            finally:
+                dropped = keep_links_inside(folder, WORKING)
     except OSError as error:
         where = error.filename or folder
         raise KernelgenError(f"{where}: {error.strerror or error}; the run could not go on") from error
     message = _message(course, folder / NOTEBOOK, time_limit_s)
-    return RunResult(not message, folder / NOTEBOOK, folder, time.monotonic() - began, message)
+    return RunResult(not message, folder / NOTEBOOK, folder, time.monotonic() - began, message, tuple(dropped))
 
 
-def _run_in_some_room(arguments: tuple[Any, ...], time_limit_s: float, show: bool) -> _Course:
+def _check_folder(folder: Path) -> None:
+    """Raises `KernelgenError` where emptying the folder would remove what no run left there."""
+    for path in (folder, folder.parent):
+        if path.is_symlink():
+            raise KernelgenError(
+                f"{path}: is a link to {os.readlink(path)}; a run empties its folder and does not touch what others "
+                "keep there; remove the link, or name a folder on that disk with --out"
+            )
+    if not folder.is_dir():
+        return
+    names = os.listdir(folder)
+    if names and not any(name.startswith(NOTEBOOK) for name in names):
+        raise KernelgenError(
+            f"{folder}: holds {min(names)} but no {NOTEBOOK}, so no run made it; a run would empty it; move it away"
+        )
+
+
+def _run_in_some_room(plan: Plan, time_limit_s: float, show: bool) -> _Course:
     """Runs in a root of its own, or says loudly why not and runs without."""
-    reason = f"{NO_SANDBOX} is set" if os.environ.get(NO_SANDBOX) else ""
-    if not reason:
-        course = _run(fenced_room, arguments, time_limit_s, show)
-        if not course.no_root:
+    reasons = [f"{NO_SANDBOX} is set"] if os.environ.get(NO_SANDBOX) else []
+    for fence in FENCES if not reasons else ():
+        with scratch_folder(plan.folder.parent) as scratch, open(scratch / "fence", "w+b") as file:
+            room = fenced_room(scratch, plan)
+            try:
+                room.command = fence(room, file)
+            except KernelgenError as error:
+                reasons.append(str(error))
+                continue
+            file.seek(0)
+            course = _follow(room, file.fileno(), scratch / "said", time_limit_s, show)
+        if course.started:
             return course
-        reason = course.no_root
-    _warn(reason)
-    return _run(open_room, arguments, time_limit_s, show)
+        reasons.append(course.no_root)
+    _warn("; ".join(reasons))
+    with scratch_folder(plan.folder.parent) as scratch:
+        room = open_room(scratch, plan)
+        try:
+            return _follow(room, None, scratch / "said", time_limit_s, show)
+        finally:
+            end_marked(scratch.name)
 
 
-def _run(make_room: Callable[..., Room], arguments: tuple[Any, ...], time_limit_s: float, show: bool) -> _Course:
-    notebook, mounts, layout, folder, image, environment = arguments
-    with _scratch(folder) as scratch:
-        room = make_room(scratch, notebook, mounts, layout, folder, image, environment)
-        return _follow(room, image, scratch / "said", time_limit_s, show)
-
-
-def _follow(room: Room, image: RunEnvironment, said: Path, time_limit_s: float, show: bool) -> _Course:
-    """Starts the supervisor, shows the output, keeps the time, and ends everything however this is left."""
+def _follow(room: Room, inherited: int | None, said: Path, time_limit_s: float, show: bool) -> _Course:
+    """Starts the session, shows the output, keeps the time, and ends everything however this is left."""
     course = _Course()
-    command = [
-        *room.prefix,
-        str(image.base_python),
-        "-I",
-        "-S",
-        str(Path(__file__).with_name("supervisor.py")),
-    ]
     report, report_write = os.pipe()
     try:
         with said.open("wb") as complaints:
             process = subprocess.Popen(
-                command,
+                [*room.command, str(report_write)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=complaints,
-                pass_fds=[report_write],
+                pass_fds=[report_write] if inherited is None else [report_write, inherited],
                 start_new_session=True,
-                env={name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ},
+                cwd=room.working if room.root is None else "/",
+                env=room.environment,
             )
-    except OSError as error:
+    except BaseException:
         os.close(report)
-        course.no_root = f"{command[0]}: {error.strerror}"
-        return course
+        raise
     finally:
         os.close(report_write)
     try:
-        plan = {
-            "root": str(room.root) if room.root else None,
-            "hostname": HOSTNAME,
-            "binds": room.binds,
-            "command": [*room.command, str(report_write)],
-            "cwd": room.cwd,
-            "environment": room.environment,
-            "report": report_write,
-            "grace": _GRACE_SECONDS,
-        }
-        _tell(process, json.dumps(plan))
         _watch(process, report, course, time_limit_s, show)
     finally:
         _end(process)
         os.close(report)
     course.status = process.returncode
-    if not course.started and not course.no_root:
+    if not course.started:
         lines = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        course.no_root = lines[-1] if lines else f"{command[0]} gave up with exit status {course.status}"
+        course.no_root = lines[-1] if lines else f"{room.command[0]} gave up with exit status {course.status}"
     return course
 
 
 def _watch(process: subprocess.Popen[bytes], report: int, course: _Course, time_limit_s: float, show: bool) -> None:
+    """Until the session has closed its report: only then has it ended, while others may hold its output open."""
     assert process.stdout is not None
     display = Display(sys.stdout) if show else None
     deadline = time.monotonic() + time_limit_s
@@ -195,44 +193,49 @@ def _watch(process: subprocess.Popen[bytes], report: int, course: _Course, time_
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         selector.register(report, selectors.EVENT_READ)
-        while selector.get_map():
-            left = deadline - time.monotonic()
-            if left <= 0 and not course.timed_out:
+        ended = False
+        while not ended or selector.select(0):
+            if time.monotonic() >= deadline and course.timed_out:
+                process.kill()
+                break
+            if time.monotonic() >= deadline:
                 course.timed_out = True
-                _tell(process, "stop")
-            for key, _ in selector.select(None if course.timed_out else max(left, 0)):
+                deadline = time.monotonic() + _GRACE_SECONDS
+                _stop(process)
+            for key, _ in selector.select(max(deadline - time.monotonic(), 0)):
                 data = os.read(key.fd, 1 << 16)
                 if not data:
                     selector.unregister(key.fileobj)
+                    ended |= key.fd == report
                 elif key.fd != report:
                     if display:
                         display.feed(data)
                 else:
                     *whole, lines = (lines + data).split(b"\n")
                     for line in whole:
-                        course.note(json.loads(line))
+                        vars(course).update(json.loads(line))
     if display:
         display.close()
 
 
-def _tell(process: subprocess.Popen[bytes], line: str) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
     assert process.stdin is not None
     try:
-        process.stdin.write(line.encode() + b"\n")
+        process.stdin.write(b"stop\n")
         process.stdin.flush()
     except BrokenPipeError:
-        pass  # it has ended already; how, is told by its status and on its other streams
+        pass  # it has ended already
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Closing its input tells the supervisor to end everything; after a run that finished, it has done so."""
+    """Closing its input tells the session to end everything; after a run that finished, it has done so."""
     assert process.stdin is not None and process.stdout is not None
     try:
         process.stdin.close()
     except BrokenPipeError:
         pass
     try:
-        process.wait(_GRACE_SECONDS + 5)
+        process.wait(_GRACE_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -247,8 +250,8 @@ def _message(course: _Course, notebook: Path, time_limit_s: float) -> str:
         said += f"; it was in {cell}" if cell else ""
     elif course.status == 0:
         return ""
-    elif course.died:
-        said = dead_kernel(notebook, course.cell, course.died.get("status"))
+    elif course.died is not None:
+        said = dead_kernel(notebook, course.cell, course.died)
     elif course.papermill:
         said = f"papermill could not run the notebook: {course.papermill}"
     elif not course.started:
@@ -273,74 +276,12 @@ NOT ISOLATED: a kernel that passes here may still fail on Kaggle; switch user na
     )
 
 
-@contextmanager
-def sole_use(folder: Path) -> Iterator[None]:
-    """Keeps any other run out of the folder; raises `KernelgenError` where one is writing to it."""
-    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise KernelgenError(f"{folder}: another run is writing to it; wait for its end or stop it") from None
-    else:
-        yield
-    finally:
-        os.close(lock)
-
-
-@contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    """A folder for one run's temporary files, gone afterwards; those of runs that were killed go as well."""
-    parent = scratch_parent(folder)
-    for old in parent.glob(f"{_SCRATCH_PREFIX}*"):
-        _remove_if_left_over(old)
-    scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH_PREFIX, dir=parent))
-    lock = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield scratch
-    finally:
-        _remove(scratch)
-        os.close(lock)
-
-
-def _remove_if_left_over(scratch: Path) -> None:
-    """Removes the folder of a run that was killed: nobody holds its lock any more."""
-    try:
-        if time.time() - scratch.stat().st_mtime < 60:
-            return  # it may be so new that its lock is not taken yet
-        lock = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _remove(scratch)
-    except OSError:
-        return
-    finally:
-        os.close(lock)
-
-
 def _empty(folder: Path) -> None:
     for entry in folder.iterdir():
         if entry.is_dir() and not entry.is_symlink():
-            _remove(entry)
+            remove(entry)
         else:
             entry.unlink()
-
-
-def _remove(folder: Path) -> None:
-    """Removes a folder, also where a kernel has left folders in it that may not be written to."""
-
-    def allow_and_retry(function: Callable[..., Any], path: str, _: Any) -> None:
-        for locked in (os.path.dirname(path), path):
-            if os.path.isdir(locked) and not os.path.islink(locked):
-                os.chmod(locked, 0o700)
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path)
-        else:
-            os.unlink(path)
-
-    shutil.rmtree(folder, onerror=allow_and_retry)
 
 
 @contextmanager

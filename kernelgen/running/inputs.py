@@ -1,4 +1,4 @@
-"""What a kernel finds in /kaggle/input: its sources, where Kaggle mounts them."""
+"""What a kernel finds in /kaggle/input: its sources, where Kaggle mounts them, and as Kaggle shows them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from kernelgen.datasets.archives import archive_stem, unpack
 from kernelgen.errors import KernelgenError
+from kernelgen.links import links_below, stays_inside
 
 LAYOUTS = ("new", "old")
+WORKING = PurePosixPath("/kaggle/working")
 _FOLDERS = {"competition": "competitions", "dataset": "datasets", "kernel": "notebooks", "model": "models"}
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _DEEPEST_CHAIN = 8
+# Each mount takes some milliseconds: of more files than these, a kernel sees links to a mount of their folder.
+MOST_BINDS = 256
 
 
 @dataclass(frozen=True)
@@ -21,24 +26,20 @@ class Mount:
     """One attached source of a kernel and the local folder that stands for it.
 
     `kind` is competition, dataset, kernel or model; `slug` its name on Kaggle, for a model
-    "model/framework/variation/version".
+    "model/framework/variation/version". `uploaded` names the files and folders of `folder` that Kaggle is sent;
+    of them, archives are unpacked, as Kaggle does. Where it is None, the folder is shown as it is. `links_lead_out`
+    is False for what a kernel wrote: there, a link to a place of this machine leads nowhere in the run.
     """
 
     kind: str
     slug: str
     owner: str
     folder: Path
+    uploaded: tuple[str, ...] | None = None
+    links_lead_out: bool = True
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.slug}"
-
-
-@dataclass(frozen=True)
-class Bind:
-    """A file or folder of the host that shall be seen, read-only, at `target` below the input root."""
-
-    source: Path
-    target: PurePosixPath
 
 
 def place_of(mount: Mount, layout: str) -> PurePosixPath:
@@ -74,82 +75,97 @@ def places_of(mounts: Sequence[Mount], layout: str) -> dict[PurePosixPath, Mount
     return places
 
 
-def lay_out(mounts: Sequence[Mount], layout: str, skeleton: Path) -> list[Bind]:
-    """Makes the empty folders and files of the input root in `skeleton` and says what to bind over them.
+class Layout:
+    """The input root of one run: empty folders and files in `skeleton`, and what to bind over them.
 
-    A folder is bound as a whole. Where symbolic links lead out of it, to places that a run cannot see, it is
-    laid out entry by entry and the links' targets are bound instead.
+    A source's folder is bound as a whole. Where symbolic links lead out of it, to places that a run cannot see, it
+    is laid out entry by entry and the links' targets are bound instead. `binds` holds pairs of a file or folder of
+    this machine and its place below the input root; `many` the folders, by number, whose files are links to
+    `SEEN_MANY`/number, since there are too many of them to bind each.
     """
-    binds: list[Bind] = []
-    for place, mount in places_of(mounts, layout).items():
-        _lay_out(mount.folder.resolve(), place, skeleton, binds, ())
-    return binds
 
+    SEEN_MANY = PurePosixPath("/kaggle/src/inputs")
 
-def link_inputs(mounts: Sequence[Mount], layout: str, root: Path) -> None:
-    """Makes the same layout of symbolic links, for a run that is not isolated."""
-    for place, mount in places_of(mounts, layout).items():
-        link = root / place
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(mount.folder.resolve(), target_is_directory=True)
-
-
-def _lay_out(folder: Path, place: PurePosixPath, skeleton: Path, binds: list[Bind], chain: tuple[Path, ...]) -> None:
-    if folder in chain or len(chain) > _DEEPEST_CHAIN:
-        raise KernelgenError(f"{folder}: symbolic links lead round in a circle; mount a folder without them")
-    chain = (*chain, folder)
-    leaving = _folders_with_leaving_links(folder)
-
-    def one(source: Path, target: PurePosixPath) -> None:
-        here = skeleton / target
-        if source.is_symlink():
-            if _stays_inside(source, folder):
-                here.symlink_to(os.readlink(source))
-            elif source.is_dir():
-                _lay_out(source.resolve(), target, skeleton, binds, chain)
+    def __init__(
+        self, mounts: Sequence[Mount], layout: str, skeleton: Path, most_binds: int | None = MOST_BINDS
+    ) -> None:
+        self.skeleton = skeleton
+        self.most_binds = most_binds
+        self.binds: list[tuple[Path, PurePosixPath]] = []
+        self.many: list[Path] = []
+        for place, mount in places_of(mounts, layout).items():
+            folder = mount.folder.resolve()
+            if mount.uploaded is not None:
+                self._add_uploaded(mount, folder, place)
+            elif mount.links_lead_out:
+                self._add_following_links(folder, place, ())
             else:
-                here.touch()
-                binds.append(Bind(source.resolve(), target))
-        elif source in leaving:
-            here.mkdir(parents=True, exist_ok=True)
-            for entry in sorted(source.iterdir()):
-                one(entry, target / entry.name)
-        elif source.is_dir():
-            here.mkdir(parents=True, exist_ok=True)
-            binds.append(Bind(source, target))
-        elif source.is_file():
-            here.touch()
-            binds.append(Bind(source, target))
+                self._bind(folder, place)
 
-    one(folder, place)
+    def link(self) -> None:
+        """Puts links in the place of binds, for a run that is not isolated."""
+        for source, target in self.binds:
+            place = self.skeleton / target
+            if place.is_dir():
+                place.rmdir()
+            else:
+                place.unlink()
+            place.symlink_to(source)
 
+    def _bind(self, source: Path, target: PurePosixPath) -> None:
+        place = self.skeleton / target
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            place.mkdir(exist_ok=True)
+        else:
+            place.touch()
+        self.binds.append((source, target))
 
-def _folders_with_leaving_links(folder: Path) -> set[Path]:
-    """The folders at or below `folder` that hold, at any depth, a link that leads elsewhere in a run."""
-    found: set[Path] = set()
-    open_folders = [folder]
-    while open_folders:
-        current = open_folders.pop()
-        try:
-            with os.scandir(current) as entries:
-                for entry in entries:
-                    path = current / entry.name
-                    if entry.is_symlink():
-                        if not _stays_inside(path, folder):
-                            found.update((current, *current.parents))
-                    elif entry.is_dir():
-                        open_folders.append(path)
-        except PermissionError:
-            continue
-    return {path for path in found if path.is_relative_to(folder)}
+    def _add_uploaded(self, mount: Mount, folder: Path, place: PurePosixPath) -> None:
+        """A dataset's folder, as Kaggle shows what it is sent of it."""
+        assert mount.uploaded is not None
+        (self.skeleton / place).mkdir(parents=True, exist_ok=True)
+        many = self.most_binds is not None and len(mount.uploaded) > self.most_binds
+        if many:
+            self.many.append(folder)
+        shown: dict[str, str] = {}
+        for name in mount.uploaded:
+            seen = archive_stem(folder / name) or name
+            if seen in shown:
+                raise KernelgenError(
+                    f"source {mount}: {folder}: {shown[seen]} and {name} are both {seen} on Kaggle, which unpacks "
+                    "archives; rename one of them"
+                )
+            shown[seen] = name
+            if seen != name:
+                unpack(folder / name, self.skeleton / place / seen)
+            elif many and (folder / name).is_file():
+                (self.skeleton / place / name).symlink_to(self.SEEN_MANY / str(len(self.many) - 1) / name)
+            elif (folder / name).is_dir():
+                self._add_following_links((folder / name).resolve(), place / name, ())
+            else:
+                self._bind((folder / name).resolve(), place / name)
 
+    def _add_following_links(self, folder: Path, place: PurePosixPath, chain: tuple[Path, ...]) -> None:
+        if folder in chain or len(chain) > _DEEPEST_CHAIN:
+            raise KernelgenError(f"{folder}: symbolic links lead round in a circle; mount a folder without them")
+        leaving = {link for link in links_below(folder) if link.exists() and not stays_inside(link, folder)}
+        # The folders that have to be laid out entry by entry: those that hold such a link at any depth.
+        apart = {parent for link in leaving for parent in link.parents if parent.is_relative_to(folder)}
 
-def _stays_inside(link: Path, folder: Path) -> bool:
-    """Whether the link means the same when `folder` stands elsewhere; so does one that leads nowhere."""
-    if not link.exists():
-        return True
-    text = os.readlink(link)
-    if os.path.isabs(text):
-        return False
-    lexical = Path(os.path.normpath(link.parent / text))
-    return lexical.is_relative_to(folder) and link.resolve().is_relative_to(folder)
+        def add(source: Path, target: PurePosixPath) -> None:
+            if source in leaving:
+                if source.is_dir():
+                    self._add_following_links(source.resolve(), target, (*chain, folder))
+                else:
+                    self._bind(source.resolve(), target)
+            elif source.is_symlink():
+                (self.skeleton / target).symlink_to(os.readlink(source))
+            elif source in apart:
+                (self.skeleton / target).mkdir(parents=True, exist_ok=True)
+                for entry in sorted(source.iterdir()):
+                    add(entry, target / entry.name)
+            elif source.is_dir() or source.is_file():
+                self._bind(source, target)
+
+        add(folder, place)

@@ -11,11 +11,17 @@ from typing import Any
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _HEADING = re.compile(r"#{1,6} +(.+?) *#*$")
 _TRACEBACK_LINES = 12
+# The head of a frame in IPython's tracebacks: "FILE in FUNCTION" (7), "File FILE:LINE, in FUNCTION" (8).
+_FRAME = re.compile(r"(?:File )?(?P<file>[/~].*?\.py)(?::\d+)?,? in ")
+_ARROW = re.compile(r"-+> *(?P<line>\d+) ?(?P<code>.*)")
+_NOT_OWN = re.compile(r"/(?:site|dist)-packages/|/lib/python\d|/ipykernel_\d+/")
+# The notebook's library lies in a folder of its own: /tmp/pk-x1y2z3/pk/train.py.
+_OF_LIBRARY = re.compile(r".*/(?P<name>[A-Za-z_]\w*)-[^/]+/(?=(?P=name)/)")
 _MARKER = "papermill-error-cell-tag"
 
 
 def failing_cell(notebook: Path, cell_index: int | None) -> str:
-    """The report on the cell that raised: where it is, the last lines of its traceback."""
+    """The report on the cell that raised: where it is, the last line of the library, the end of its traceback."""
     cells = _cells(notebook)
     for index, cell in enumerate(cells):
         for output in cell.get("outputs", []):
@@ -23,13 +29,27 @@ def failing_cell(notebook: Path, cell_index: int | None) -> str:
                 lines = _ANSI.sub("", "\n".join(output.get("traceback", []))).rstrip().splitlines()
                 said = f"{output.get('ename')}: {output.get('evalue')}"
                 shown = [line.rstrip() for line in lines][-_TRACEBACK_LINES:] or [said]
-                return "\n".join([f"{place_of_cell(cells, index)} failed", *(f"    {line}" for line in shown)])
+                place = f"{place_of_cell(cells, index)} failed{_last_own_line(lines)}"
+                return "\n".join([place, *(f"    {line}" for line in shown)])
     if cell_index is not None and cell_index < len(cells):
         return f"{place_of_cell(cells, cell_index)} failed without a traceback"
     return "the notebook failed before its first cell"
 
 
-def dead_kernel(notebook: Path, cell_index: int | None, status: int | None) -> str:
+def _last_own_line(traceback: list[str]) -> str:
+    """The last frame in a file that the notebook brings along, in words; empty if the error went through none."""
+    file, place = "", ""
+    for line in traceback:
+        if head := _FRAME.match(line):
+            file = "" if _NOT_OWN.search(head["file"]) else _OF_LIBRARY.sub("", head["file"])
+        elif line.startswith(("Cell In", "Input ", "<")):
+            file = ""
+        elif file and (arrow := _ARROW.match(line)):
+            place = f" in {file}:{arrow['line']}, `{arrow['code'].strip()[:80]}`"
+    return place
+
+
+def dead_kernel(notebook: Path, cell_index: int | None, status: int | str) -> str:
     """The report on a kernel process that is gone."""
     where = "before its first cell"
     if cell_index is not None:
@@ -63,8 +83,8 @@ def _heading_above(cells: list[dict[str, Any]], index: int) -> str:
     return ""
 
 
-def _way_to_die(status: int | None) -> str:
-    if status is None:
+def _way_to_die(status: int | str) -> str:
+    if isinstance(status, str):
         return " (its process is gone; often it ran out of memory)"
     if status == -signal.SIGKILL:
         return " (killed, as happens when memory runs out)"

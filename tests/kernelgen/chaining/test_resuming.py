@@ -16,7 +16,8 @@ from kernelgen.chaining import earlier as earlier_module
 from kernelgen.chaining.earlier import going_on, has_output, prepare_earlier
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe import load_project
-from kernelgen.running import find_environment, sole_use
+from kernelgen.running.environment import find_environment
+from kernelgen.running.sole_use import sole_use
 
 COMMAND = Path(__file__).parents[3] / "build_kernels.py"
 # Trains four members, one after another.
@@ -186,6 +187,25 @@ def test_any_folder_can_be_given_and_stays_as_it_was(train, out, monkeypatch, wh
     assert read(out / "train/earlier") == {**before, "b.last": "newer", "new": "x"}
     if where == "elsewhere":
         assert read(given) == before
+
+
+def test_links_out_of_what_a_kernel_left_are_not_followed_when_it_is_given_back(train, out, tmp_path):
+    (tmp_path / "secret").write_text("of the host")
+    given = write(out / "train/previous", {"a.last": "given"})
+    (given / "leak").symlink_to(tmp_path / "secret")
+    (given / "near").symlink_to("a.last")
+    prepare_earlier(replace(train, resumed=True), out, given)
+    assert read(out / "train/earlier") == {"a.last": "given", "near": "given"}
+
+
+@pytest.mark.parametrize("linked", ["run", "earlier"])
+def test_nothing_is_moved_through_a_link(train, tmp_path, linked):
+    mine = write(tmp_path / "mine", {"a.last": "mine"})
+    write(tmp_path / "linked/train/earlier" if linked == "run" else tmp_path / "linked/train/run", {"a.last": "new"})
+    (tmp_path / "linked/train" / linked).symlink_to(mine)
+    with pytest.raises(KernelgenError, match=f"train/{linked}: is a link to .*, where nothing may be moved"):
+        prepare_earlier(train, tmp_path / "linked", None)
+    assert read(mine) == {"a.last": "mine"}
 
 
 def test_while_a_run_is_writing_nothing_is_moved(train, out):

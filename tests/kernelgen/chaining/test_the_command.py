@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kernelgen.errors import KernelgenError
-from kernelgen.running import find_environment
+from kernelgen.running.environment import find_environment
 
 COMMAND = Path(__file__).parents[3] / "build_kernels.py"
 SOURCES = '''"""Finds what is attached."""
@@ -192,11 +192,15 @@ def test_a_source_that_a_later_kernel_lacks_is_told_before_the_first_one_runs(ca
 
 
 def test_a_failing_kernel_stops_the_chain_and_feeds_nothing(call, chain, run_environment):
-    (chain / "kernel_templates/first.py.j2").write_text(FIRST + "raise RuntimeError('no more birds')\n")
+    (chain / "kernel_templates/first.py.j2").write_text(
+        f"{SECOND.partition('import os')[0]}from pk.fail import fail\nfail()\n"
+    )
+    (chain / "pk/fail.py").write_text("def fail():\n    raise RuntimeError('no more birds')\n")
     (chain / "datasets/the-words/words.txt").write_text("words")
     done = call("--project", chain, "--target", "all", "--run", "--input", f"birds={chain}")
     assert done.returncode == 1
-    assert "no more birds" in done.stderr and "build/first/run/__notebook__.ipynb" in done.stderr
+    assert "failed in pk/fail.py:2, `raise RuntimeError('no more birds')`" in done.stderr
+    assert "RuntimeError: no more birds" in done.stderr and "build/first/run/__notebook__.ipynb" in done.stderr
     assert not (chain / "build/second/run").exists()
     later = call("--project", chain, "--target", "second", "--run")
     assert "first = kernel:first has no finished run" in later.stderr

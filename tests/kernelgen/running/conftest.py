@@ -4,7 +4,7 @@ import subprocess
 import textwrap
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,33 @@ from typing import Any
 import nbformat
 import pytest
 
+from kernelgen.running import execution, fences
 from kernelgen.running.execution import RunResult, run_notebook
-from kernelgen.running.sandbox import NAMESPACES
+
+PROBES = {
+    "bubblewrap": "bwrap --unshare-all --unshare-user --ro-bind / / true",
+    "util_linux": "unshare --user --map-root-user --mount --net --pid --fork setpriv --no-new-privs true",
+}
 
 
-@pytest.fixture(scope="session")
-def namespaces() -> None:
-    """Skips a test that needs them where user namespaces are off."""
+def skip_without(way: str | None) -> None:
+    """Skips a test of a way to isolate runs that this machine has not."""
     try:
-        off = subprocess.run(["unshare", *NAMESPACES, "true"], capture_output=True).returncode != 0
-    except OSError:
-        off = True
-    if off:
-        pytest.skip("user namespaces are off on this machine (`unshare --user` fails)")
+        probe = subprocess.run(PROBES[way].split() if way else ["true"], capture_output=True, text=True)
+        reason = probe.stderr.strip() if probe.returncode else ""
+    except OSError as error:
+        reason = str(error)
+    if reason:
+        pytest.skip(f"no isolation by {way} here: {reason}")
+
+
+@pytest.fixture(scope="module", params=PROBES)
+def fence(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each way to isolate a run in turn, and no other."""
+    skip_without(request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execution, "FENCES", (getattr(fences, request.param),))
+        yield request.param
 
 
 @dataclass
@@ -65,7 +79,7 @@ def run_cells(place: Path, *cells: str, time_limit_s: float = 300, **options: An
     os.environ["TMPDIR"] = str(scratch)
     try:
         result = run_notebook(
-            write_notebook(place / "notebook.ipynb", *cells),
+            write_notebook(place / "notebook.ipynb", *cells).read_bytes(),
             options.pop("mounts", []),
             folder=place / "run",
             time_limit_s=time_limit_s,
@@ -124,6 +138,7 @@ class Tools:
     write_wheel = staticmethod(write_wheel)
     processes_with = staticmethod(processes_with)
     left_of = staticmethod(left_of)
+    skip_without = staticmethod(skip_without)
 
 
 @pytest.fixture(scope="session")

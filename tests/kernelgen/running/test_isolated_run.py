@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from kernelgen.running import Mount
 from kernelgen.running.environment import HOME as REPOSITORY
+from kernelgen.running.inputs import Mount
 
-pytestmark = [pytest.mark.usefixtures("namespaces"), pytest.mark.xdist_group("runs")]
+pytestmark = [pytest.mark.usefixtures("fence"), pytest.mark.xdist_group("runs")]
 
 LOOK_AROUND = """
     import errno, importlib.util, json, os, socket, subprocess, sys
@@ -80,7 +80,7 @@ def _greet(server: socket.socket) -> None:
 
 
 @pytest.fixture(scope="module")
-def new(namespaces, tools, tmp_path_factory: pytest.TempPathFactory, sources: Path, listening: int):
+def new(fence, tools, tmp_path_factory: pytest.TempPathFactory, sources: Path, listening: int):
     """One run in the new layout that looks at everything."""
     secret = Path(tempfile.gettempdir())
     os.environ["SECRET_OF_THE_HOST"] = "1"
@@ -154,7 +154,7 @@ def new(namespaces, tools, tmp_path_factory: pytest.TempPathFactory, sources: Pa
 
 
 @pytest.fixture(scope="module")
-def old(namespaces, tools, tmp_path_factory: pytest.TempPathFactory, sources: Path):
+def old(fence, tools, tmp_path_factory: pytest.TempPathFactory, sources: Path):
     """The next run, in the old layout."""
     return tools.run_cells(
         tmp_path_factory.mktemp("old"),
@@ -269,6 +269,6 @@ def test_no_process_and_no_temporary_file_outlives_a_run(tools, new) -> None:
 
 
 def test_a_repository_inside_a_system_folder_is_covered(run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("kernelgen.running.sandbox.REPOSITORY", Path("/usr/share"))
+    monkeypatch.setattr("kernelgen.running.room.REPOSITORY", Path("/usr/share"))
     seen = run("import os\nprint(os.listdir('/usr/share'), len(os.listdir('/usr')) > 3)")
     assert seen.printed() == "[] True\n", seen.result.message

@@ -1,5 +1,6 @@
 """What the user is told when a run does not end well, and that it leaves nothing behind then either."""
 
+import json
 import os
 import re
 import signal
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from kernelgen.errors import KernelgenError
-from kernelgen.running import Mount, run_notebook
 from kernelgen.running.environment import HOME as REPOSITORY
+from kernelgen.running.execution import run_notebook
+from kernelgen.running.inputs import Mount
+from kernelgen.running.report import failing_cell
 
 pytestmark = pytest.mark.xdist_group("runs")  # they count the processes of their runs
 
@@ -77,18 +80,33 @@ def test_a_kernel_that_will_not_listen_is_ended_all_the_same(run, tools, monkeyp
     assert tools.left_of(LINGER) == []
 
 
-@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_running_when_the_command_is_ended(blow, tools, tmp_path: Path) -> None:
-    notebook = tools.write_notebook(
-        tmp_path / "n.ipynb", SPAWN + "\nopen('ready', 'w')", "import time; time.sleep(600)"
-    )
+# How the run is isolated (None: not at all), and how its command is ended.
+ENDS = [
+    ("bubblewrap", signal.SIGINT),
+    ("bubblewrap", signal.SIGKILL),
+    ("util_linux", signal.SIGTERM),
+    ("util_linux", signal.SIGKILL),
+    (None, signal.SIGTERM),
+    (None, signal.SIGKILL),
+]
+
+
+@pytest.mark.parametrize(("way", "blow"), ENDS)
+def test_nothing_is_left_running_when_the_command_is_ended(way, blow, tools, tmp_path: Path) -> None:
+    tools.skip_without(way)
+    spawn = f"{SPAWN}\nsubprocess.Popen(['sleep', '{LINGER}'], env={{}})\nopen('ready', 'w')"
+    notebook = tools.write_notebook(tmp_path / "n.ipynb", spawn, "import time; time.sleep(600)")
     (tmp_path / "scratch").mkdir()
-    code = (
+    code = f"""if True:
+        import signal, sys
+        from pathlib import Path
+        from kernelgen.running import execution, fences
         # A shell that starts its tests in the background has them ignore Ctrl-C.
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "import sys; from pathlib import Path; from kernelgen.running import run_notebook; "
-        "run_notebook(Path(sys.argv[1]), [], folder=Path(sys.argv[2]), time_limit_s=600)"
-    )
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        execution.FENCES = [getattr(fences, name) for name in [{way!r}] if name]
+        notebook = Path(sys.argv[1]).read_bytes()
+        execution.run_notebook(notebook, [], folder=Path(sys.argv[2]), time_limit_s=600)
+    """
     command = [sys.executable, "-c", code, str(notebook), str(tmp_path / "run")]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "TMPDIR": str(tmp_path / "scratch")}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
@@ -99,9 +117,6 @@ def test_nothing_is_left_running_when_the_command_is_ended(blow, tools, tmp_path
         assert tools.processes_with(LINGER)
         process.send_signal(blow)
         process.wait(60)
-    deadline = time.monotonic() + 20
-    while tools.processes_with(LINGER) and time.monotonic() < deadline:
-        time.sleep(0.1)
     assert tools.left_of(LINGER) == []
     assert process.returncode != 0
     if blow != signal.SIGKILL:  # a killed process cannot tidy up; the next run does
@@ -121,6 +136,7 @@ def test_the_files_of_a_run_that_was_killed_go_with_the_next_run(run, tmp_path: 
 def test_results_of_an_earlier_run_go_when_the_next_one_starts(run, tmp_path: Path) -> None:
     (tmp_path / "run" / "locked").mkdir(parents=True)
     (tmp_path / "run" / "locked" / "old.csv").write_text("old")
+    (tmp_path / "run" / "__notebook__.ipynb").write_text("old")
     (tmp_path / "run" / "locked").chmod(0o500)
     ended = run("open('new.csv', 'w').write('new')")
     assert sorted(path.name for path in ended.result.folder.iterdir()) == ["__notebook__.ipynb", "new.csv"]
@@ -147,17 +163,16 @@ def test_a_run_shows_its_parts_and_the_cells_output_while_it_goes_on(run, capfd)
 
 
 def test_what_cannot_be_run_is_refused_in_one_line(tools, tmp_path: Path) -> None:
-    notebook = tools.write_notebook(tmp_path / "n.ipynb", "1")
+    notebook = tools.write_notebook(tmp_path / "n.ipynb", "1").read_bytes()
     (tmp_path / "data").mkdir()
 
-    def refusal(notebook: Path, *mounts: Mount, folder: Path = tmp_path / "run") -> str:
+    def refusal(notebook: bytes, *mounts: Mount, folder: Path = tmp_path / "run") -> str:
         with pytest.raises(KernelgenError) as error:
             run_notebook(notebook, mounts, folder=folder, time_limit_s=60, layout="old")
         assert "\n" not in str(error.value)
         return str(error.value)
 
     data = tmp_path / "data"
-    assert "build it first" in refusal(tmp_path / "none.ipynb")
     assert "is not a folder" in refusal(notebook, Mount("dataset", "birds", "owner", tmp_path / "none"))
     assert "is no name on Kaggle" in refusal(notebook, Mount("dataset", "../birds", "owner", data))
     assert "framework" in refusal(notebook, Mount("model", "net", "owner", data))
@@ -167,3 +182,59 @@ def test_what_cannot_be_run_is_refused_in_one_line(tools, tmp_path: Path) -> Non
     assert data.exists()
     (data / "up").symlink_to(tmp_path)
     assert "circle" in refusal(notebook, Mount("dataset", "birds", "a", data))
+
+
+def test_a_full_temporary_folder_is_named_and_not_the_runs_own(tools, tmp_path: Path) -> None:
+    notebook = tools.write_notebook(tmp_path / "n.ipynb", "1")
+    (tmp_path / "small").mkdir()
+    code = f"""if True:
+        from pathlib import Path
+        from kernelgen.running.execution import run_notebook
+        run_notebook(Path({str(notebook)!r}).read_bytes(), [], folder=Path({str(tmp_path)!r}, "run"), time_limit_s=60)
+    """
+    mount = f"mount -t tmpfs -o size=100k none {tmp_path / 'small'}"
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", f'{mount} || exit 77; exec "$@"', "sh"]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "TMPDIR": str(tmp_path / "small")}
+    done = subprocess.run([*command, sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    if done.returncode == 77 or done.stderr.startswith("unshare"):
+        pytest.skip(f"no disk can be made here that is full: {done.stderr.strip()}")
+    last = done.stderr.strip().splitlines()[-1]
+    assert re.search(r"small/kernelgen-run-\w+: No space left on device; the run could not go on$", last)
+
+
+LIBRARY_FRAME_7 = """\
+\x1b[0;32m/tmp/pk-x1y2z3/pk/deep/train.py\x1b[0m in \x1b[0;36mread\x1b[0;34m()\x1b[0m
+      3 def read():
+      4     path = "nowhere.csv"
+----> 5     return pd.read_csv(path)
+"""
+CELL_FRAME_7 = "/tmp/ipykernel_54/123.py in <module>\n      1 from pk.deep.train import read\n----> 2 read()\n"
+PANDAS_FRAME_7 = (
+    "/opt/kaggle-image/lib/python3.12/site-packages/pandas/io.py in get(path)\n      9 a\n---> 10     open(a)\n"
+)
+LIBRARY_FRAME_8 = (
+    "File /tmp/pk-x1y2z3/pk/deep/train.py:5, in read()\n      4 path\n----> 5     return pd.read_csv(path)\n"
+)
+CELL_FRAME_8 = "Cell In[2], line 2\n      1 import pk\n----> 2 read()\n"
+BESIDE = "/kaggle/working/worker.py in work()\n----> 1     1 / 0\n"
+IN_THE_LIBRARY = " in pk/deep/train.py:5, `return pd.read_csv(path)`"
+
+
+@pytest.mark.parametrize(
+    ("frames", "place"),
+    [
+        ((CELL_FRAME_7, LIBRARY_FRAME_7, PANDAS_FRAME_7), IN_THE_LIBRARY),
+        ((CELL_FRAME_8, LIBRARY_FRAME_8, PANDAS_FRAME_7), IN_THE_LIBRARY),
+        ((CELL_FRAME_7, LIBRARY_FRAME_7, CELL_FRAME_7), IN_THE_LIBRARY),  # the library calls a function of the cell
+        ((CELL_FRAME_7, BESIDE), " in /kaggle/working/worker.py:1, `1 / 0`"),
+        ((CELL_FRAME_7, PANDAS_FRAME_7), ""),
+        ((CELL_FRAME_8,), ""),
+    ],
+)
+def test_the_line_in_the_notebooks_library_is_named(tmp_path: Path, frames: tuple[str, ...], place: str) -> None:
+    error = {"output_type": "error", "ename": "E", "evalue": "no", "traceback": ["-----", *frames, "E: no"]}
+    cell = {"cell_type": "code", "source": "read()", "execution_count": 2, "outputs": [error], "metadata": {}}
+    (tmp_path / "n.ipynb").write_text(json.dumps({"cells": [cell]}))
+    first, *rest = failing_cell(tmp_path / "n.ipynb", 0).splitlines()
+    assert first == f"cell 1 of 1 (In [2]), `read()` failed{place}"
+    assert rest[-1] == "    E: no"

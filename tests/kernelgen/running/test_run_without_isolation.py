@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kernelgen.running import Mount
+from kernelgen.running.inputs import Mount
 
 pytestmark = pytest.mark.xdist_group("runs")  # they count the processes of their runs
 
@@ -43,13 +43,19 @@ def test_it_is_said_loudly_and_the_kernel_runs_with_an_input_root(run, tools, tm
     assert list(ended.scratch.iterdir()) == []
 
 
-def test_where_unshare_is_refused_its_reason_is_said(run, tmp_path: Path, monkeypatch, capfd) -> None:
+def test_where_namespaces_are_refused_the_reasons_are_said(run, tmp_path: Path, monkeypatch, capfd) -> None:
     refusing = tmp_path / "bin" / "unshare"
     refusing.parent.mkdir()
     refusing.write_text("#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n")
     refusing.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{refusing.parent}:/usr/bin:/bin")
+    bwrap = refusing.with_name("bwrap")
+    bwrap.write_text("#!/bin/sh\necho 'bwrap: No permissions to create a new namespace' >&2\nexit 1\n")
+    bwrap.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{refusing.parent}:/usr/sbin:/usr/bin:/sbin:/bin")
     ended = run("print('all the same')", time_limit_s=60)
     assert ended.result.ok, ended.result.message
     assert ended.printed() == "all the same\n"
-    assert "NOT ISOLATED: the run gets no root of its own (unshare: unshare failed: Operation" in capfd.readouterr().err
+    assert (
+        "NOT ISOLATED: the run gets no root of its own (bwrap: No permissions to create a new namespace; unshare: "
+        "unshare failed: Operation not permitted)"
+    ) in capfd.readouterr().err

@@ -1,0 +1,63 @@
+"""Symbolic links in a folder that a kernel may have written: none of them may lead to the host's files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+
+def stays_inside(link: Path, folder: Path) -> bool:
+    """Whether ``link`` means the same wherever ``folder`` stands: it is relative and never leads out of it.
+
+    A link that leads nowhere is judged by its text alone. ``folder`` is absolute and resolved.
+    """
+    text = os.readlink(link)
+    if os.path.isabs(text):
+        return False
+    if not Path(os.path.normpath(link.parent / text)).is_relative_to(folder):
+        return False
+    try:
+        return link.resolve().is_relative_to(folder)
+    except (OSError, RuntimeError):  # links in a circle lead nowhere (RuntimeError before Python 3.13)
+        return True
+
+
+def links_below(folder: Path) -> Iterator[Path]:
+    """Every symbolic link at any depth of ``folder``; links are not followed, folders without permission skipped."""
+    for current, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(current, name)
+            if path.is_symlink():
+                yield path
+
+
+def keep_links_inside(folder: Path, seen_as: PurePosixPath) -> list[str]:
+    """Makes a run's output safe to give away; returns the names of the links that were removed.
+
+    A link that leads out of the output is removed. An absolute one that stays inside, written while the folder was
+    seen as ``seen_as``, becomes a relative one.
+    """
+    folder = folder.resolve()
+    removed = []
+    for link in list(links_below(folder)):
+        text = os.readlink(link)
+        if os.path.isabs(text) and PurePosixPath(os.path.normpath(text)).is_relative_to(seen_as):
+            inside = folder / PurePosixPath(os.path.normpath(text)).relative_to(seen_as)
+            _unlink(link)
+            link.symlink_to(os.path.relpath(inside, link.parent))
+    for link in list(links_below(folder)):
+        if not stays_inside(link, folder):
+            removed.append(link)
+    # Removed in the end: whether a link leads out is judged with all the others still there.
+    for link in removed:
+        _unlink(link)
+    return [str(link.relative_to(folder)) for link in removed]
+
+
+def _unlink(link: Path) -> None:
+    try:
+        link.unlink()
+    except PermissionError:  # in a folder that the kernel has locked
+        link.parent.chmod(0o700)
+        link.unlink()

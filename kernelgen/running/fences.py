@@ -1,0 +1,132 @@
+"""Ways to start a command in a root of its own without network: by bubblewrap, else by util-linux's commands.
+
+Both take a `Room` whose places for mounts are there, and a file in which they may write what no command line could
+hold (thousands of mounts) or should show (the kernel sees the first process's). They give the command that starts the
+room as the only program of fresh namespaces, where it inherits the file. The run's root user has no capabilities; when
+the command's process dies, so does everything in it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from kernelgen.errors import KernelgenError
+from kernelgen.running.room import HOSTNAME, Room
+
+_GPU_DEVICES = ("nvidia*", "dri", "kfd", "dxg")
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_DEVICE_LINKS = {
+    "fd": "/proc/self/fd",
+    "stdin": "/proc/self/fd/0",
+    "stdout": "/proc/self/fd/1",
+    "stderr": "/proc/self/fd/2",
+    "ptmx": "pts/ptmx",
+}
+
+
+def bubblewrap(room: Room, file: IO[bytes]) -> list[str]:
+    """Starts the room by bubblewrap (`bwrap`). Raises `KernelgenError` where it is not installed."""
+    bwrap = _tool("bwrap", "bubblewrap")
+    arguments = ["--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0", "--hostname", HOSTNAME]
+    arguments += ["--die-with-parent", "--cap-drop", "ALL", "--bind", str(room.root), "/"]
+    arguments += ["--proc", "/proc", "--dev", "/dev", "--ro-bind", "/sys", "/sys"]
+    for device in _gpu_devices():
+        arguments += ["--dev-bind", str(device), str(device)]
+    for source, target, read_only in room.binds:
+        arguments += ["--ro-bind" if read_only else "--bind", str(source), str(target)]
+    file.write(b"".join(os.fsencode(argument) + b"\0" for argument in [*arguments, "--chdir", room.working]))
+    return [bwrap, "--args", str(file.fileno()), "--", *room.command]
+
+
+def util_linux(room: Room, file: IO[bytes]) -> list[str]:
+    """Starts the room by `unshare`, `mount`, `pivot_root`, `setpriv`. Raises `KernelgenError` where one is absent."""
+    assert room.root is not None
+    for tool in ("mount", "umount", "pivot_root", "setpriv"):
+        _tool(tool, "util-linux")
+    network = (
+        "ip link set lo up" if shutil.which("ip") else f"{_tool('ifconfig', 'iproute2 (`ip`) or net-tools')} lo up"
+    )
+    script = ["set -e", network, *_mount_commands(room, room.root)]
+    root = shlex.quote(str(room.root))
+    script += [f"mkdir {root}/.old", f"cd {root}", "pivot_root . .old", "cd /", "umount -l /.old", "rmdir /.old"]
+    script += [f"echo {HOSTNAME} > /proc/sys/kernel/hostname || :", f"cd {shlex.quote(room.working)}"]
+    # The shell stays as the first process and takes in orphans; without capabilities, for with them a kernel could
+    # mount its inputs anew, writable.
+    inner = shlex.join(["sh", "-c", '"$@"; exit $?', "sh", *room.command])
+    script.append(f'exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all --ambient-caps=-all {inner} "$@"')
+    file.write(os.fsencode("\n".join(script)))
+    namespaces = "--user --map-root-user --mount --net --pid --ipc --uts --fork --kill-child".split()
+    return [_tool("unshare", "util-linux"), *namespaces, "sh", f"/proc/self/fd/{file.fileno()}"]
+
+
+FENCES = (bubblewrap, util_linux)
+
+
+def _mount_commands(room: Room, root: Path) -> Iterator[str]:
+    for name, target in _DEVICE_LINKS.items():
+        (root / "dev" / name).symlink_to(target)
+    for name in ("shm", "pts"):
+        (root / "dev" / name).mkdir()
+    yield _mount("--bind", root, root)
+    for device in [Path("/dev", name) for name in _DEVICES] + _gpu_devices():
+        place = root / device.relative_to("/")
+        place.mkdir(parents=True) if device.is_dir() else place.touch()
+        yield _mount("--rbind", device, place)
+    for source, seen, read_only in room.binds:
+        place = root / seen.relative_to("/")
+        yield _mount("--rbind", source, place)
+        if read_only:
+            yield from _read_only(source, place)
+    yield _mount("-t", "proc", "-o", "nosuid,nodev,noexec", "proc", root / "proc")
+    yield _mount("-t", "tmpfs", "-o", "nosuid,nodev,mode=1777", "shm", root / "dev/shm")
+    options = "nosuid,noexec,newinstance,ptmxmode=0666,mode=620"
+    yield _mount("-t", "devpts", "-o", options, "devpts", root / "dev/pts")
+    # In a container that hides parts of /sys only what it shows may be shown on.
+    fresh = _mount("-t", "sysfs", "-o", "ro,nosuid,nodev,noexec", "sysfs", root / "sys")
+    yield f"{fresh} 2>/dev/null || {_mount('--rbind', '/sys', root / 'sys')}"
+
+
+def _read_only(source: Path, place: Path) -> Iterator[str]:
+    """Mounts what is seen of `source` at `place` read-only, with the flags that a namespace may not clear."""
+    below = [point for point in _mount_points() if point != source and point.is_relative_to(source)]
+    for point in [source, *below]:
+        try:
+            flags = os.statvfs(point).f_flag
+        except OSError:
+            continue
+        kept = {"nosuid": os.ST_NOSUID, "nodev": os.ST_NODEV, "noexec": os.ST_NOEXEC}
+        options = ["remount", "bind", "ro", *(name for name, flag in kept.items() if flags & flag)]
+        command = _mount("-o", ",".join(options), place / point.relative_to(source))
+        # Below the system's folders there may be mounts that cannot be touched; they are not writable for a kernel
+        # without capabilities. What is asked for by name has to be read-only.
+        yield command if point == source else f"{command} 2>/dev/null || :"
+
+
+def _mount_points() -> list[Path]:
+    points = []
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        path = line.split(" ")[4]
+        for escaped, plain in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+            path = path.replace(escaped, plain)
+        points.append(Path(path))
+    return points
+
+
+def _mount(*arguments: str | Path) -> str:
+    return shlex.join(["mount", *map(str, arguments)])
+
+
+def _gpu_devices() -> list[Path]:
+    return [path for pattern in _GPU_DEVICES for path in sorted(Path("/dev").glob(pattern))]
+
+
+def _tool(name: str, package: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise KernelgenError(f"{name} is not there, install {package}")
+    return path

@@ -1,0 +1,143 @@
+"""A dataset of ours in a run: what is uploaded of its folder, its archives unpacked."""
+
+import bz2
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from kernelgen.chaining.inputs import Command, mounts_for
+from kernelgen.errors import KernelgenError
+from kernelgen.recipe import load_project
+from kernelgen.running.inputs import Layout
+
+RECIPE = 'library = "pk"\n[kernels.case]\ntemplate = "case"\nsources = { w = "dataset:my-weights" }\n'
+DESCRIPTION = 'title = "My weights"\nlicense = "other"\n'
+
+
+def zipped(*names: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in names:
+            archive.writestr(name, f"text of {name}")
+    return packed.getvalue()
+
+
+def tarred(mode: str, *names: str, link: str = "") -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode=mode) as archive:
+        for name in names:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(name)
+            archive.addfile(entry, io.BytesIO(name.encode()))
+        if link:
+            entry = tarfile.TarInfo("link")
+            entry.type, entry.linkname = tarfile.SYMTYPE, link
+            archive.addfile(entry)
+    return packed.getvalue()
+
+
+@pytest.fixture
+def seen(write_project, tmp_path):
+    """Writes a dataset with these files; returns the names that a run sees, and where they lead."""
+
+    def seen(files, *, given=False, many=None):
+        project = load_project(
+            write_project(
+                RECIPE,
+                "W = {{ sources.w | literal }}\n",
+                {
+                    f"datasets/my-weights/{name}": content
+                    for name, content in {"dataset.toml": DESCRIPTION, **files}.items()
+                },
+            )
+        )
+        dataset = project.datasets["my-weights"]
+        dataset.write_metadata("ann")
+        inputs = {"my-weights": dataset.folder} if given else {}
+        mounts = mounts_for(project, project.kernels["case"], tmp_path / "out", inputs, Command())
+        skeleton = tmp_path / "input"
+        layout = Layout(mounts, "old", skeleton, most_binds=many)
+        if many is None:
+            layout.link()
+        root = skeleton / "my-weights"
+        before = sorted(str(path.relative_to(dataset.folder)) for path in dataset.folder.rglob("*"))
+        names = [path for path in root.rglob("*") if not path.is_dir() or path.is_symlink()]
+        names += [below for path in names if path.is_dir() for below in path.rglob("*") if below.is_file()]
+        files_seen = sorted(str(path.relative_to(root)) for path in names if not path.is_dir())
+        assert before == sorted(str(path.relative_to(dataset.folder)) for path in dataset.folder.rglob("*"))
+        seen.layout, seen.root = layout, root
+        return files_seen
+
+    return seen
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_only_what_is_uploaded_is_seen(seen, given):
+    files = {"a.bin": "a", "deep/b.bin": "b", ".cache/state": "s", "README.md": "how it was made"}
+    assert seen(files, given=given) == ["a.bin", "deep/b.bin"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("weights.zip", zipped("model.bin", "deep/b.txt"), ["weights/deep/b.txt", "weights/model.bin"]),
+        ("WEIGHTS.ZIP", zipped("model.bin"), ["WEIGHTS/model.bin"]),
+        ("train.csv.zip", zipped("train.csv"), ["train.csv/train.csv"]),
+        ("weights.tar", tarred("w", "model.bin"), ["weights/model.bin"]),
+        ("weights.tar.gz", tarred("w:gz", "deep/model.bin"), ["weights/deep/model.bin"]),
+        ("weights.tgz", tarred("w:gz", "model.bin"), ["weights/model.bin"]),
+        ("weights.tar.xz", tarred("w:xz", "model.bin"), ["weights/model.bin"]),
+        ("v1.2.tar.bz2", tarred("w:bz2", "model.bin"), ["v1.2/model.bin"]),
+        ("outer.zip", zipped("inner.zip"), ["outer/inner.zip"]),
+        ("inner.zip", zipped("dataset.toml", ".cache/x"), ["inner/.cache/x", "inner/dataset.toml"]),
+        # Archives by their content only: Kaggle goes by the name.
+        ("model.pth", zipped("data.pkl"), ["model.pth"]),
+        ("tiny-1.0-py3-none-any.whl", zipped("tiny.py"), ["tiny-1.0-py3-none-any.whl"]),
+        # And by the name only: there is nothing to unpack.
+        ("broken.zip", b"PK\3\4 cut off", ["broken.zip"]),
+        ("table.csv.bz2", bz2.compress(b"1,2"), ["table.csv.bz2"]),
+        ("empty.tar", b"", ["empty.tar"]),
+        (".zip", zipped("a"), [".zip"]),
+    ],
+)
+def test_archives_are_unpacked_as_kaggle_does(seen, name, content, expected):
+    assert seen({name: content}) == expected
+
+
+def test_two_files_that_become_one_folder_are_told(seen):
+    with pytest.raises(KernelgenError, match="x and x.zip are both x on Kaggle, which unpacks archives; rename one"):
+        seen({"x.zip": zipped("a"), "x/b": "b"})
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("bad.zip", zipped("../../escaped.txt")),
+        ("bad.tar", tarred("w", "../../escaped.txt")),
+        ("bad.tar", tarred("w", "a", link="/etc/passwd")),
+        ("bad.tar", tarred("w", "a", link="../../../../escaped.txt")),
+    ],
+    ids=["zip", "tar", "absolute link", "link up"],
+)
+def test_no_member_gets_out_of_its_folder(seen, tmp_path, name, content):
+    try:
+        names = seen({name: content})
+        assert all(path.startswith("bad/") and not Path(seen.root, path).is_symlink() for path in names)
+    except KernelgenError as error:
+        assert "cannot be unpacked as Kaggle does" in str(error) and "\n" not in str(error)
+    assert not list(tmp_path.rglob("escaped.txt")) or all("bad" in str(path) for path in tmp_path.rglob("escaped.txt"))
+
+
+def test_a_damaged_archive_is_one_line(seen):
+    whole = zipped("model.bin")
+    with pytest.raises(KernelgenError, match=r"weights.zip: cannot be unpacked as Kaggle does: .*; pack it again"):
+        seen({"weights.zip": whole.replace(b"text of", b"xxxx of")})
+
+
+def test_of_many_files_each_is_a_link_into_one_mount(seen):
+    names = seen({f"{number}.txt": "x" for number in range(300)}, many=256)
+    assert len(names) == 300 and seen.layout.binds == [] and len(seen.layout.many) == 1
+    assert str((seen.root / "7.txt").readlink()) == "/kaggle/src/inputs/0/7.txt"
