@@ -173,7 +173,7 @@ def run(
 
 def publish(options: argparse.Namespace) -> int:
     """``--push``, ``--wait``, ``--outputs`` and ``--submit``, in this order."""
-    from kernelgen.publishing.publication import Publication, Wishes
+    from kernelgen.publishing.credentials import check_installed
     from kernelgen.recipe import load_project
     from kernelgen.rendering.provenance import current_commit
 
@@ -181,13 +181,15 @@ def publish(options: argparse.Namespace) -> int:
     out = (options.out or project.root / "build").absolute()
     if options.dry_run:
         return show_what_would_be_sent(options, project, out)
+    check_installed()
     from kernelgen.publishing.client import Kaggle
+    from kernelgen.publishing.publication import Publication, PushOptions
 
     check_submits(project, options)  # before anybody is asked
     kaggle = Kaggle(tell)
     if project.owner is None:
         project = load_project(options.project, options.set, kaggle.username)
-    wishes = Wishes(
+    wanted = PushOptions(
         push=options.push,
         again=options.again,
         wait=options.wait,
@@ -197,7 +199,7 @@ def publish(options: argparse.Namespace) -> int:
         command=options.command,
     )
     commit = options.commit or current_commit(project.root)
-    done = Publication(kaggle, project, out, commit, wishes, tell).carry_out(project.select(options.target))
+    done = Publication(kaggle, project, out, commit, wanted, tell).carry_out(project.select(options.target))
     return 0 if done else 1
 
 
@@ -223,25 +225,24 @@ def show_what_would_be_sent(options: argparse.Namespace, project: Project, out: 
     from kernelgen.building import build_kernel, write_kernel
     from kernelgen.datasets.filling import is_filled
     from kernelgen.datasets.folder import DatasetFolder
-    from kernelgen.publishing.datasets import parcel
     from kernelgen.publishing.preview import preview
-    from kernelgen.publishing.publication import datasets_to_send
+    from kernelgen.publishing.uploads import dataset_upload, datasets_to_send
     from kernelgen.rendering.provenance import current_commit
 
     selected = project.select(options.target)
     commit = options.commit or current_commit(project.root)
-    parcels = []
+    uploads = []
     for dataset in datasets_to_send(project, selected):
         if not is_filled(dataset):
             raise KernelgenError(f"{dataset.where}: is not filled; run it with --target {dataset.name} first")
         dataset.write_metadata(project.owner_or_placeholder)
-        parcels.append(parcel(dataset))
+        uploads.append(dataset_upload(dataset))
     kernels = [kernel for kernel in selected if not isinstance(kernel, DatasetFolder)]
     resumed = [replace(kernel, resumed=bool(options.resume and kernel.earlier)) for kernel in kernels]
     built = [build_kernel(project, kernel, commit=commit) for kernel in resumed]
     for kernel in built:
         write_kernel(kernel, out)
-    print(preview(parcels, built))
+    print(preview(uploads, built))
     return 0
 
 

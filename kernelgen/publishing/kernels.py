@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kernelgen.errors import KernelgenError
 from kernelgen.nodes import notebook_text
 from kernelgen.publishing.client import Kaggle, KernelThere
-from kernelgen.publishing.datasets import same_identity
+from kernelgen.publishing.locking import locked
 from kernelgen.publishing.records import (
     PushedKernel,
     pushed_folder,
@@ -23,8 +23,11 @@ from kernelgen.publishing.records import (
     restored_if_refused,
     write_pushed,
 )
-from kernelgen.publishing.taking_turns import in_turn
+from kernelgen.publishing.refusals import same_identity
 from kernelgen.rendering.built import BuiltKernel
+
+if TYPE_CHECKING:
+    from kernelgen.publishing.official_client import OfficialClient
 
 # After an answer was lost, before it is taken for not arrived.
 LOOK_AGAIN_SECONDS = (0, 2, 4, 8)
@@ -66,7 +69,7 @@ def push(
     name, identity = built.kernel.name, built.metadata["id"]
     text = notebook_text(built.notebook)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    with in_turn(pushed_folder(out, name, identity), f"kernel {identity}", say):
+    with locked(pushed_folder(out, name, identity), f"kernel {identity}", say):
         there = kaggle.kernel(identity)
         newest = (there.version or 0) if there else 0
         if not again:
@@ -79,13 +82,10 @@ def push(
         pending = PushedKernel(identity, newest, None, page_of(identity), digest, built.metadata, attached)
         with restored_if_refused(out, name, identity):
             # Noted before it is sent: a call that is killed in between is found out by the next one.
-            write_pushed(out, name, pending, text)
-            answer = _save(kaggle, identity, built.metadata, text, newest)
+            folder = write_pushed(out, name, pending, text)
+            answer = _save(kaggle, folder, identity, text, newest)
             _check_taken(answer, identity)
-        version = answer.version_number or None
-        if version is None and (now := kaggle.kernel(identity)):
-            version = now.version
-        pushed = replace(pending, version=version or newest + 1, url=answer.url or pending.url)
+        pushed = replace(pending, version=int(answer.version_number), url=str(answer.url or pending.url))
         if problems := _left_out(answer, pushed):
             write_pushed(out, name, replace(pushed, attached={**attached, "left out": 1}))  # so that it is no match
             raise KernelgenError("\n".join(problems))
@@ -156,37 +156,22 @@ def _cells_that_were_pushed(out: Path, name: str, identity: str) -> list[tuple[s
     return cells_of(path.read_text(encoding="utf-8")) if path else None
 
 
-def _save(kaggle: Kaggle, identity: str, metadata: dict[str, Any], text: str, before: int) -> Any:
-    from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest, ApiSaveKernelResponse
+def _save(kaggle: Kaggle, folder: Path, identity: str, text: str, before: int) -> Any:
+    """The client's reply to the push of a folder, or what stands for one whose answer was lost."""
 
-    request = ApiSaveKernelRequest()
-    request.slug = identity
-    request.new_title = metadata["title"]
-    request.text = text
-    request.language = metadata["language"]
-    request.kernel_type = metadata["kernel_type"]
-    request.is_private = metadata["is_private"]
-    request.enable_gpu = metadata["enable_gpu"]
-    request.enable_tpu = metadata["enable_tpu"]
-    request.enable_internet = metadata["enable_internet"]
-    request.dataset_data_sources = metadata["dataset_sources"]
-    request.competition_data_sources = metadata["competition_sources"]
-    request.kernel_data_sources = metadata["kernel_sources"]
-    request.model_data_sources = metadata["model_sources"]
-    request.category_ids = metadata["keywords"]
-    for key in ("machine_shape", "docker_image", "docker_image_pinning_type"):
-        if key in metadata:
-            setattr(request, key, metadata[key])
+    def act(client: OfficialClient) -> Any:
+        answer = client.kernels_push(str(folder))
+        if not answer.error and not int(answer.version_number or 0):
+            raise LookupError("neither a version nor an error")
+        return answer
 
-    def arrived() -> ApiSaveKernelResponse | None:
+    def arrived() -> Any:
         # Pushed twice, it would run twice, and a GPU's hours are counted. Kaggle may take a while to show it.
         for pause in LOOK_AGAIN_SECONDS:
             time.sleep(pause)
             now = kaggle.kernel(identity)
             if now and (now.version or 0) > before and cells_of(now.source) == cells_of(text):
-                answer = ApiSaveKernelResponse()
-                answer.version_number, answer.ref, answer.url = now.version, identity, page_of(identity)
-                return answer
+                return kaggle.client.saved_kernel(now.version, identity, page_of(identity))
         if now is None and kaggle.run(identity) is not None:
             raise KernelgenError(
                 f"kernel {identity}: the answer to the push was lost, and Kaggle does not tell whether it arrived; "
@@ -194,20 +179,16 @@ def _save(kaggle: Kaggle, identity: str, metadata: dict[str, Any], text: str, be
             )
         return None
 
-    return kaggle.ask(
-        f"kernel {identity}",
-        lambda client: client.kernels.kernels_api_client.save_kernel(request),
-        arrived=arrived,
-    )
+    return kaggle.send(f"kernel {identity}", act, arrived=arrived)
 
 
 def _check_taken(answer: Any, identity: str) -> None:
     """Raises where a reply says that nothing was saved."""
-    said = " ".join((answer.error or "").split()).rstrip(".")
-    if re.search(r"maximum .*session", said, re.IGNORECASE):
-        raise SessionsFull(f"kernel {identity}: Kaggle refused it: {said}; push it again later")
-    if said:
-        raise KernelgenError(f"kernel {identity}: Kaggle refused it: {said}; correct that")
+    reason = " ".join(str(answer.error or "").split()).rstrip(".")
+    if re.search(r"maximum .*session", reason, re.IGNORECASE):
+        raise SessionsFull(f"kernel {identity}: Kaggle refused it: {reason}; push it again later")
+    if reason:
+        raise KernelgenError(f"kernel {identity}: Kaggle refused it: {reason}; correct that")
 
 
 def _left_out(answer: Any, pushed: PushedKernel) -> list[str]:
@@ -216,8 +197,9 @@ def _left_out(answer: Any, pushed: PushedKernel) -> list[str]:
     problems = []
     for key, (kind, advice) in _LEFT_OUT.items():
         if left_out := getattr(answer, key):
+            names = ", ".join(map(str, left_out))
             problems.append(
-                f"kernel {identity}: version {pushed.version} was pushed without its {kind} {', '.join(left_out)}; "
+                f"kernel {identity}: version {pushed.version} was pushed without its {kind} {names}; "
                 f"{advice}, then push again"
             )
     if answer.ref and not same_identity(answer.ref, identity):
