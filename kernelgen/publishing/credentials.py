@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.refusals import NEW_TOKEN
 
+NEW_TOKEN = "make a new token at kaggle.com/settings"
 TOKEN = "KAGGLE_API_TOKEN"
 _TOKEN_FILES = ("access_token", "access_token.txt")
 # What stands around a token by mistake.
@@ -73,9 +73,11 @@ def read_settings(path: str) -> dict[str, str]:
 def _file(token: str) -> Path | None:
     """The file that the variable names instead of a token, as the client allows it."""
     try:
-        return Path(token) if Path(token).is_file() else None
-    except (OSError, ValueError):  # too long for a path
-        return None
+        return Path(token) if Path(token).exists() else None
+    except (OSError, ValueError):  # the client fails in the same way
+        raise KernelgenError(
+            f"{TOKEN}: Kaggle's client takes its value for a path that is too long; save it as ~/.kaggle/access_token"
+        ) from None
 
 
 def _content(path: Path) -> bytes:

@@ -17,8 +17,8 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.credentials import check_secret, read_settings, tidy_environment
-from kernelgen.publishing.refusals import NEW_TOKEN, refusal
+from kernelgen.publishing.credentials import NEW_TOKEN, check_secret, read_settings, tidy_environment
+from kernelgen.publishing.refusals import refusal
 from kernelgen.publishing.retrying import ODD_ANSWERS, retried
 
 TIMEOUT_SECONDS = 120
@@ -89,6 +89,15 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
         """Keep what the client prints from the terminal: it may hold what nobody should read."""
         with redirect_stdout(io.StringIO()):
             yield
+
+    def get_response_processor(self) -> Callable[[requests.Response], None]:
+        """Look at each answer before the client does, which takes a list for an object without fields."""
+
+        def check(response: requests.Response) -> None:
+            if not isinstance(response.json(), dict):
+                raise LookupError("no JSON object")
+
+        return check
 
     # ------------------------------------------------------------ credentials
 
@@ -167,7 +176,7 @@ def signed_in(say: Callable[[str], None]) -> OfficialClient:
     except (requests.RequestException, *ODD_ANSWERS) as error:
         raise refusal("signing in", error) from error
     except OSError as error:
-        raise KernelgenError(f"signing in: {error.filename or 'the credentials'}: {error.strerror}") from None
+        raise KernelgenError(f"signing in: the credentials cannot be read ({error.strerror}); {NEW_TOKEN}") from None
     values = client.config_values
     if not values.get("username"):
         raise KernelgenError(f"the Kaggle credentials name no user; {NEW_TOKEN}")

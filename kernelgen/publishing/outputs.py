@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import shutil
@@ -25,6 +27,8 @@ TIMEOUT_SECONDS = 120
 TRIES = 3
 # What a storage answers for an address that ran out.
 RAN_OUT = (400, 401, 403, 404, 410)
+# What proxies and error pages come as, and the files that may.
+_PAGES = {"text/html": (".html", ".htm"), "application/json": (".json", ".jsonl", ".geojson", ".ipynb")}
 
 
 class Listing:
@@ -62,7 +66,7 @@ class Listing:
         what = f"{name} of kernel {self._identity}"
         for number in range(1, TRIES + 1):
             try:
-                return self._kaggle.use(what, lambda: _download(self.files[name], path, name))
+                return self._kaggle.use(what, lambda: _download(self.files[name], path))
             except Refused as error:
                 if error.status not in RAN_OUT:
                     raise
@@ -85,7 +89,9 @@ class Listing:
             if label:
                 request.version_label = label
             page = client.kernels.kernels_api_client.list_kernel_session_output(request)
-            files = {file.file_name.strip(): file.url.strip() for file in page.files or []}
+            files = {str(file.file_name): str(file.url) for file in page.files or []}
+            if not all(files) or not all(files.values()):
+                raise LookupError("a file without a name or an address")
             log = page.log if isinstance(page.log, str) else json.dumps(page.log) if page.log else ""
             return files, log, page.next_page_token or ""
 
@@ -113,7 +119,7 @@ def read_output(kaggle: Kaggle, identity: str, version: int | None, name: str) -
         return None
     try:
         with tempfile.TemporaryDirectory() as folder:
-            listing.fetch(name, path := Path(folder) / "file")
+            listing.fetch(name, path := Path(folder) / name)
             return path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise KernelgenError(f"{name} of kernel {identity}: {error.filename}: {error.strerror}") from None
@@ -163,7 +169,7 @@ def _write_log(path: Path, log: str, say: Callable[[str], None]) -> None:
         say(f"note: {path.name}: {error.strerror}; the log was not kept")
 
 
-def _download(address: str, path: Path, name: str) -> int:
+def _download(address: str, path: Path) -> int:
     """Stream a file to ``path``, which holds all of it or is written anew; its size in bytes.
 
     Not by the client's own download, which takes an error page for the file.
@@ -175,17 +181,29 @@ def _download(address: str, path: Path, name: str) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     with requests.get(address, stream=True, timeout=TIMEOUT_SECONDS) as response, open(path, "wb") as file:
         response.raise_for_status()
-        kind = response.headers.get("Content-Type", "")
-        if response.status_code != 200 or ("text/html" in kind and not name.lower().endswith((".html", ".htm"))):
+        digest = _announced_digest(response)
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        foreign = kind in _PAGES and path.suffix.lower() not in _PAGES[kind]
+        if response.status_code != 200 or (foreign and not digest):
             raise ValueError("a page instead of the file")
+        md5 = hashlib.md5(usedforsecurity=False)
         for chunk in response.iter_content(CHUNK):
             file.write(chunk)
+            md5.update(chunk)
         expected = response.headers.get("Content-Length", "")
         encoded = response.headers.get("Content-Encoding")
     size = path.stat().st_size
     if expected.isdecimal() and not encoded and size != int(expected):
         raise requests.ConnectionError(f"{size} bytes of {expected}")
+    if digest and not encoded and digest != base64.b64encode(md5.digest()).decode():
+        raise requests.ConnectionError("other bytes than were announced")
     return size
+
+
+def _announced_digest(response: requests.Response) -> str:
+    """The MD5 in base64 that Google's storage sends with a file; "" if there is none."""
+    hashes = dict(part.strip().partition("=")[::2] for part in response.headers.get("x-goog-hash", "").split(","))
+    return hashes.get("md5", "")
 
 
 def _inside(identity: str, name: str) -> PurePosixPath:

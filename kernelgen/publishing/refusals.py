@@ -5,9 +5,8 @@ from __future__ import annotations
 import requests
 
 from kernelgen.errors import KernelgenError
+from kernelgen.publishing.credentials import NEW_TOKEN
 from kernelgen.publishing.retrying import is_odd, kind_of, may_have_arrived, passes_by_itself, status_of
-
-NEW_TOKEN = "make a new token at kaggle.com/settings"
 
 
 class Refused(KernelgenError):
