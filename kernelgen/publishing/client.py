@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ Answer = TypeVar("Answer")
 # What Kaggle answers where a thing is missing or nobody's to see, and where a server knows no such request.
 MISSING, UNKNOWN_REQUEST = (403, 404), (405, 501)
 PAGE = 100
+# Before what is missing is asked for once more.
+CONFIRM_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -117,13 +120,28 @@ class Kaggle:
         return self.use(what, request)
 
     def ask_if_there(self, what: str, call: Callable[[Any], Answer]) -> Answer | None:
-        """The same, None where Kaggle has no such thing, none that it would show us, or no such request."""
-        try:
-            return self.ask(what, call)
-        except Refused as error:
-            if error.status in (*MISSING, *UNKNOWN_REQUEST):
-                return None
-            raise
+        """The same, None where Kaggle has no such thing, none that it would show us, or no such request.
+
+        What is missing is asked for twice: one 404 too many would push a kernel again, and cost a GPU's hours.
+        """
+        for pause in (CONFIRM_SECONDS, 0):
+            try:
+                return self.ask(what, call)
+            except Refused as error:
+                if error.status in UNKNOWN_REQUEST:
+                    return None
+                if error.status not in MISSING:
+                    raise
+            time.sleep(pause)
+        return None
+
+    def request(self, name: str, **fields: Any) -> Any:
+        """A request of the SDK by its name, with these fields but for those that are None."""
+        request = getattr(self.client.module, name)()
+        for field, value in fields.items():
+            if value is not None:
+                setattr(request, field, value)
+        return request
 
     @contextmanager
     def patiently(self) -> Iterator[None]:
@@ -138,10 +156,8 @@ class Kaggle:
 
     def kernel(self, identity: str) -> KernelThere | None:
         """The kernel's latest version; None where there is none."""
-        from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelRequest
-
-        request = ApiGetKernelRequest()
-        request.user_name, request.kernel_slug = identity.split("/")
+        owner, slug = identity.split("/")
+        request = self.request("ApiGetKernelRequest", user_name=owner, kernel_slug=slug)
 
         def read(client: Any) -> KernelThere:
             answer = client.kernels.kernels_api_client.get_kernel(request)
@@ -152,13 +168,12 @@ class Kaggle:
 
     def run(self, identity: str, version: int | None = None) -> RunThere | None:
         """How far the run of the kernel's latest version is, or of that one; None where there is none."""
-        from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelSessionStatusRequest
 
         def read(client: Any, label: str | None) -> RunThere:
-            request = ApiGetKernelSessionStatusRequest()
-            request.user_name, request.kernel_slug = identity.split("/")
-            if label:
-                request.version_label = label
+            owner, slug = identity.split("/")
+            request = self.request(
+                "ApiGetKernelSessionStatusRequest", user_name=owner, kernel_slug=slug, version_label=label
+            )
             answer = client.kernels.kernels_api_client.get_kernel_session_status(request)
             return RunThere(answer.status.name, str(answer.failure_message or ""))
 
@@ -179,52 +194,53 @@ class Kaggle:
 
     def dataset_status(self, identity: str) -> str | None:
         """READY, FAILED or a state on the way there; None where there is no such dataset."""
-        from kagglesdk.datasets.types.dataset_api_service import ApiGetDatasetStatusRequest
-
-        request = ApiGetDatasetStatusRequest()
-        request.owner_slug, request.dataset_slug = identity.split("/")
+        owner, slug = identity.split("/")
+        request = self.request("ApiGetDatasetStatusRequest", owner_slug=owner, dataset_slug=slug)
         return self.ask_if_there(
             f"dataset {identity}",
             lambda client: str(client.datasets.dataset_api_client.get_dataset_status(request).status.name),
         )
 
     def dataset_version(self, identity: str) -> int | None:
-        """The number of the version that kernels are given now; None where there is none, 0 where Kaggle tells none."""
-        from kagglesdk.datasets.types.dataset_api_service import ApiGetDatasetRequest
-
-        request = ApiGetDatasetRequest()
-        request.owner_slug, request.dataset_slug = identity.split("/")
-        try:
-            return self.ask(
-                f"dataset {identity}",
-                lambda client: int(client.datasets.dataset_api_client.get_dataset(request).current_version_number or 0),
-            )
-        except Refused as error:
-            if error.status in (*MISSING, *UNKNOWN_REQUEST):
-                return None if error.status in MISSING else 0
-            raise
+        """The number of the version that kernels are given now; None where Kaggle tells none."""
+        owner, slug = identity.split("/")
+        request = self.request("ApiGetDatasetRequest", owner_slug=owner, dataset_slug=slug)
+        return self.ask_if_there(
+            f"dataset {identity}",
+            lambda client: int(client.datasets.dataset_api_client.get_dataset(request).current_version_number or 0),
+        )
 
     def dataset_files(self, identity: str, version: int) -> dict[str, int] | None:
-        """Name and size in bytes of each file of a version; None where Kaggle tells none."""
-        from kagglesdk.datasets.types.dataset_api_service import ApiListDatasetFilesRequest
+        """Name and size in bytes of each file of a version; None where Kaggle lists none."""
+        owner, slug = identity.split("/")
+        request = self.request(
+            "ApiListDatasetFilesRequest",
+            owner_slug=owner,
+            dataset_slug=slug,
+            dataset_version_number=version,
+            page_size=PAGE,
+        )
 
-        request = ApiListDatasetFilesRequest()
-        request.owner_slug, request.dataset_slug = identity.split("/")
-        request.dataset_version_number, request.page_size = version, PAGE
+        def read(client: Any) -> dict[str, int]:
+            listed = pages(client.datasets.dataset_api_client.list_dataset_files, request)
+            return {str(file.name): int(file.total_bytes or 0) for page in listed for file in page.files or []}
 
-        def read(client: Any) -> tuple[dict[str, int], str]:
-            page = client.datasets.dataset_api_client.list_dataset_files(request)
-            return {str(file.name): int(file.total_bytes or 0) for file in page.files or []}, page.next_page_token or ""
+        return self.ask_if_there(f"the files of dataset {identity}", read)
 
-        sizes: dict[str, int] = {}
-        seen: set[str] = set()
-        while request.page_token not in seen:
-            seen.add(request.page_token)
-            page = self.ask_if_there(f"the files of dataset {identity}", read)
-            if page is None:
-                return None
-            sizes |= page[0]
-            if not page[1]:
-                break
-            request.page_token = page[1]
-        return sizes
+
+def pages(ask: Callable[[Any], Any], request: Any) -> Iterator[Any]:
+    """The replies to a request, page after page.
+
+    Raises:
+        LookupError: a page names an earlier one as its next.
+    """
+    seen: set[str] = set()
+    request.page_token = ""
+    while request.page_token not in seen:
+        seen.add(request.page_token)
+        page = ask(request)
+        yield page
+        if not page.next_page_token:
+            return
+        request.page_token = page.next_page_token
+    raise LookupError("pages in a circle")

@@ -85,11 +85,11 @@ def wait_until_ready(kaggle: Kaggle, upload: DatasetUpload) -> int:
         if status != "READY":
             return status, None
         there = kaggle.dataset_version(identity)
-        if there is None:
+        if there is None and record.base:
             raise Refused(f"dataset {identity}: Kaggle does not tell its version; send it again", 404)
-        if 0 < there < least:
+        if there is not None and there < least:
             return f"still version {there}", None
-        return f"READY{f', version {there}' if there else ''}", there
+        return f"READY{f', version {there}' if there else ''}", there or 0
 
     there = wait_for(kaggle, look, f"dataset {identity}", limit=READY_LIMIT_SECONDS)
     if there is None:

@@ -171,7 +171,8 @@ def _save(kaggle: Kaggle, folder: Path, identity: str, text: str, before: int) -
             time.sleep(pause)
             now = kaggle.kernel(identity)
             if now and (now.version or 0) > before and cells_of(now.source) == cells_of(text):
-                return kaggle.client.saved_kernel(now.version, identity, page_of(identity))
+                version, url = now.version, page_of(identity)
+                return kaggle.request("ApiSaveKernelResponse", version_number=version, ref=identity, url=url)
         if now is None and kaggle.run(identity) is not None:
             raise KernelgenError(
                 f"kernel {identity}: the answer to the push was lost, and Kaggle does not tell whether it arrived; "

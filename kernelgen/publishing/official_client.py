@@ -50,7 +50,10 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
         upload_what: names what is uploaded, in messages.
         upload_entries: the files and folders of a dataset that go up, each as itself or as one archive.
         upload_arrived: whether a dataset or version whose answer was lost has been made.
+        module: where the SDK's requests and replies are found by their names.
     """
+
+    module = kaggle_module
 
     def __init__(self, say: Callable[[str], None]) -> None:
         super().__init__()
@@ -76,12 +79,6 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
         for scheme in ("http://", "https://"):
             http._session.mount(scheme, TimedAdapter())
         return client
-
-    def saved_kernel(self, version: int | None, identity: str, url: str) -> Any:
-        """What stands for the lost reply to a push that arrived."""
-        answer = kaggle_module.ApiSaveKernelResponse()
-        answer.version_number, answer.ref, answer.url = version, identity, url
-        return answer
 
     @staticmethod
     @contextmanager

@@ -16,7 +16,7 @@ import requests
 
 from kernelgen.chaining.finished import forget_output, note_output, output_folder
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.client import PAGE, Kaggle
+from kernelgen.publishing.client import PAGE, Kaggle, pages
 from kernelgen.publishing.logs import readable
 from kernelgen.publishing.refusals import Refused
 from kernelgen.publishing.uploads import size_text
@@ -46,20 +46,34 @@ class Listing:
         self.refresh()
 
     def refresh(self) -> None:
-        """Ask for all pages of the list.
+        """Ask for the list, with addresses that are good again.
 
         Raises:
-            KernelgenError: Kaggle does not tell them.
+            KernelgenError: Kaggle does not tell it.
         """
-        token, seen = "", set[str]()
-        while token not in seen:
-            seen.add(token)
-            files, log, token = self._page(token)
-            self.files |= files
-            self.log = log or self.log
-            if not token:
-                return
-        raise KernelgenError(f"kernel {self._identity}: Kaggle lists its output in a circle; try again later")
+        what = f"the output of kernel {self._identity}"
+
+        def look() -> tuple[str, tuple[dict[str, str], str] | None]:
+            listed = self._kaggle.of_version(what, self._identity, self._version, self._read)
+            if listed is None:
+                raise Refused(f"kernel {self._identity}: has no output on Kaggle; push it, and let it finish", 404)
+            return "listed", listed
+
+        if listed := wait_for(self._kaggle, look, what, once=True):
+            self.files |= listed[0]
+            self.log = listed[1]
+
+    def _read(self, client: Any, label: str | None) -> tuple[dict[str, str], str]:
+        owner, slug = self._identity.split("/")
+        request = self._kaggle.request(
+            "ApiListKernelSessionOutputRequest", user_name=owner, kernel_slug=slug, page_size=PAGE, version_label=label
+        )
+        listed = list(pages(client.kernels.kernels_api_client.list_kernel_session_output, request))
+        files = {str(file.file_name): str(file.url) for page in listed for file in page.files or []}
+        if not all(files) or not all(files.values()):
+            raise LookupError("a file without a name or an address")
+        log = next((page.log for page in listed if page.log), "")
+        return files, log if isinstance(log, str) else json.dumps(log)
 
     def fetch(self, name: str, path: Path) -> int:
         """Download a file to ``path``; its size in bytes. With a new address where the one of the list ran out."""
@@ -76,35 +90,6 @@ class Listing:
                     ) from None
             self.refresh()
         raise AssertionError
-
-    def _page(self, token: str) -> tuple[dict[str, str], str, str]:
-        from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
-
-        what = f"the output of kernel {self._identity}"
-
-        def read(client: Any, label: str | None) -> tuple[dict[str, str], str, str]:
-            request = ApiListKernelSessionOutputRequest()
-            request.user_name, request.kernel_slug = self._identity.split("/")
-            request.page_size, request.page_token = PAGE, token
-            if label:
-                request.version_label = label
-            page = client.kernels.kernels_api_client.list_kernel_session_output(request)
-            files = {str(file.file_name): str(file.url) for file in page.files or []}
-            if not all(files) or not all(files.values()):
-                raise LookupError("a file without a name or an address")
-            log = page.log if isinstance(page.log, str) else json.dumps(page.log) if page.log else ""
-            return files, log, page.next_page_token or ""
-
-        def look() -> tuple[str, tuple[dict[str, str], str, str] | None]:
-            page = self._kaggle.of_version(what, self._identity, self._version, read)
-            if page is None:
-                line = f"kernel {self._identity}: has no output on Kaggle; push it, and let it finish"
-                raise Refused(line, 404)
-            return "listed", page
-
-        page = wait_for(self._kaggle, look, what, once=True)
-        assert page is not None  # there is no limit
-        return page
 
 
 def read_log(kaggle: Kaggle, identity: str, version: int | None) -> str:

@@ -90,47 +90,54 @@ class Publication:
     # ------------------------------------------------------------ kernels
 
     def _push(self, chosen: list[Kernel], built: dict[str, BuiltKernel]) -> bool:
-        """Pushes each kernel as soon as all that it feeds on is there."""
+        """Push each kernel as soon as all that it feeds on is there."""
         to_come, running = list(chosen), dict[str, PushedKernel]()
         left: dict[str, str] = {}  # by kernel, why it is left for another call
-        while to_come or running:
-            for kernel in list(to_come):
-                reason = self._waits_for(kernel, {other.name for other in to_come}, {*running, *left})
-                if not reason:
-                    try:
-                        pushed = self._push_one(kernel, built)
-                    except kernels.SessionsFull as error:
-                        if not (self.options.wait and running):
-                            raise
-                        self.say(f"note: {error}; it is pushed when one of the others has ended")
-                        break
-                    to_come.remove(kernel)
-                    self._sent.add(self._identity(kernel))
-                    if pushed:
-                        running[kernel.name] = pushed
-                elif not self.options.wait:
-                    to_come.remove(kernel)
-                    left[kernel.name] = reason
-            if not self.options.wait:
-                if not to_come:
-                    break
-                continue
-            if running:
-                name, run = first_that_ended(self.kaggle, running, len(to_come))
-                ended, pushed = self.project.kernels[name], running.pop(name)
-                try:
-                    finished = self._finish(ended, pushed, run)
-                except KernelgenError:
-                    if running:
-                        self.say(f"note: {', '.join(running)} go on running; the same command follows them again")
-                    raise
-                if not finished:
-                    to_come.insert(0, ended)
+        self._push_those_that_can(to_come, running, left, built)
+        while running:
+            name, run = first_that_ended(self.kaggle, running, len(to_come))
+            ended, pushed = self.project.kernels[name], running.pop(name)
+            try:
+                finished = self._finish(ended, pushed, run)
+            except KernelgenError:
+                if running:
+                    self.say(f"note: {', '.join(running)} go on running; the same command follows them again")
+                raise
+            if not finished:
+                to_come.insert(0, ended)
+            self._push_those_that_can(to_come, running, left, built)
         for name, reason in left.items():
             self.say(f"kernel {self._identity(self.project.kernels[name])}: left for another call, since {reason}")
         if left:
             self.say(f"When that is COMPLETE, the same command goes on: {self.options.command}")
         return not left
+
+    def _push_those_that_can(
+        self,
+        to_come: list[Kernel],
+        running: dict[str, PushedKernel],
+        left: dict[str, str],
+        built: dict[str, BuiltKernel],
+    ) -> None:
+        """Take kernels from ``to_come``: into ``running``, or into ``left`` where nobody waits for what they need."""
+        for kernel in list(to_come):
+            reason = self._waits_for(kernel, {other.name for other in to_come}, {*running, *left})
+            if reason:
+                if not self.options.wait:
+                    to_come.remove(kernel)
+                    left[kernel.name] = reason
+                continue
+            try:
+                pushed = self._push_one(kernel, built)
+            except kernels.SessionsFull as error:
+                if not (self.options.wait and running):
+                    raise
+                self.say(f"note: {error}; it is pushed when one of the others has ended")
+                return
+            to_come.remove(kernel)
+            self._sent.add(self._identity(kernel))
+            if pushed:
+                running[kernel.name] = pushed
 
     def _waits_for(self, kernel: Kernel, to_come: set[str], under_way: set[str]) -> str:
         """Why the kernel cannot be pushed yet, "" if it can.
@@ -292,12 +299,11 @@ class Publication:
     def _attached_versions(self, kernel: Kernel) -> dict[str, int]:
         versions = {}
         for source in kernel.attached:
+            identity = self._identity_of(source)
             if source.kind == "dataset":
-                identity = self._identity_of(source)
-                there = self._versions.get(identity) or self.kaggle.dataset_version(identity)
-                versions[f"dataset:{identity}"] = there or 0
+                number = self._versions.get(identity) or self.kaggle.dataset_version(identity)
+                versions[f"dataset:{identity}"] = number or 0
             elif source.kind == "kernel":
-                identity = self._identity_of(source)
                 there = self.kaggle.kernel(identity)
                 versions[f"kernel:{identity}"] = (there.version or 0) if there else 0
         return versions

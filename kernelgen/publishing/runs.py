@@ -13,9 +13,6 @@ from kernelgen.publishing.records import PushedKernel
 from kernelgen.publishing.refusals import Refused
 from kernelgen.publishing.waiting import wait_for
 
-# A kernel that was never pushed from here is looked for so long before it is said not to be there.
-UNKNOWN_SECONDS = 5.0
-
 
 def run_now(kaggle: Kaggle, identity: str, pushed: PushedKernel | None, *, wait: bool) -> RunThere:
     """How the run of the version that was pushed stands, or of the newest; with ``wait``, how it ended.
@@ -30,7 +27,7 @@ def run_now(kaggle: Kaggle, identity: str, pushed: PushedKernel | None, *, wait:
         return run.status, None if wait and not run.is_over else run
 
     what = f"kernel {identity}{f', version {version}' if version else ''}"
-    run = wait_for(kaggle, look, what, once=not wait, patience=None if pushed else UNKNOWN_SECONDS)
+    run = wait_for(kaggle, look, what, once=not wait, patience=None if pushed else 0)
     assert run is not None  # there is no limit
     return run
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.client import PAGE, Kaggle
+from kernelgen.publishing.client import PAGE, Kaggle, pages
 from kernelgen.publishing.kernels import LOOK_AGAIN_SECONDS
 from kernelgen.publishing.leaderboard import CROSS_VALIDATION, CrossValidation, Row, append, read_cross_validation
 from kernelgen.publishing.locking import locked
@@ -71,9 +71,11 @@ def submit(
         if pushed:
             write_pushed(out, kernel.name, replace(pushed, submissions=pushed.submissions | {competition: reference}))
     scored = _wait_for_score(kaggle, competition, reference)
+    limits = _allowance(kaggle, competition)
     say(
         f"submission {reference}: public score {scored.public or 'not shown'}"
-        f"{f', private {scored.private}' if scored.private else ''}{_left_today(kaggle, competition)}"
+        f"{f', private {scored.private}' if scored.private else ''}"
+        f"{f'; {limits.num_allowed_now} submissions left today' if limits else ''}"
     )
     cross_validation = _cross_validation(kaggle, identity, version, say)
     path = append(
@@ -123,22 +125,16 @@ def check_allowance(kaggle: Kaggle, competition: str) -> None:
 
 
 def _allowance(kaggle: Kaggle, competition: str) -> Any:
-    from kagglesdk.competitions.types.competition_api_service import ApiGetSubmissionLimitsRequest
-
-    request = ApiGetSubmissionLimitsRequest()
-    request.competition_name = competition
-    return kaggle.ask_if_there(
-        f"competition {competition}",
-        lambda client: client.competitions.competition_api_client.get_submission_limits(request),
-    )
-
-
-def _left_today(kaggle: Kaggle, competition: str) -> str:
+    """How much may be submitted; None where Kaggle does not tell, which stops nobody."""
+    request = kaggle.request("ApiGetSubmissionLimitsRequest", competition_name=competition)
     try:
-        limits = _allowance(kaggle, competition)
-    except Refused:
-        return ""
-    return f"; {limits.num_allowed_now} submissions left today" if limits else ""
+        return kaggle.ask(
+            f"competition {competition}",
+            lambda client: client.competitions.competition_api_client.get_submission_limits(request),
+        )
+    except Refused as error:
+        kaggle.say(f"note: {error}")
+        return None
 
 
 def _cross_validation(kaggle: Kaggle, identity: str, version: int, say: Callable[[str], None]) -> CrossValidation:
@@ -187,25 +183,15 @@ def _submitted(kaggle: Kaggle, competition: str, description: str) -> int | None
     return None
 
 
-def _submissions(kaggle: Kaggle, competition: str) -> Iterator[Submission]:
-    """The newest first, page after page."""
-    from kagglesdk.competitions.types.competition_api_service import ApiListSubmissionsRequest
+def _submissions(kaggle: Kaggle, competition: str) -> list[Submission]:
+    """The newest first."""
+    request = kaggle.request("ApiListSubmissionsRequest", competition_name=competition, page_size=PAGE)
 
-    def read(client: Any, token: str) -> tuple[list[Submission], str]:
-        request = ApiListSubmissionsRequest()
-        request.competition_name = competition
-        request.page_size, request.page_token = PAGE, token
-        page = client.competitions.competition_api_client.list_submissions(request)
-        return [_read(listed) for listed in page.submissions or [] if listed], page.next_page_token or ""
+    def read(client: Any) -> list[Submission]:
+        listed = pages(client.competitions.competition_api_client.list_submissions, request)
+        return [_read(submission) for page in listed for submission in page.submissions or [] if submission]
 
-    token, seen = "", set[str]()
-    while token not in seen:
-        seen.add(token)
-        page = kaggle.ask(f"the submissions to {competition}", lambda client, at=token: read(client, at))
-        yield from page[0]
-        token = page[1]
-        if not token:
-            return
+    return kaggle.ask(f"the submissions to {competition}", read)
 
 
 def _read(listed: Any) -> Submission:

@@ -123,7 +123,7 @@ def quick(monkeypatch):
     """The same waiting, in hundredths of seconds."""
     from tenacity import wait_fixed
 
-    from kernelgen.publishing import datasets, kernels, retrying, runs, submitting, waiting
+    from kernelgen.publishing import client, datasets, kernels, retrying, submitting, waiting
 
     monkeypatch.setattr(waiting, "SHORTEST_SECONDS", 0.01)
     monkeypatch.setattr(waiting, "LONGEST_SECONDS", 0.02)
@@ -131,7 +131,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(retrying, "_BACKOFF", wait_fixed(0.01))
     monkeypatch.setattr(waiting, "REFUSED_LIMIT_SECONDS", 0.5)
     monkeypatch.setattr(waiting, "HICCUP_SECONDS", 0.5)
-    monkeypatch.setattr(runs, "UNKNOWN_SECONDS", 0.1)
+    monkeypatch.setattr(client, "CONFIRM_SECONDS", 0.01)
     for module in (datasets, kernels, submitting):
         monkeypatch.setattr(module, "LOOK_AGAIN_SECONDS", (0, 0.01, 0.02))
 
