@@ -66,26 +66,24 @@ def push(
     Raises:
         KernelgenError: Kaggle refused it, took it without something that it needs, or has it edited.
     """
-    name, identity = built.kernel.name, built.metadata["id"]
-    text = notebook_text(built.notebook)
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    name, identity, text = built.kernel.name, built.metadata["id"], notebook_text(built.notebook)
     with locked(pushed_folder(out, name, identity), f"kernel {identity}", say):
         there = kaggle.kernel(identity)
         newest = (there.version or 0) if there else 0
-        if not again:
-            known = _known(kaggle, out, name, identity, there, text, digest, built.metadata, attached, fresh=fresh)
-            if known and (known.notebook_sha256, known.metadata, known.attached) == (digest, built.metadata, attached):
-                run = kaggle.run(identity, known.version)
-                if run is not None and not (run.is_over and not run.is_complete):
-                    say(f"kernel {identity}: unchanged, version {known.version} is {run.status}")
-                    return known
-        pending = PushedKernel(identity, newest, None, page_of(identity), digest, built.metadata, attached)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        wanted = PushedKernel(identity, newest, None, page_of(identity), digest, built.metadata, attached)
+        known = None if again else _known(out, name, there, wanted, text, fresh=fresh)
+        if known and known.content == wanted.content:
+            run = kaggle.run(identity, known.version)
+            if run is not None and not (run.is_over and not run.is_complete):
+                say(f"kernel {identity}: unchanged, version {known.version} is {run.status}")
+                return known
         with restored_if_refused(out, name, identity):
             # Noted before it is sent: a call that is killed in between is found out by the next one.
-            folder = write_pushed(out, name, pending, text)
+            folder = write_pushed(out, name, wanted, text)
             answer = _save(kaggle, folder, identity, text, newest)
             _check_taken(answer, identity)
-        pushed = replace(pending, version=int(answer.version_number), url=str(answer.url or pending.url))
+        pushed = replace(wanted, version=int(answer.version_number), url=str(answer.url or wanted.url))
         if problems := _left_out(answer, pushed):
             write_pushed(out, name, replace(pushed, attached={**attached, "left out": 1}))  # so that it is no match
             raise KernelgenError("\n".join(problems))
@@ -109,46 +107,36 @@ def cells_of(text: str) -> list[tuple[str, str]] | None:
 
 
 def _known(
-    kaggle: Kaggle,
-    out: Path,
-    name: str,
-    identity: str,
-    there: KernelThere | None,
-    text: str,
-    digest: str,
-    metadata: dict[str, Any],
-    attached: dict[str, int],
-    *,
-    fresh: bool,
+    out: Path, name: str, there: KernelThere | None, wanted: PushedKernel, text: str, *, fresh: bool
 ) -> PushedKernel | None:
     """What is known of the newest version: its record, mended where an earlier call could not finish it.
 
     Raises:
         KernelgenError: somebody edited the kernel on Kaggle since it was pushed from here.
     """
-    before = read_pushed(out, name, identity)
+    before = read_pushed(out, name, wanted.identity)
     if there is None or not there.version:
         return before if before and before.version else None
     cells = cells_of(there.source)
     if before is None:  # a clone, or a folder that was cleaned
         if fresh or cells is None or cells != cells_of(text):
             return None
-        found = PushedKernel(identity, 0, there.version, page_of(identity), digest, metadata, attached)
+        known = replace(wanted, base=0, version=there.version)
     elif there.version == before.version:
         return before
     elif before.version is None and there.version == before.base:
         return None  # it never arrived
-    elif cells in (None, _cells_that_were_pushed(out, name, identity)):
-        found = replace(before, version=there.version, submissions={})
+    elif cells in (None, _cells_that_were_pushed(out, name, wanted.identity)):
+        known = replace(before, version=there.version, submissions={})
     elif cells == cells_of(text):
         return None
     else:
         raise KernelgenError(
-            f"kernel {identity}: was edited on Kaggle (version {there.version}); --pull shows how, --push --again "
-            "pushes over it"
+            f"kernel {wanted.identity}: was edited on Kaggle (version {there.version}); --pull shows how, --push "
+            "--again pushes over it"
         )
-    write_pushed(out, name, found)
-    return found
+    write_pushed(out, name, known)
+    return known
 
 
 def _cells_that_were_pushed(out: Path, name: str, identity: str) -> list[tuple[str, str]] | None:

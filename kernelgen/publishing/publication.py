@@ -13,9 +13,10 @@ from kernelgen.datasets.filling import fill
 from kernelgen.datasets.folder import DatasetFolder
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing import datasets, kernels
-from kernelgen.publishing.client import Kaggle, RunThere
+from kernelgen.publishing.client import MISSING, Kaggle, RunThere
 from kernelgen.publishing.outputs import fetch_outputs, read_output
 from kernelgen.publishing.records import PushedKernel, pushed_notebook, read_pushed
+from kernelgen.publishing.refusals import Refused
 from kernelgen.publishing.runs import check_ended_well, first_that_ended, run_now
 from kernelgen.publishing.submitting import submit
 from kernelgen.publishing.uploads import dataset_upload, datasets_to_send
@@ -66,7 +67,8 @@ class Publication:
         for kernel in chosen:
             identity = self._identity(kernel)
             pushed = read_pushed(self.out, kernel.name, identity)
-            run = run_now(self.kaggle, identity, pushed, wait=self.options.wait)
+            version, known = pushed.version if pushed else None, pushed is not None
+            run = run_now(self.kaggle, identity, version, known=known, wait=self.options.wait)
             if not run.is_over:
                 raise KernelgenError(f"kernel {identity}: is {run.status}; give --wait, or ask again later")
             self._finish(kernel, pushed, run)
@@ -170,12 +172,17 @@ class Publication:
         before = read_pushed(self.out, source.kernel, identity) if source.kernel else None
         there = self.kaggle.kernel(identity)
         # Just after a push, Kaggle may still speak of the version before.
-        versions = [one.version for one in (before, there) if one is not None and one.version]
-        version = max(versions, default=None)
-        run = self.kaggle.run(identity, version)
-        if run is not None and wait and not run.is_over:
-            run = run_now(self.kaggle, identity, before, wait=True)
-        return run
+        versions = [known.version for known in (before, there) if known is not None and known.version]
+        return self._run_if_there(identity, max(versions, default=None), known=before is not None, wait=wait)
+
+    def _run_if_there(self, identity: str, version: int | None, *, known: bool, wait: bool) -> RunThere | None:
+        """How a run stands, or with ``wait`` ended; None where there is none."""
+        try:
+            return run_now(self.kaggle, identity, version, known=known, wait=wait)
+        except Refused as error:
+            if error.status in MISSING:
+                return None
+            raise
 
     def _push_one(self, kernel: Kernel, built: dict[str, BuiltKernel]) -> PushedKernel | None:
         """Its version on Kaggle; None where nothing has to be followed."""
@@ -197,7 +204,7 @@ class Publication:
         )
         if not self.options.wait:
             if self.options.outputs or self.options.submit:
-                run = run_now(self.kaggle, identity, pushed, wait=False)
+                run = run_now(self.kaggle, identity, pushed.version, known=True, wait=False)
                 if not run.is_complete:
                     raise KernelgenError(
                         f"kernel {identity}: is {run.status}; give --wait to fetch or submit what it makes"
@@ -209,17 +216,17 @@ class Publication:
     def _goes_on(self, kernel: Kernel) -> bool | None:
         """Whether the kernel has an earlier output to go on from; None if there is nothing left to do."""
         identity = self._identity(kernel)
-        run = self.kaggle.run(identity)
+        # Of a kernel that was pushed from here, one 404 does not make a training start anew.
+        known = read_pushed(self.out, kernel.name, identity) is not None
+        run = self._run_if_there(identity, None, known=known, wait=self.options.wait)
         if run is None:
             self.say(f"note: kernel {identity} is not on Kaggle yet and starts anew")
             return False
         if not run.is_over:
-            if not self.options.wait:
-                raise KernelgenError(
-                    f"kernel {identity}: is {run.status}; when it has ended, the same command goes on: "
-                    f"{self.options.command}"
-                )
-            run = run_now(self.kaggle, identity, None, wait=True)
+            raise KernelgenError(
+                f"kernel {identity}: is {run.status}; when it has ended, the same command goes on: "
+                f"{self.options.command}"
+            )
         if not run.is_complete and self.options.again:
             self.say(f"note: kernel {identity}: the last session ended in {run.status}; going on from the one before")
             return True

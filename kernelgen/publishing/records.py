@@ -50,6 +50,11 @@ class PushedKernel:
     attached: dict[str, int]
     submissions: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def content(self) -> tuple[str, dict[str, Any], dict[str, int]]:
+        """What makes a version another one."""
+        return self.notebook_sha256, self.metadata, self.attached
+
 
 @dataclass(frozen=True)
 class SentDataset:

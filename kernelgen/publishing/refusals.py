@@ -8,6 +8,14 @@ from kernelgen.errors import KernelgenError
 from kernelgen.publishing.credentials import NEW_TOKEN
 from kernelgen.publishing.retrying import is_odd, kind_of, may_have_arrived, passes_by_itself, status_of
 
+_LINES = {
+    401: f"Kaggle refused the credentials ({{}}); {NEW_TOKEN}",
+    403: "not allowed ({}); check the owner",
+    404: "not there ({}); check the name and the owner",
+    409: "in conflict with what is there ({}); choose another title",
+    429: "still too many requests ({}); try again later",
+}
+
 
 class Refused(KernelgenError):
     """What Kaggle refuses, or what it never answered in a way that makes sense.
@@ -35,20 +43,13 @@ def refusal(what: str, error: BaseException) -> Refused:
 
 
 def _line(what: str, status: int | None, words: str, error: BaseException) -> str:
-    if status == 401:
-        return f"Kaggle refused the credentials (401{words}); {NEW_TOKEN}"
-    if status == 403:
-        rules = ", and that the competition's rules are accepted" if "ompetition" in what + words else ""
-        return f"not allowed (403{words}); check the owner{rules}"
-    if status == 404:
-        return f"not there (404{words}); check the name and the owner"
-    if status == 409:
-        return f"in conflict with what is there (409{words}); choose another title"
-    if status == 429:
-        return f"still too many requests (429{words}); try again later"
+    if status == 403 and "ompetition" in what + words:
+        return f"not allowed (403{words}); check the owner, and that the competition's rules are accepted"
+    if status in _LINES:
+        return _LINES[status].format(f"{status}{words}")
     if status:
         return f"Kaggle answers {status}{words}; {'try again later' if passes_by_itself(error) else 'correct that'}"
-    if is_odd(error) and not isinstance(error, requests.exceptions.InvalidURL):
+    if is_odd(error):
         return f"Kaggle's answer makes no sense ({kind_of(error)}); try again later"
     return f"Kaggle cannot be reached ({kind_of(error)}); check the network and try again"
 

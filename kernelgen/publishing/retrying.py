@@ -149,7 +149,8 @@ def _reason(error: BaseException | None) -> str:
 
 def is_odd(error: BaseException | None) -> bool:
     """Whether there was an answer, but none that can be read."""
-    return isinstance(error, (*ODD_ANSWERS, exceptions.ContentDecodingError, exceptions.TooManyRedirects))
+    odd = (*ODD_ANSWERS, exceptions.ContentDecodingError, exceptions.TooManyRedirects)
+    return isinstance(error, odd) and not isinstance(error, _OURS)
 
 
 def kind_of(error: BaseException | None) -> str:

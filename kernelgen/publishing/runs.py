@@ -14,20 +14,22 @@ from kernelgen.publishing.refusals import Refused
 from kernelgen.publishing.waiting import wait_for
 
 
-def run_now(kaggle: Kaggle, identity: str, pushed: PushedKernel | None, *, wait: bool) -> RunThere:
-    """How the run of the version that was pushed stands, or of the newest; with ``wait``, how it ended.
+def run_now(kaggle: Kaggle, identity: str, version: int | None, *, known: bool, wait: bool) -> RunThere:
+    """How the run of a version stands, or of the newest; with ``wait``, how it ended.
+
+    Args:
+        known: it was pushed from here, so that a 404 is a server's hiccup.
 
     Raises:
-        KernelgenError: the kernel is not on Kaggle.
+        Refused: the kernel is not on Kaggle.
     """
-    version = pushed.version if pushed else None
 
     def look() -> tuple[str, RunThere | None]:
         run = _known_run(kaggle, identity, version, "is not on Kaggle; push it first")
         return run.status, None if wait and not run.is_over else run
 
     what = f"kernel {identity}{f', version {version}' if version else ''}"
-    run = wait_for(kaggle, look, what, once=not wait, patience=None if pushed else 0)
+    run = wait_for(kaggle, look, what, once=not wait, known=known)
     assert run is not None  # there is no limit
     return run
 

@@ -29,7 +29,7 @@ def wait_for(
     what: str,
     *,
     limit: float | None = None,
-    patience: float | None = None,
+    known: bool = True,
     once: bool = False,
 ) -> Found | None:
     """Ask ``look`` again and again until it gives more than words.
@@ -38,24 +38,24 @@ def wait_for(
         look: how it stands, in words, and what was waited for, None until it is there.
         what: names it in the progress display.
         limit: seconds after which None is returned.
-        patience: seconds for which ``look`` may be refused (404, 403, …) of what is known to be there; if None,
-            minutes, or with ``once`` less.
+        known: what is asked for is there, so that for some minutes a refusal (404, 403, …) is a server's hiccup; else
+            only after the first look that was answered.
         once: the first look should give it, so that nothing is shown then, and nobody waits for hours.
 
     Raises:
         Refused: the last refusal, where nothing else came for that time.
     """
-    if patience is None:
-        patience = HICCUP_SECONDS if once else REFUSED_LIMIT_SECONDS
+    patience = HICCUP_SECONDS if once else REFUSED_LIMIT_SECONDS
     began = answered = time.monotonic()
-    pause = SHORTEST_SECONDS
+    pause, signed_in = SHORTEST_SECONDS, False
     with nullcontext() if once else kaggle.patiently(), Progress(what) as progress:
         while True:
             try:
                 words, found = look()
-                answered = time.monotonic()
+                known, signed_in, answered = True, True, time.monotonic()
             except Refused as error:
-                if time.monotonic() - answered > patience or error.status is None:
+                hiccup = known if error.status != 401 else signed_in
+                if not hiccup or error.status is None or time.monotonic() - answered > patience:
                     raise
                 words, found = f"no answer ({error.status})", None
                 _renew(kaggle, error)

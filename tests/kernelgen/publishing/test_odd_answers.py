@@ -228,3 +228,24 @@ def test_a_dataset_that_did_not_arrive_whole_is_an_error_and_sent_again(command,
     done = command("--target", "train", "--push")
     assert done.code == 0, done.err
     assert kaggle_server.kernels[TRAIN].versions[-1].attached[f"{ME}/some-extra"] == 2
+
+
+@pytest.mark.parametrize("skip", range(6))
+def test_a_404_makes_no_training_start_anew(command, kaggle_server, skip):
+    kaggle_server.script(TRAIN, outputs={"unfinished.txt": b"1 of 2\n"}, times=1)
+    assert command("--target", "train", "--push", "--wait").code == 0
+    kaggle_server.fault("GetKernelSessionStatus", skip=skip, status=404)
+    kaggle_server.fault("GetKernel", skip=skip, status=404)
+    assert command("--target", "train", "--push", "--wait", "--resume").code == 0
+    versions = kaggle_server.kernels[TRAIN].versions
+    assert [version.attached.get(TRAIN) for version in versions] == [None, 1]
+
+
+@pytest.mark.parametrize("endpoint", ["GetKernel", "GetKernelSessionStatus", "GetDataset", "GetDatasetStatus"])
+def test_a_404_makes_nothing_be_sent_again(command, kaggle_server, endpoint):
+    assert command("--target", "train,export", "--push", "--wait").code == 0
+    for skip in range(4):
+        kaggle_server.fault(endpoint, skip=skip, status=404)
+        assert command("--target", "train,export", "--push", "--wait").code == 0
+    assert [len(kernel.versions) for kernel in kaggle_server.kernels.values()] == [1, 1]
+    assert [len(dataset.versions) for dataset in kaggle_server.datasets.values()] == [1]
