@@ -114,10 +114,7 @@ def build(options: argparse.Namespace) -> int:
     from kernelgen.datasets.filling import fill
     from kernelgen.datasets.folder import DatasetFolder
     from kernelgen.recipe import load_project
-    from kernelgen.running import check_platform
 
-    if options.run:
-        check_platform()
     project = load_project(options.project, options.set, options.owner)
     selected = project.select(options.target)
     out = (options.out or project.root / "build").absolute()
@@ -133,44 +130,50 @@ def build(options: argparse.Namespace) -> int:
             output_of = partial(newest_output, out)
             for path in fill(target, project.owner_or_placeholder, tell, output_of=output_of):
                 print(shown(path))
-    notebooks = {}
     if kernels:
         from kernelgen.building import build_kernel, write_kernel
-        from kernelgen.nodes import notebook_text
         from kernelgen.rendering.provenance import current_commit
 
         commit = options.commit or current_commit(project.root)
         for built in [build_kernel(project, kernel, commit=commit) for kernel in kernels]:
             notebook = write_kernel(built, out)
-            notebooks[built.kernel.name] = notebook_text(built.notebook).encode()
             print(shown(notebook))
             print(shown(notebook.with_name("kernel-metadata.json")))
-    return 0 if inputs is None else run(options, project, kernels, notebooks, out, inputs)
+    return 0 if inputs is None else run(options, project, kernels, out, inputs)
 
 
 def run(
-    options: argparse.Namespace,
-    project: Project,
-    kernels: list[Kernel],
-    notebooks: dict[str, bytes],
-    out: Path,
-    inputs: dict[str, Path],
+    options: argparse.Namespace, project: Project, kernels: list[Kernel], out: Path, inputs: dict[str, Path]
 ) -> int:
     """``--run``: each kernel after those that it feeds on; the first failure ends it."""
-    from kernelgen.chaining.inputs import Command
-    from kernelgen.chaining.running import Chain, run_chain
+    from kernelgen.chaining.earlier import has_output
+    from kernelgen.chaining.inputs import Command, check_mounts, mounts_for
+    from kernelgen.chaining.running import run_kernel
 
     repeated = ["--project", str(options.project)] if options.project != HERE else []
     repeated += ["--out", str(options.out)] if options.out else []
+    command = Command(tuple(repeated))
+    check_mounts(project, kernels, out, inputs, command)
     environment = {"KAGGLE_IS_COMPETITION_RERUN": "1"} if options.rerun else {}
-    chain = Chain(project, kernels, notebooks, out, inputs, Command(tuple(repeated)), options.layout, environment)
-    done = run_chain(chain, tell, lambda result: print(f"{shown(result.folder)}  ({result.seconds:.0f} s)"))
-    return 0 if done else 1
+    for kernel in kernels:
+        mounts = mounts_for(project, kernel, out, inputs, command, say=tell)
+        given = inputs.get(kernel.earlier.name) if kernel.earlier else None
+        result = run_kernel(
+            kernel, out, mounts, layout=options.layout, environment=environment, earlier=given, say=tell
+        )
+        if not result.ok:
+            tell(f"error: kernel {kernel.name}: {result.message}")
+            if kernel.earlier and has_output(out, kernel.name):
+                instead = f" (instead of --input {kernel.earlier.name}=FOLDER)" if given else ""
+                tell(f"note: what it wrote so far is kept; the same command with --resume{instead} goes on from it")
+            return 1
+        print(f"{shown(result.folder)}  ({result.seconds:.0f} s)")
+    return 0
 
 
 def publish(options: argparse.Namespace) -> int:
     """``--push``, ``--wait``, ``--outputs`` and ``--submit``, in this order."""
-    from kernelgen.publishing.publication import Publication, Wishes
+    from kernelgen.publishing.credentials import check_installed
     from kernelgen.recipe import load_project
     from kernelgen.rendering.provenance import current_commit
 
@@ -178,13 +181,15 @@ def publish(options: argparse.Namespace) -> int:
     out = (options.out or project.root / "build").absolute()
     if options.dry_run:
         return show_what_would_be_sent(options, project, out)
+    check_installed()
     from kernelgen.publishing.client import Kaggle
+    from kernelgen.publishing.publication import Publication, PushOptions
 
     check_submits(project, options)  # before anybody is asked
     kaggle = Kaggle(tell)
     if project.owner is None:
         project = load_project(options.project, options.set, kaggle.username)
-    wishes = Wishes(
+    wanted = PushOptions(
         push=options.push,
         again=options.again,
         wait=options.wait,
@@ -194,7 +199,7 @@ def publish(options: argparse.Namespace) -> int:
         command=options.command,
     )
     commit = options.commit or current_commit(project.root)
-    done = Publication(kaggle, project, out, commit, wishes, tell).carry_out(project.select(options.target))
+    done = Publication(kaggle, project, out, commit, wanted, tell).carry_out(project.select(options.target))
     return 0 if done else 1
 
 
@@ -220,27 +225,24 @@ def show_what_would_be_sent(options: argparse.Namespace, project: Project, out: 
     from kernelgen.building import build_kernel, write_kernel
     from kernelgen.datasets.filling import is_filled
     from kernelgen.datasets.folder import DatasetFolder
-    from kernelgen.datasets.private_files import check_private_files
-    from kernelgen.publishing.datasets import parcel
     from kernelgen.publishing.preview import preview
-    from kernelgen.publishing.publication import datasets_to_send
+    from kernelgen.publishing.uploads import dataset_upload, datasets_to_send
     from kernelgen.rendering.provenance import current_commit
 
     selected = project.select(options.target)
     commit = options.commit or current_commit(project.root)
-    parcels = []
+    uploads = []
     for dataset in datasets_to_send(project, selected):
         if not is_filled(dataset):
             raise KernelgenError(f"{dataset.where}: is not filled; run it with --target {dataset.name} first")
-        check_private_files(dataset)
         dataset.write_metadata(project.owner_or_placeholder)
-        parcels.append(parcel(dataset))
+        uploads.append(dataset_upload(dataset))
     kernels = [kernel for kernel in selected if not isinstance(kernel, DatasetFolder)]
     resumed = [replace(kernel, resumed=bool(options.resume and kernel.earlier)) for kernel in kernels]
     built = [build_kernel(project, kernel, commit=commit) for kernel in resumed]
     for kernel in built:
         write_kernel(kernel, out)
-    print(preview(parcels, built))
+    print(preview(uploads, built))
     return 0
 
 

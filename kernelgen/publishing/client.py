@@ -1,29 +1,29 @@
-"""Kaggle's own client, authenticated: typed requests to it, one line for what it refuses."""
+"""The connection to Kaggle: what is asked, in types of our own, and one line for what it refuses."""
 
 from __future__ import annotations
 
-import io
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.retrying import (
-    PATIENCE_WHILE_WAITING_SECONDS,
-    passes_by_itself,
-    retried,
-    status_of,
-)
+from kernelgen.publishing.refusals import Refused, refusal
+from kernelgen.publishing.retrying import ODD_ANSWERS, PATIENCE_WHILE_WAITING_SECONDS, retried
 
 if TYPE_CHECKING:
-    from kaggle.api.kaggle_api_extended import KaggleApi
+    from kernelgen.publishing.official_client import OfficialClient
 
 Answer = TypeVar("Answer")
 
-NEW_TOKEN = "make a new token at kaggle.com/settings"
+# What Kaggle answers where a thing is missing or nobody's to see, and where a server knows no such request.
+MISSING, UNKNOWN_REQUEST = (403, 404), (405, 501)
+PAGE = 100
+# Before what is missing is asked for once more.
+CONFIRM_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -55,41 +55,93 @@ class RunThere:
 class Kaggle:
     """One user's connection.
 
-    Raises (every method): KernelgenError, one line, for what Kaggle refuses and for a connection that stays
-    broken. What the client itself prints is kept from the terminal: it may hold what nobody should read.
+    Raises (every method): KernelgenError, one line, for what Kaggle refuses and for a connection or an answer that
+    stays broken.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
         self._patience: float | None = None
-        self._api = _authenticated()
-        self.username: str = self._api.config_values["username"]
+        self.sign_in()
+
+    def sign_in(self) -> None:
+        """Sign in, also once more: an access token is good for some hours."""
+        # Not above: the client signs in where it is imported, too.
+        from kernelgen.publishing.official_client import signed_in
+
+        self.client: OfficialClient = signed_in(self.say)
+        self.username: str = self.client.config_values["username"]
 
     # ------------------------------------------------------------ requests
 
-    def ask(
-        self,
-        what: str,
-        call: Callable[[Any], Answer],
-        *,
-        arrived: Callable[[], Answer | None] | None = None,
+    def use(
+        self, what: str, act: Callable[[], Answer], *, arrived: Callable[[], Answer | None] | None = None
     ) -> Answer:
-        """The answer to one request, repeated where that does no harm.
+        """What ``act`` gives, repeated where that does no harm.
 
         Args:
             what: names the request in messages: ``kernel me/train``.
-            call: is given the SDK's client.
             arrived: as in ``retried``; without it the request may be carried out twice.
         """
 
-        def ask() -> Answer:
-            with silenced(), self._api.build_kaggle_client() as client:
-                return call(client)
+        def quietly() -> Answer:
+            with self.client.silenced():
+                return act()
 
         try:
-            return retried(ask, what, self.say, arrived=arrived, patience=self._patience)
-        except (requests.RequestException, ValueError, KeyError, TypeError, AttributeError) as error:
+            return retried(quietly, what, self.say, arrived=arrived, patience=self._patience)
+        except (requests.RequestException, *ODD_ANSWERS) as error:
             raise refusal(what, error) from error
+        except OSError as error:
+            raise KernelgenError(f"{what}: {error.filename or 'a file'}: {error.strerror or error}") from None
+
+    def send(
+        self, what: str, act: Callable[[OfficialClient], Answer], *, arrived: Callable[[], Answer | None] | None = None
+    ) -> Answer:
+        """What one of the client's own functions gives. Its complaints about what is to be sent are final."""
+
+        def checked() -> Answer:
+            try:
+                return act(self.client)
+            except ValueError as error:
+                if type(error) is ValueError:
+                    raise KernelgenError(f"{what}: Kaggle's client refuses it: {error}; correct that") from None
+                raise
+
+        return self.use(what, checked, arrived=arrived)
+
+    def ask(self, what: str, call: Callable[[Any], Answer]) -> Answer:
+        """The answer to one request; ``call`` is given the SDK's client, and makes the answer into plain types."""
+
+        def request() -> Answer:
+            with self.client.build_kaggle_client() as client:
+                return call(client)
+
+        return self.use(what, request)
+
+    def ask_if_there(self, what: str, call: Callable[[Any], Answer]) -> Answer | None:
+        """The same, None where Kaggle has no such thing, none that it would show us, or no such request.
+
+        What is missing is asked for twice: one 404 too many would push a kernel again, and cost a GPU's hours.
+        """
+        for pause in (CONFIRM_SECONDS, 0):
+            try:
+                return self.ask(what, call)
+            except Refused as error:
+                if error.status in UNKNOWN_REQUEST:
+                    return None
+                if error.status not in MISSING:
+                    raise
+            time.sleep(pause)
+        return None
+
+    def request(self, name: str, **fields: Any) -> Any:
+        """A request of the SDK by its name, with these fields but for those that are None."""
+        request = getattr(self.client.module, name)()
+        for field, value in fields.items():
+            if value is not None:
+                setattr(request, field, value)
+        return request
 
     @contextmanager
     def patiently(self) -> Iterator[None]:
@@ -100,152 +152,95 @@ class Kaggle:
         finally:
             self._patience = before
 
-    def ask_if_there(self, what: str, call: Callable[[Any], Answer], **keywords: Any) -> Answer | None:
-        """The same, None where Kaggle has no such thing, none that it would show us, or no such request."""
-        try:
-            return self.ask(what, call, **keywords)
-        except KernelgenError as error:
-            if status_of(error.__cause__) in (403, 404, 405, 501):
-                return None
-            raise
-
     # ------------------------------------------------------------ kernels
 
-    def kernel(self, identity: str, version: int | None = None) -> KernelThere | None:
-        """The kernel's latest version, or that one; None where there is none."""
-        from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelRequest
+    def kernel(self, identity: str) -> KernelThere | None:
+        """The kernel's latest version; None where there is none."""
+        owner, slug = identity.split("/")
+        request = self.request("ApiGetKernelRequest", user_name=owner, kernel_slug=slug)
 
-        request = ApiGetKernelRequest()
-        request.user_name, request.kernel_slug = identity.split("/")
-        if version:
-            request.version_label = label_of(version)
-        answer = self.ask_if_there(
-            f"kernel {identity}", lambda client: client.kernels.kernels_api_client.get_kernel(request)
-        )
-        if answer is None or answer.metadata is None:
-            return None
-        source = (answer.blob.source if answer.blob else "") or ""
-        return KernelThere(version or answer.metadata.current_version_number or None, source)
+        def read(client: Any) -> KernelThere:
+            answer = client.kernels.kernels_api_client.get_kernel(request)
+            source = (answer.blob.source if answer.blob else "") or ""
+            return KernelThere(int(answer.metadata.current_version_number or 0) or None, str(source))
+
+        return self.ask_if_there(f"kernel {identity}", read)
 
     def run(self, identity: str, version: int | None = None) -> RunThere | None:
         """How far the run of the kernel's latest version is, or of that one; None where there is none."""
-        from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelSessionStatusRequest
 
-        def asked(label: str | None) -> RunThere | None:
-            request = ApiGetKernelSessionStatusRequest()
-            request.user_name, request.kernel_slug = identity.split("/")
-            if label:
-                request.version_label = label
-            answer = self.ask_if_there(
-                f"the run of kernel {identity}",
-                lambda client: client.kernels.kernels_api_client.get_kernel_session_status(request),
+        def read(client: Any, label: str | None) -> RunThere:
+            owner, slug = identity.split("/")
+            request = self.request(
+                "ApiGetKernelSessionStatusRequest", user_name=owner, kernel_slug=slug, version_label=label
             )
-            return None if answer is None else RunThere(answer.status.name, answer.failure_message or "")
+            answer = client.kernels.kernels_api_client.get_kernel_session_status(request)
+            return RunThere(answer.status.name, str(answer.failure_message or ""))
 
-        if version is None:
-            return asked(None)
-        found = asked(label_of(version))
-        if found is None and self._is_latest(identity, version):
-            found = asked(None)
-        return found
+        return self.of_version(f"the run of kernel {identity}", identity, version, read)
 
-    def _is_latest(self, identity: str, version: int) -> bool:
-        there = self.kernel(identity)
-        return there is not None and there.version in (None, version)
+    def of_version(
+        self, what: str, identity: str, version: int | None, read: Callable[[Any, str | None], Answer]
+    ) -> Answer | None:
+        """What ``read`` gives for the label of a version; for none where a server knows labels only of older ones."""
+        # A bare number is answered by 404.
+        label = f"v{version}" if version else None
+        answer = self.ask_if_there(what, lambda client: read(client, label))
+        if answer is None and label and (there := self.kernel(identity)) and there.version in (None, version):
+            answer = self.ask_if_there(what, lambda client: read(client, None))
+        return answer
 
     # ------------------------------------------------------------ datasets
 
     def dataset_status(self, identity: str) -> str | None:
         """READY, FAILED or a state on the way there; None where there is no such dataset."""
-        from kagglesdk.datasets.types.dataset_api_service import ApiGetDatasetStatusRequest
-
-        request = ApiGetDatasetStatusRequest()
-        request.owner_slug, request.dataset_slug = identity.split("/")
-        answer = self.ask_if_there(
+        owner, slug = identity.split("/")
+        request = self.request("ApiGetDatasetStatusRequest", owner_slug=owner, dataset_slug=slug)
+        return self.ask_if_there(
             f"dataset {identity}",
-            lambda client: client.datasets.dataset_api_client.get_dataset_status(request),
+            lambda client: str(client.datasets.dataset_api_client.get_dataset_status(request).status.name),
         )
-        return None if answer is None else answer.status.name
 
     def dataset_version(self, identity: str) -> int | None:
-        """The number of the version that kernels are given now; None where there is none."""
-        from kagglesdk.datasets.types.dataset_api_service import ApiGetDatasetRequest
-
-        request = ApiGetDatasetRequest()
-        request.owner_slug, request.dataset_slug = identity.split("/")
-        answer = self.ask_if_there(
-            f"dataset {identity}", lambda client: client.datasets.dataset_api_client.get_dataset(request)
+        """The number of the version that kernels are given now; None where Kaggle tells none."""
+        owner, slug = identity.split("/")
+        request = self.request("ApiGetDatasetRequest", owner_slug=owner, dataset_slug=slug)
+        return self.ask_if_there(
+            f"dataset {identity}",
+            lambda client: int(client.datasets.dataset_api_client.get_dataset(request).current_version_number or 0),
         )
-        return None if answer is None else answer.current_version_number or None
+
+    def dataset_files(self, identity: str, version: int) -> dict[str, int] | None:
+        """Name and size in bytes of each file of a version; None where Kaggle lists none."""
+        owner, slug = identity.split("/")
+        request = self.request(
+            "ApiListDatasetFilesRequest",
+            owner_slug=owner,
+            dataset_slug=slug,
+            dataset_version_number=version,
+            page_size=PAGE,
+        )
+
+        def read(client: Any) -> dict[str, int]:
+            listed = pages(client.datasets.dataset_api_client.list_dataset_files, request)
+            return {str(file.name): int(file.total_bytes or 0) for page in listed for file in page.files or []}
+
+        return self.ask_if_there(f"the files of dataset {identity}", read)
 
 
-def label_of(version: int) -> str:
-    """A version as the API wants it; a bare number is answered by 404."""
-    return f"v{version}"
+def pages(ask: Callable[[Any], Any], request: Any) -> Iterator[Any]:
+    """The replies to a request, page after page.
 
-
-def refusal(what: str, error: BaseException) -> KernelgenError:
-    """The line for a request that failed for good."""
-    status, said = status_of(error), _said(error)
-    if status == 401:
-        return KernelgenError(f"{what}: Kaggle refused the credentials (401{said}); {NEW_TOKEN}")
-    if status == 403:
-        rules = ", and that the competition's rules are accepted" if "ompetition" in what + said else ""
-        return KernelgenError(f"{what}: not allowed (403{said}); check the owner{rules}")
-    if status == 404:
-        return KernelgenError(f"{what}: not there (404{said}); check the name and the owner")
-    if status == 409:
-        return KernelgenError(f"{what}: in conflict with what is there (409{said}); choose another title")
-    if status == 429:
-        return KernelgenError(f"{what}: still too many requests (429{said}); try again later")
-    if status:
-        later = "; try again later" if passes_by_itself(error) else "; correct what it names"
-        return KernelgenError(f"{what}: Kaggle answers {status}{said}{later}")
-    if passes_by_itself(error):
-        return KernelgenError(f"{what}: Kaggle cannot be reached ({_kind(error)}); check the network and try again")
-    return KernelgenError(f"{what}: Kaggle's answer makes no sense ({_kind(error)}); try again later")
-
-
-def _said(error: BaseException) -> str:
-    """What Kaggle itself says of the refusal, in one line; never an address, which may hold a key."""
-    try:
-        message = error.response.json().get("message", "")
-    except (AttributeError, ValueError):
-        return ""
-    text = " ".join(str(message).split())
-    return f": {text[:300]}" if text else ""
-
-
-def _kind(error: BaseException) -> str:
-    return type(error).__name__
-
-
-@contextmanager
-def silenced() -> Iterator[None]:
-    """Keeps what Kaggle's client prints from the terminal."""
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        yield
-
-
-def _authenticated() -> KaggleApi:
-    """The client with credentials from wherever it looks for them."""
-    try:
-        with silenced():
-            from kaggle.api.kaggle_api_extended import KaggleApi
-
-            api = KaggleApi()
-            api.authenticate()
-    except ImportError as error:
-        raise KernelgenError(
-            f"Kaggle's client is not installed ({error.name}); run `pip install -e '.[push]'`"
-        ) from None
-    except SystemExit:  # how it says that it has found nothing
-        raise KernelgenError(
-            "no Kaggle credentials that are valid (KAGGLE_API_TOKEN, ~/.kaggle/access_token, KAGGLE_USERNAME with "
-            f"KAGGLE_KEY, kaggle.json, OAuth); {NEW_TOKEN} and save it as ~/.kaggle/access_token"
-        ) from None
-    except (requests.RequestException, ValueError, OSError, TypeError, KeyError, AttributeError) as error:
-        raise refusal("signing in", error) from error
-    if not api.config_values.get("username"):
-        raise KernelgenError(f"the Kaggle credentials name no user; {NEW_TOKEN}")
-    return api
+    Raises:
+        LookupError: a page names an earlier one as its next.
+    """
+    seen: set[str] = set()
+    request.page_token = ""
+    while request.page_token not in seen:
+        seen.add(request.page_token)
+        page = ask(request)
+        yield page
+        if not page.next_page_token:
+            return
+        request.page_token = page.next_page_token
+    raise LookupError("pages in a circle")

@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kernelgen.errors import KernelgenError
 from kernelgen.nodes import notebook_text
 from kernelgen.publishing.client import Kaggle, KernelThere
-from kernelgen.publishing.datasets import same_identity
+from kernelgen.publishing.locking import locked
 from kernelgen.publishing.records import (
     PushedKernel,
     pushed_folder,
@@ -23,8 +23,11 @@ from kernelgen.publishing.records import (
     restored_if_refused,
     write_pushed,
 )
-from kernelgen.publishing.taking_turns import in_turn
+from kernelgen.publishing.refusals import same_identity
 from kernelgen.rendering.built import BuiltKernel
+
+if TYPE_CHECKING:
+    from kernelgen.publishing.official_client import OfficialClient
 
 # After an answer was lost, before it is taken for not arrived.
 LOOK_AGAIN_SECONDS = (0, 2, 4, 8)
@@ -63,29 +66,24 @@ def push(
     Raises:
         KernelgenError: Kaggle refused it, took it without something that it needs, or has it edited.
     """
-    name, identity = built.kernel.name, built.metadata["id"]
-    text = notebook_text(built.notebook)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    with in_turn(pushed_folder(out, name, identity), f"kernel {identity}", say):
+    name, identity, text = built.kernel.name, built.metadata["id"], notebook_text(built.notebook)
+    with locked(pushed_folder(out, name, identity), f"kernel {identity}", say):
         there = kaggle.kernel(identity)
         newest = (there.version or 0) if there else 0
-        if not again:
-            known = _known(kaggle, out, name, identity, there, text, digest, built.metadata, attached, fresh=fresh)
-            if known and (known.notebook_sha256, known.metadata, known.attached) == (digest, built.metadata, attached):
-                run = kaggle.run(identity, known.version)
-                if run is not None and not (run.is_over and not run.is_complete):
-                    say(f"kernel {identity}: unchanged, version {known.version} is {run.status}")
-                    return known
-        pending = PushedKernel(identity, newest, None, page_of(identity), digest, built.metadata, attached)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        wanted = PushedKernel(identity, newest, None, page_of(identity), digest, built.metadata, attached)
+        known = None if again else _known(out, name, there, wanted, text, fresh=fresh)
+        if known and known.content == wanted.content:
+            run = kaggle.run(identity, known.version)
+            if run is not None and not (run.is_over and not run.is_complete):
+                say(f"kernel {identity}: unchanged, version {known.version} is {run.status}")
+                return known
         with restored_if_refused(out, name, identity):
             # Noted before it is sent: a call that is killed in between is found out by the next one.
-            write_pushed(out, name, pending, text)
-            answer = _save(kaggle, identity, built.metadata, text, newest)
+            folder = write_pushed(out, name, wanted, text)
+            answer = _save(kaggle, folder, identity, text, newest)
             _check_taken(answer, identity)
-        version = answer.version_number or None
-        if version is None and (now := kaggle.kernel(identity)):
-            version = now.version
-        pushed = replace(pending, version=version or newest + 1, url=answer.url or pending.url)
+        pushed = replace(wanted, version=int(answer.version_number), url=str(answer.url or wanted.url))
         if problems := _left_out(answer, pushed):
             write_pushed(out, name, replace(pushed, attached={**attached, "left out": 1}))  # so that it is no match
             raise KernelgenError("\n".join(problems))
@@ -109,46 +107,36 @@ def cells_of(text: str) -> list[tuple[str, str]] | None:
 
 
 def _known(
-    kaggle: Kaggle,
-    out: Path,
-    name: str,
-    identity: str,
-    there: KernelThere | None,
-    text: str,
-    digest: str,
-    metadata: dict[str, Any],
-    attached: dict[str, int],
-    *,
-    fresh: bool,
+    out: Path, name: str, there: KernelThere | None, wanted: PushedKernel, text: str, *, fresh: bool
 ) -> PushedKernel | None:
     """What is known of the newest version: its record, mended where an earlier call could not finish it.
 
     Raises:
         KernelgenError: somebody edited the kernel on Kaggle since it was pushed from here.
     """
-    before = read_pushed(out, name, identity)
+    before = read_pushed(out, name, wanted.identity)
     if there is None or not there.version:
         return before if before and before.version else None
     cells = cells_of(there.source)
     if before is None:  # a clone, or a folder that was cleaned
         if fresh or cells is None or cells != cells_of(text):
             return None
-        found = PushedKernel(identity, 0, there.version, page_of(identity), digest, metadata, attached)
+        known = replace(wanted, base=0, version=there.version)
     elif there.version == before.version:
         return before
     elif before.version is None and there.version == before.base:
         return None  # it never arrived
-    elif cells in (None, _cells_that_were_pushed(out, name, identity)):
-        found = replace(before, version=there.version, submissions={})
+    elif cells in (None, _cells_that_were_pushed(out, name, wanted.identity)):
+        known = replace(before, version=there.version, submissions={})
     elif cells == cells_of(text):
         return None
     else:
         raise KernelgenError(
-            f"kernel {identity}: was edited on Kaggle (version {there.version}); --pull shows how, --push --again "
-            "pushes over it"
+            f"kernel {wanted.identity}: was edited on Kaggle (version {there.version}); --pull shows how, --push "
+            "--again pushes over it"
         )
-    write_pushed(out, name, found)
-    return found
+    write_pushed(out, name, known)
+    return known
 
 
 def _cells_that_were_pushed(out: Path, name: str, identity: str) -> list[tuple[str, str]] | None:
@@ -156,37 +144,23 @@ def _cells_that_were_pushed(out: Path, name: str, identity: str) -> list[tuple[s
     return cells_of(path.read_text(encoding="utf-8")) if path else None
 
 
-def _save(kaggle: Kaggle, identity: str, metadata: dict[str, Any], text: str, before: int) -> Any:
-    from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest, ApiSaveKernelResponse
+def _save(kaggle: Kaggle, folder: Path, identity: str, text: str, before: int) -> Any:
+    """The client's reply to the push of a folder, or what stands for one whose answer was lost."""
 
-    request = ApiSaveKernelRequest()
-    request.slug = identity
-    request.new_title = metadata["title"]
-    request.text = text
-    request.language = metadata["language"]
-    request.kernel_type = metadata["kernel_type"]
-    request.is_private = metadata["is_private"]
-    request.enable_gpu = metadata["enable_gpu"]
-    request.enable_tpu = metadata["enable_tpu"]
-    request.enable_internet = metadata["enable_internet"]
-    request.dataset_data_sources = metadata["dataset_sources"]
-    request.competition_data_sources = metadata["competition_sources"]
-    request.kernel_data_sources = metadata["kernel_sources"]
-    request.model_data_sources = metadata["model_sources"]
-    request.category_ids = metadata["keywords"]
-    for key in ("machine_shape", "docker_image", "docker_image_pinning_type"):
-        if key in metadata:
-            setattr(request, key, metadata[key])
+    def act(client: OfficialClient) -> Any:
+        answer = client.kernels_push(str(folder))
+        if not answer.error and not int(answer.version_number or 0):
+            raise LookupError("neither a version nor an error")
+        return answer
 
-    def arrived() -> ApiSaveKernelResponse | None:
+    def arrived() -> Any:
         # Pushed twice, it would run twice, and a GPU's hours are counted. Kaggle may take a while to show it.
         for pause in LOOK_AGAIN_SECONDS:
             time.sleep(pause)
             now = kaggle.kernel(identity)
             if now and (now.version or 0) > before and cells_of(now.source) == cells_of(text):
-                answer = ApiSaveKernelResponse()
-                answer.version_number, answer.ref, answer.url = now.version, identity, page_of(identity)
-                return answer
+                version, url = now.version, page_of(identity)
+                return kaggle.request("ApiSaveKernelResponse", version_number=version, ref=identity, url=url)
         if now is None and kaggle.run(identity) is not None:
             raise KernelgenError(
                 f"kernel {identity}: the answer to the push was lost, and Kaggle does not tell whether it arrived; "
@@ -194,20 +168,16 @@ def _save(kaggle: Kaggle, identity: str, metadata: dict[str, Any], text: str, be
             )
         return None
 
-    return kaggle.ask(
-        f"kernel {identity}",
-        lambda client: client.kernels.kernels_api_client.save_kernel(request),
-        arrived=arrived,
-    )
+    return kaggle.send(f"kernel {identity}", act, arrived=arrived)
 
 
 def _check_taken(answer: Any, identity: str) -> None:
     """Raises where a reply says that nothing was saved."""
-    said = " ".join((answer.error or "").split()).rstrip(".")
-    if re.search(r"maximum .*session", said, re.IGNORECASE):
-        raise SessionsFull(f"kernel {identity}: Kaggle refused it: {said}; push it again later")
-    if said:
-        raise KernelgenError(f"kernel {identity}: Kaggle refused it: {said}; correct that")
+    reason = " ".join(str(answer.error or "").split()).rstrip(".")
+    if re.search(r"maximum .*session", reason, re.IGNORECASE):
+        raise SessionsFull(f"kernel {identity}: Kaggle refused it: {reason}; push it again later")
+    if reason:
+        raise KernelgenError(f"kernel {identity}: Kaggle refused it: {reason}; correct that")
 
 
 def _left_out(answer: Any, pushed: PushedKernel) -> list[str]:
@@ -216,8 +186,9 @@ def _left_out(answer: Any, pushed: PushedKernel) -> list[str]:
     problems = []
     for key, (kind, advice) in _LEFT_OUT.items():
         if left_out := getattr(answer, key):
+            names = ", ".join(map(str, left_out))
             problems.append(
-                f"kernel {identity}: version {pushed.version} was pushed without its {kind} {', '.join(left_out)}; "
+                f"kernel {identity}: version {pushed.version} was pushed without its {kind} {names}; "
                 f"{advice}, then push again"
             )
     if answer.ref and not same_identity(answer.ref, identity):

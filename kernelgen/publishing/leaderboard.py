@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from kernelgen.errors import KernelgenError
+from kernelgen.publishing.logs import readable
 from kernelgen.recipe.project import Project
 from kernelgen.writing import write_text
 
@@ -45,12 +46,12 @@ def read_cross_validation(text: str | None) -> CrossValidation:
     """The kernel's own word, as far as it can be read."""
     try:
         document = json.loads(text or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return CrossValidation()
     score = document.get("score") if isinstance(document, dict) else None
     if isinstance(score, bool) or not isinstance(score, int | float):
         return CrossValidation()
-    return CrossValidation(f"{score:.4f}", str(document.get("name", "")))
+    return CrossValidation(f"{score:.4f}", readable(str(document.get("name", ""))))
 
 
 def read_table(project: Project) -> list[dict[str, str]]:

@@ -17,25 +17,39 @@ _OF_KAGGLE = re.compile(r"\[NbConvertApp\]")
 LAST_LINES = 15
 
 
+def readable(text: str) -> str:
+    """The text with halves of characters put together, or replaced where the other half is missing."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def text_of(log: str) -> str:
-    """What was printed. Kaggle gives JSON, a list or a line for each piece, with its stream and time."""
-    pieces: list[Any] = []
+    """What was printed. Kaggle gives JSON, a list or a line for each piece, with its stream and time.
+
+    Whatever is no such piece (a log that was cut, plain text) is taken as it is.
+    """
+    pieces = _parsed(log)
+    if not isinstance(pieces, list) or not any(map(_is_piece, pieces)):
+        # Not by splitlines: what was printed may hold its other line breaks.
+        lines = [f"{line}\n" for line in log.split("\n")]
+        parsed = [_parsed(line.strip().strip("[],")) for line in lines]
+        pieces = [piece if _is_piece(piece) else line for piece, line in zip(parsed, lines, strict=True)]
+    return readable("".join(str(piece["data"] if _is_piece(piece) else piece) for piece in pieces))
+
+
+def _parsed(text: str) -> Any:
     try:
-        pieces = json.loads(log)
-    except ValueError:
-        for line in log.splitlines():
-            try:
-                pieces.append(json.loads(line.strip().strip("[],")))
-            except ValueError:
-                return log
-    if not isinstance(pieces, list) or not all(isinstance(piece, dict) and "data" in piece for piece in pieces):
-        return log
-    return "".join(str(piece["data"]) for piece in pieces)
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_piece(piece: Any) -> bool:
+    return isinstance(piece, dict) and "data" in piece
 
 
 def last_lines(log: str) -> list[str]:
     """The end of it, without colours, empty lines and bars that were written over."""
-    lines = [_ANSI.sub("", line).rpartition("\r")[2].rstrip() for line in text_of(log).splitlines()]
+    lines = [_ANSI.sub("", line).rstrip("\r").rpartition("\r")[2].rstrip() for line in text_of(log).splitlines()]
     return [line for line in lines if line and not _OF_KAGGLE.search(line)][-LAST_LINES:]
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,32 +16,104 @@ import requests
 
 from kernelgen.chaining.finished import forget_output, note_output, output_folder
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.client import Kaggle, label_of
-from kernelgen.publishing.datasets import size_text
+from kernelgen.publishing.client import PAGE, Kaggle, pages
+from kernelgen.publishing.logs import readable
+from kernelgen.publishing.refusals import Refused
+from kernelgen.publishing.uploads import size_text
+from kernelgen.publishing.waiting import wait_for
 
-PAGE = 100
 CHUNK = 1 << 20
 TIMEOUT_SECONDS = 120
+TRIES = 3
+# What a storage answers for an address that ran out.
+RAN_OUT = (400, 401, 403, 404, 410)
+# What proxies and error pages come as, and the files that may.
+_PAGES = {"text/html": (".html", ".htm"), "application/json": (".json", ".jsonl", ".geojson", ".ipynb")}
+
+
+class Listing:
+    """The files that a version's run left.
+
+    Attributes:
+        files: an address by name, good for some minutes.
+        log: as Kaggle gives it; "" if there is none.
+    """
+
+    def __init__(self, kaggle: Kaggle, identity: str, version: int | None) -> None:
+        self._kaggle, self._identity, self._version = kaggle, identity, version
+        self.files: dict[str, str] = {}
+        self.log = ""
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Ask for the list, with addresses that are good again.
+
+        Raises:
+            KernelgenError: Kaggle does not tell it.
+        """
+        what = f"the output of kernel {self._identity}"
+
+        def look() -> tuple[str, tuple[dict[str, str], str] | None]:
+            listed = self._kaggle.of_version(what, self._identity, self._version, self._read)
+            if listed is None:
+                raise Refused(f"kernel {self._identity}: has no output on Kaggle; push it, and let it finish", 404)
+            return "listed", listed
+
+        if listed := wait_for(self._kaggle, look, what, once=True):
+            self.files |= listed[0]
+            self.log = listed[1]
+
+    def _read(self, client: Any, label: str | None) -> tuple[dict[str, str], str]:
+        owner, slug = self._identity.split("/")
+        request = self._kaggle.request(
+            "ApiListKernelSessionOutputRequest", user_name=owner, kernel_slug=slug, page_size=PAGE, version_label=label
+        )
+        listed = list(pages(client.kernels.kernels_api_client.list_kernel_session_output, request))
+        files = {str(file.file_name): str(file.url) for page in listed for file in page.files or []}
+        if not all(files) or not all(files.values()):
+            raise LookupError("a file without a name or an address")
+        log = next((page.log for page in listed if page.log), "")
+        return files, log if isinstance(log, str) else json.dumps(log)
+
+    def fetch(self, name: str, path: Path) -> int:
+        """Download a file to ``path``; its size in bytes. With a new address where the one of the list ran out."""
+        what = f"{name} of kernel {self._identity}"
+        for number in range(1, TRIES + 1):
+            try:
+                return self._kaggle.use(what, lambda: _download(self.files[name], path))
+            except Refused as error:
+                if error.status not in RAN_OUT:
+                    raise
+                if number == TRIES:
+                    raise KernelgenError(
+                        f"{what}: Kaggle does not hand it out ({error.status}), by a new list either; try again later"
+                    ) from None
+            self.refresh()
+        raise AssertionError
 
 
 def read_log(kaggle: Kaggle, identity: str, version: int | None) -> str:
     """The log of a run, as Kaggle gives it; "" if there is none."""
-    return _page(kaggle, identity, version, None).log or ""
+    return Listing(kaggle, identity, version).log
 
 
 def read_output(kaggle: Kaggle, identity: str, version: int | None, name: str) -> str | None:
     """The text of one file of a version's output; None if there is no such file."""
-    for page in _pages(kaggle, identity, version):
-        for file in page.files or []:
-            if file.file_name == name:
-                return kaggle.ask(f"{name} of kernel {identity}", lambda _, url=file.url: _text(url))
-    return None
+    listing = Listing(kaggle, identity, version)
+    if name not in listing.files:
+        return None
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            listing.fetch(name, path := Path(folder) / name)
+            return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise KernelgenError(f"{name} of kernel {identity}: {error.filename}: {error.strerror}") from None
 
 
 def fetch_outputs(
     kaggle: Kaggle, identity: str, version: int | None, out: Path, kernel: str, say: Callable[[str], None]
 ) -> Path:
-    """Downloads all files of a version's output, and its log as SLUG.log, in place of what lay there.
+    """Download all files of a version's output, and its log as SLUG.log, in place of what lay there.
 
     Raises:
         KernelgenError: a file did not arrive, or is named as no file may be; what lay there stays.
@@ -45,16 +121,15 @@ def fetch_outputs(
     folder = output_folder(out, kernel)
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    size = count = 0
+    size = 0
     try:
         partial.mkdir(parents=True)
-        for page in _pages(kaggle, identity, version):
-            for file in page.files or []:
-                say(f"kernel {identity}: fetching {file.file_name}")
-                size += _download(kaggle, identity, file.url, partial / _inside(identity, file.file_name))
-                count += 1
-        if log := page.log or read_log(kaggle, identity, version):
-            (partial / f"{identity.split('/')[1]}.log").write_text(log, encoding="utf-8")
+        listing = Listing(kaggle, identity, version)
+        names = list(listing.files)
+        for name in names:
+            say(f"kernel {identity}: fetching {readable(name)}")
+            size += listing.fetch(name, partial / _inside(identity, name))
+        _write_log(partial / f"{identity.split('/')[1]}.log", listing.log, say)
         forget_output(out, kernel)
         if folder.exists():
             shutil.rmtree(folder)
@@ -66,74 +141,58 @@ def fetch_outputs(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     note_output(out, kernel, version)
-    say(f"kernel {identity}: {count} files, {size_text(size)}, in {folder}")
+    say(f"kernel {identity}: {len(names)} files, {size_text(size)}, in {folder}")
     return folder
 
 
-def _pages(kaggle: Kaggle, identity: str, version: int | None) -> Iterator[Any]:
-    """Page after page of an output's list, at least one."""
-    seen: set[str | None] = set()
-    token: str | None = None
-    while token not in seen:
-        seen.add(token)
-        page = _page(kaggle, identity, version, token)
-        yield page
-        token = page.next_page_token or None
-        if token is None:
-            return
-    raise KernelgenError(f"kernel {identity}: Kaggle lists its output in a circle; try again later")
+def _write_log(path: Path, log: str, say: Callable[[str], None]) -> None:
+    """Write a log whatever it holds: of half a character its escape, which in JSON is what it was."""
+    try:
+        if log:
+            path.write_text(log, encoding="utf-8", errors="backslashreplace", newline="")
+    except OSError as error:  # a folder of the output has its name
+        say(f"note: {path.name}: {error.strerror}; the log was not kept")
 
 
-def _page(kaggle: Kaggle, identity: str, version: int | None, token: str | None) -> Any:
-    from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
+def _download(address: str, path: Path) -> int:
+    """Stream a file to ``path``, which holds all of it or is written anew; its size in bytes.
 
-    def asked(label: str | None) -> Any:
-        request = ApiListKernelSessionOutputRequest()
-        request.user_name, request.kernel_slug = identity.split("/")
-        request.page_size = PAGE
-        if token:
-            request.page_token = token
-        if label:
-            request.version_label = label
-        return kaggle.ask_if_there(
-            f"the output of kernel {identity}",
-            lambda client: client.kernels.kernels_api_client.list_kernel_session_output(request),
-        )
+    Not by the client's own download, which takes an error page for the file.
 
-    page = asked(label_of(version)) if version else None
-    page = page or asked(None)
-    if page is None:
-        raise KernelgenError(f"kernel {identity}: has no output on Kaggle; push it, and let it finish")
-    return page
-
-
-def _download(kaggle: Kaggle, identity: str, url: str, path: Path) -> int:
-    """Streams a file; its size in bytes. The client's own download takes an error page for the file."""
-
-    def get(_: Any) -> int:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with requests.get(url, stream=True, timeout=TIMEOUT_SECONDS) as response, open(path, "wb") as file:
-            response.raise_for_status()
-            for chunk in response.iter_content(CHUNK):
-                file.write(chunk)
-            expected = response.headers.get("Content-Length")
-            encoded = response.headers.get("Content-Encoding")
-        size = path.stat().st_size
-        if expected is not None and not encoded and size != int(expected):
-            raise requests.ConnectionError(f"{size} bytes of {expected}")
-        return size
-
-    return kaggle.ask(f"{path.name} of kernel {identity}", get)
+    Raises:
+        requests.RequestException, OSError: it did not arrive, or cannot be written.
+        ValueError: a page came instead of the file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with requests.get(address, stream=True, timeout=TIMEOUT_SECONDS) as response, open(path, "wb") as file:
+        response.raise_for_status()
+        digest = _announced_digest(response)
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        foreign = kind in _PAGES and path.suffix.lower() not in _PAGES[kind]
+        if response.status_code != 200 or (foreign and not digest):
+            raise ValueError("a page instead of the file")
+        md5 = hashlib.md5(usedforsecurity=False)
+        for chunk in response.iter_content(CHUNK):
+            file.write(chunk)
+            md5.update(chunk)
+        expected = response.headers.get("Content-Length", "")
+        encoded = response.headers.get("Content-Encoding")
+    size = path.stat().st_size
+    if expected.isdecimal() and not encoded and size != int(expected):
+        raise requests.ConnectionError(f"{size} bytes of {expected}")
+    if digest and not encoded and digest != base64.b64encode(md5.digest()).decode():
+        raise requests.ConnectionError("other bytes than were announced")
+    return size
 
 
-def _text(url: str) -> str:
-    response = requests.get(url, timeout=TIMEOUT_SECONDS)
-    response.raise_for_status()
-    return response.text
+def _announced_digest(response: requests.Response) -> str:
+    """The MD5 in base64 that Google's storage sends with a file; "" if there is none."""
+    hashes = dict(part.strip().partition("=")[::2] for part in response.headers.get("x-goog-hash", "").split(","))
+    return hashes.get("md5", "")
 
 
 def _inside(identity: str, name: str) -> PurePosixPath:
-    path = PurePosixPath(name)
+    path = PurePosixPath(readable(name))
     if not path.parts or path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name:
         raise KernelgenError(f"kernel {identity}: its output names the file {name!r}; not fetched")
     return path

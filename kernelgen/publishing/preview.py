@@ -6,32 +6,32 @@ import hashlib
 from collections.abc import Iterable
 
 from kernelgen.nodes import notebook_text
-from kernelgen.publishing.datasets import Parcel, size_text
+from kernelgen.publishing.uploads import DatasetUpload, size_text
 from kernelgen.rendering.built import BuiltKernel
 
 _SOURCES = ("competition_sources", "dataset_sources", "kernel_sources", "model_sources")
 
 
-def preview(parcels: Iterable[Parcel], built: Iterable[BuiltKernel]) -> str:
+def preview(uploads: Iterable[DatasetUpload], built: Iterable[BuiltKernel]) -> str:
     """Ids, titles, sources, sizes and hashes, in the order in which they would be sent."""
     lines: list[str] = []
-    for parcel in parcels:
-        lines += _dataset(parcel)
+    for upload in uploads:
+        lines += _dataset(upload)
     for kernel in built:
         lines += _kernel(kernel)
     return "\n".join(lines)
 
 
-def _dataset(parcel: Parcel) -> list[str]:
-    metadata, folder = parcel.metadata, parcel.dataset.folder
+def _dataset(upload: DatasetUpload) -> list[str]:
+    metadata = upload.metadata
     lines = [
-        f"dataset {parcel.identity}",
+        f"dataset {upload.identity}",
         f"    title {metadata['title']!r}, licence {metadata['licenses'][0]['name']}, private, "
-        f"{len(parcel.files)} files, {size_text(parcel.size)}",
+        f"{len(upload.files)} files, {size_text(upload.size)}",
     ]
-    for name, digest in parcel.files.items():
-        archive = f"  (in {name.split('/')[0]}.{parcel.dataset.table.folders})" if "/" in name else ""
-        lines.append(f"    {digest}  {size_text((folder / name).stat().st_size):>8}  {name}{archive}")
+    for name, digest in upload.files.items():
+        archive = f"  (in {name.split('/')[0]}.{upload.dataset.table.folders})" if "/" in name else ""
+        lines.append(f"    {digest}  {size_text(upload.size_of(name)):>8}  {name}{archive}")
     return lines
 
 

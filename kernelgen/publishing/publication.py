@@ -13,19 +13,20 @@ from kernelgen.datasets.filling import fill
 from kernelgen.datasets.folder import DatasetFolder
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing import datasets, kernels
-from kernelgen.publishing.client import Kaggle, RunThere
-from kernelgen.publishing.following import check_ended_well
+from kernelgen.publishing.client import MISSING, Kaggle, RunThere
 from kernelgen.publishing.outputs import fetch_outputs, read_output
 from kernelgen.publishing.records import PushedKernel, pushed_notebook, read_pushed
+from kernelgen.publishing.refusals import Refused
+from kernelgen.publishing.runs import check_ended_well, first_that_ended, run_now
 from kernelgen.publishing.submitting import submit
-from kernelgen.publishing.waiting import Patience, wait_for
+from kernelgen.publishing.uploads import dataset_upload, datasets_to_send
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.recipe.sources import Source
 from kernelgen.rendering.built import BuiltKernel
 
 
 @dataclass(frozen=True)
-class Wishes:
+class PushOptions:
     """What the command line asks for; ``command`` repeats it."""
 
     push: bool = False
@@ -37,26 +38,14 @@ class Wishes:
     command: str = ""
 
 
-def datasets_to_send(project: Project, selected: Iterable[Kernel | DatasetFolder]) -> list[DatasetFolder]:
-    """The datasets that are selected, and those of this project that the selected kernels attach."""
-    wanted: dict[str, DatasetFolder] = {}
-    for target in selected:
-        if isinstance(target, DatasetFolder):
-            wanted[target.name] = target
-        else:
-            ours = [one.dataset for one in target.attached if one.dataset and one.owner is None]
-            wanted |= {name: project.datasets[name] for name in ours}
-    return list(wanted.values())
-
-
 class Publication:
     """One call's work. Everything that was done is noted, so that the same call again goes on where this one ended."""
 
     def __init__(
-        self, kaggle: Kaggle, project: Project, out: Path, commit: str, wishes: Wishes, say: Callable[[str], None]
+        self, kaggle: Kaggle, project: Project, out: Path, commit: str, options: PushOptions, say: Callable[[str], None]
     ) -> None:
         self.kaggle, self.project, self.out, self.commit = kaggle, project, Path(out), commit
-        self.wishes, self.say = wishes, say
+        self.options, self.say = options, say
         self._versions: dict[str, int] = {}  # of datasets that were sent or found unchanged
         self._sent: set[str] = set()  # datasets and kernels that this call sent
         self._unfinished: dict[str, str] = {}  # by kernel, what its last session left to do
@@ -69,76 +58,88 @@ class Publication:
         """
         selected = list(selected)
         chosen = [target for target in selected if isinstance(target, Kernel)]
-        if self.wishes.push:
+        if self.options.push:
             built = {kernel.name: self._built(kernel) for kernel in chosen}
             self._send_datasets(selected)
             return self._push(chosen, built)
         if not chosen:
             raise KernelgenError("--wait, --outputs and --submit are for kernels; --target names none")
         for kernel in chosen:
-            pushed = read_pushed(self.out, kernel.name, self._identity(kernel))
-            self._finish(kernel, pushed, waiting=self.wishes.wait)
+            identity = self._identity(kernel)
+            pushed = read_pushed(self.out, kernel.name, identity)
+            version, known = pushed.version if pushed else None, pushed is not None
+            run = run_now(self.kaggle, identity, version, known=known, wait=self.options.wait)
+            if not run.is_over:
+                raise KernelgenError(f"kernel {identity}: is {run.status}; give --wait, or ask again later")
+            self._finish(kernel, pushed, run)
         return True
 
     # ------------------------------------------------------------ datasets
 
     def _send_datasets(self, selected: list[Kernel | DatasetFolder]) -> None:
-        parcels = []
+        uploads = []
         for dataset in datasets_to_send(self.project, selected):
             fill(dataset, self.project.owner_or_placeholder, self.say, output_of=partial(newest_output, self.out))
-            parcels.append(datasets.parcel(dataset))
+            uploads.append(dataset_upload(dataset))
         named = {target.name for target in selected if isinstance(target, DatasetFolder)}
-        for parcel in parcels:
-            again = self.wishes.again and parcel.dataset.name in named
-            if datasets.publish(self.kaggle, parcel, notes=f"commit {self.commit}", again=again, say=self.say):
-                self._sent.add(parcel.identity)
-        for parcel in parcels:
-            self._versions[parcel.identity] = datasets.wait_until_ready(self.kaggle, parcel)
+        for upload in uploads:
+            again = self.options.again and upload.dataset.name in named
+            if datasets.publish(self.kaggle, upload, notes=f"commit {self.commit}", again=again, say=self.say):
+                self._sent.add(upload.identity)
+        for upload in uploads:
+            self._versions[upload.identity] = datasets.wait_until_ready(self.kaggle, upload)
 
     # ------------------------------------------------------------ kernels
 
     def _push(self, chosen: list[Kernel], built: dict[str, BuiltKernel]) -> bool:
-        """Pushes each kernel as soon as all that it feeds on is there."""
+        """Push each kernel as soon as all that it feeds on is there."""
         to_come, running = list(chosen), dict[str, PushedKernel]()
         left: dict[str, str] = {}  # by kernel, why it is left for another call
-        while to_come or running:
-            for kernel in list(to_come):
-                reason = self._waits_for(kernel, {other.name for other in to_come}, {*running, *left})
-                if not reason:
-                    try:
-                        pushed = self._push_one(kernel, built)
-                    except kernels.SessionsFull as error:
-                        if not (self.wishes.wait and running):
-                            raise
-                        self.say(f"note: {error}; it is pushed when one of the others has ended")
-                        break
-                    to_come.remove(kernel)
-                    self._sent.add(self._identity(kernel))
-                    if pushed:
-                        running[kernel.name] = pushed
-                elif not self.wishes.wait:
-                    to_come.remove(kernel)
-                    left[kernel.name] = reason
-            if not self.wishes.wait:
-                if not to_come:
-                    break
-                continue
-            if running:
-                ended = self._one_that_ended(running, len(to_come))
-                pushed = running.pop(ended.name)
-                try:
-                    finished = self._finish(ended, pushed, waiting=False)
-                except KernelgenError:
-                    if running:
-                        self.say(f"note: {', '.join(running)} go on running; the same command follows them again")
-                    raise
-                if not finished:
-                    to_come.insert(0, ended)
+        self._push_those_that_can(to_come, running, left, built)
+        while running:
+            name, run = first_that_ended(self.kaggle, running, len(to_come))
+            ended, pushed = self.project.kernels[name], running.pop(name)
+            try:
+                finished = self._finish(ended, pushed, run)
+            except KernelgenError:
+                if running:
+                    self.say(f"note: {', '.join(running)} go on running; the same command follows them again")
+                raise
+            if not finished:
+                to_come.insert(0, ended)
+            self._push_those_that_can(to_come, running, left, built)
         for name, reason in left.items():
             self.say(f"kernel {self._identity(self.project.kernels[name])}: left for another call, since {reason}")
         if left:
-            self.say(f"When that is COMPLETE, the same command goes on: {self.wishes.command}")
+            self.say(f"When that is COMPLETE, the same command goes on: {self.options.command}")
         return not left
+
+    def _push_those_that_can(
+        self,
+        to_come: list[Kernel],
+        running: dict[str, PushedKernel],
+        left: dict[str, str],
+        built: dict[str, BuiltKernel],
+    ) -> None:
+        """Take kernels from ``to_come``: into ``running``, or into ``left`` where nobody waits for what they need."""
+        for kernel in list(to_come):
+            reason = self._waits_for(kernel, {other.name for other in to_come}, {*running, *left})
+            if reason:
+                if not self.options.wait:
+                    to_come.remove(kernel)
+                    left[kernel.name] = reason
+                continue
+            try:
+                pushed = self._push_one(kernel, built)
+            except kernels.SessionsFull as error:
+                if not (self.options.wait and running):
+                    raise
+                self.say(f"note: {error}; it is pushed when one of the others has ended")
+                return
+            to_come.remove(kernel)
+            self._sent.add(self._identity(kernel))
+            if pushed:
+                running[kernel.name] = pushed
 
     def _waits_for(self, kernel: Kernel, to_come: set[str], under_way: set[str]) -> str:
         """Why the kernel cannot be pushed yet, "" if it can.
@@ -148,9 +149,9 @@ class Publication:
         """
         for source in self._own_kernels(kernel):
             identity = self._identity_of(source)
-            if source.kernel in under_way or (self.wishes.wait and source.kernel in to_come):
+            if source.kernel in under_way or (self.options.wait and source.kernel in to_come):
                 return f"it feeds on kernel {identity}, which has not ended"
-            run = self._latest_run(source, wait=self.wishes.wait)
+            run = self._latest_run(source, wait=self.options.wait)
             add = f"add {source.kernel} to --target" if source.kernel else "push it first"
             if run is None:
                 raise KernelgenError(
@@ -171,19 +172,23 @@ class Publication:
         before = read_pushed(self.out, source.kernel, identity) if source.kernel else None
         there = self.kaggle.kernel(identity)
         # Just after a push, Kaggle may still speak of the version before.
-        versions = [one.version for one in (before, there) if one is not None and one.version]
-        version = max(versions, default=None)
-        run = self.kaggle.run(identity, version)
-        if run is not None and wait and not run.is_over:
-            self._wait(identity, version)
-            run = self.kaggle.run(identity, version)
-        return run
+        versions = [known.version for known in (before, there) if known is not None and known.version]
+        return self._run_if_there(identity, max(versions, default=None), known=before is not None, wait=wait)
+
+    def _run_if_there(self, identity: str, version: int | None, *, known: bool, wait: bool) -> RunThere | None:
+        """How a run stands, or with ``wait`` ended; None where there is none."""
+        try:
+            return run_now(self.kaggle, identity, version, known=known, wait=wait)
+        except Refused as error:
+            if error.status in MISSING:
+                return None
+            raise
 
     def _push_one(self, kernel: Kernel, built: dict[str, BuiltKernel]) -> PushedKernel | None:
         """Its version on Kaggle; None where nothing has to be followed."""
         identity = self._identity(kernel)
         here = built[kernel.name]
-        if kernel.earlier and self.wishes.resume:
+        if kernel.earlier and self.options.resume:
             goes_on = self._goes_on(kernel)
             if goes_on is None:
                 return None
@@ -193,38 +198,36 @@ class Publication:
             here,
             self.out,
             self._attached_versions(here.kernel),
-            again=self.wishes.again or here.kernel.resumed,
+            again=self.options.again or here.kernel.resumed,
             fresh=not self._sent.isdisjoint(map(self._identity_of, here.kernel.attached)),
             say=self.say,
         )
-        if not self.wishes.wait:
-            if self.wishes.outputs or self.wishes.submit:
-                run = self.kaggle.run(identity, pushed.version)
-                if run is None or not run.is_complete:
+        if not self.options.wait:
+            if self.options.outputs or self.options.submit:
+                run = run_now(self.kaggle, identity, pushed.version, known=True, wait=False)
+                if not run.is_complete:
                     raise KernelgenError(
-                        f"kernel {identity}: is {run.status if run else 'not there'}; give --wait to fetch or submit "
-                        "what it makes"
+                        f"kernel {identity}: is {run.status}; give --wait to fetch or submit what it makes"
                     )
-                self._finish(kernel, pushed, waiting=False)
+                self._finish(kernel, pushed, run)
             return None
         return pushed
 
     def _goes_on(self, kernel: Kernel) -> bool | None:
         """Whether the kernel has an earlier output to go on from; None if there is nothing left to do."""
         identity = self._identity(kernel)
-        run = self.kaggle.run(identity)
+        # Of a kernel that was pushed from here, one 404 does not make a training start anew.
+        known = read_pushed(self.out, kernel.name, identity) is not None
+        run = self._run_if_there(identity, None, known=known, wait=self.options.wait)
         if run is None:
             self.say(f"note: kernel {identity} is not on Kaggle yet and starts anew")
             return False
         if not run.is_over:
-            if not self.wishes.wait:
-                raise KernelgenError(
-                    f"kernel {identity}: is {run.status}; when it has ended, the same command goes on: "
-                    f"{self.wishes.command}"
-                )
-            self._wait(identity, None)
-            run = self.kaggle.run(identity)
-        if not run.is_complete and self.wishes.again:
+            raise KernelgenError(
+                f"kernel {identity}: is {run.status}; when it has ended, the same command goes on: "
+                f"{self.options.command}"
+            )
+        if not run.is_complete and self.options.again:
             self.say(f"note: kernel {identity}: the last session ended in {run.status}; going on from the one before")
             return True
         try:
@@ -235,63 +238,38 @@ class Publication:
             raise KernelgenError(f"{error}; --again goes on from the last session that ended well") from error
         if self._what_is_left(identity, None) is None:
             self.say(f"kernel {identity}: is finished; without --resume it starts anew")
-            if self.wishes.outputs:
+            if self.options.outputs:
                 fetch_outputs(self.kaggle, identity, None, self.out, kernel.name, self.say)
             return None
         return True
 
-    def _one_that_ended(self, running: dict[str, PushedKernel], to_come: int) -> Kernel:
-        """Waits until one of the runs is over."""
+    def _finish(self, kernel: Kernel, pushed: PushedKernel | None, run: RunThere) -> bool:
+        """What is asked for of a run that is over: its output, its submission; False if it has to go on.
 
-        listed = {
-            name: Patience(f"kernel {pushed.identity}: Kaggle does not tell how version {pushed.version} runs; look at "
-                           f"{pushed.url}")
-            for name, pushed in running.items()
-        }  # fmt: skip
-
-        def look() -> tuple[str, Kernel | None]:
-            states = []
-            for name, pushed in running.items():
-                run = listed[name].check(self.kaggle.run(pushed.identity, pushed.version))
-                states.append(f"{name} {run.status if run else 'not there yet'}")
-                if run is not None and run.is_over:
-                    return ", ".join(states), self.project.kernels[name]
-            return ", ".join(states) + (f", {to_come} to come" if to_come else ""), None
-
-        with self.kaggle.patiently():
-            return wait_for(look, "on Kaggle")
-
-    def _finish(self, kernel: Kernel, pushed: PushedKernel | None, *, waiting: bool) -> bool:
-        """What is asked for of a run: that it ended well, its output, its submission; False if it has to go on."""
+        Raises:
+            KernelgenError: it did not end well.
+        """
         identity, version = self._identity(kernel), pushed.version if pushed else None
-        if waiting:
-            self._wait(identity, version)
-        run = self.kaggle.run(identity, version)
-        if run is None:
-            raise KernelgenError(f"kernel {identity}: is not on Kaggle; push it first")
-        if not run.is_over:
-            raise KernelgenError(f"kernel {identity}: is {run.status}; give --wait, or ask again later")
         notebook = pushed_notebook(self.out, kernel.name, identity)
         try:
             check_ended_well(self.kaggle, identity, version, run, notebook, self.say)
         finally:
             # Of a run that failed, what it wrote tells why.
-            if self.wishes.outputs and not run.is_complete:
+            if self.options.outputs and not run.is_complete:
                 self._fetch_what_there_is(identity, version, kernel)
         self.say(f"kernel {identity}: {f'version {version} is ' if version else ''}COMPLETE")
         left = self._what_is_left(identity, version) if kernel.earlier else None
-        if self.wishes.outputs:
+        if self.options.outputs:
             fetch_outputs(self.kaggle, identity, version, self.out, kernel.name, self.say)
-        if left is not None and self.wishes.push and self.wishes.resume:
+        if left is not None and self.options.push and self.options.resume:
             if self._unfinished.get(kernel.name) == left:
-                raise KernelgenError(
-                    f"kernel {identity}: its last session got no further ({left.splitlines()[0]}); look at its log"
-                )
+                reason = (left.splitlines() or ["it does not say why"])[0]
+                raise KernelgenError(f"kernel {identity}: its last session got no further ({reason}); look at its log")
             self._unfinished[kernel.name] = left
             return False
         if left is not None:
             self.say(f"note: kernel {identity} is not finished; --push --resume goes on")
-        if self.wishes.submit and kernel.submits:
+        if self.options.submit and kernel.submits:
             submit(self.kaggle, self.project, kernel, self.out, identity, self.commit, self.say)
         return True
 
@@ -300,16 +278,6 @@ class Publication:
             fetch_outputs(self.kaggle, identity, version, self.out, kernel.name, self.say)
         except KernelgenError as error:
             self.say(f"note: {error}")
-
-    def _wait(self, identity: str, version: int | None) -> None:
-        def look() -> tuple[str, bool | None]:
-            run = self.kaggle.run(identity, version)
-            if run is None:
-                raise KernelgenError(f"kernel {identity}: is not on Kaggle; push it first")
-            return run.status, run.is_over or None
-
-        with self.kaggle.patiently():
-            wait_for(look, f"kernel {identity}{f', version {version}' if version else ''}")
 
     def _what_is_left(self, identity: str, version: int | None) -> str | None:
         """What a kernel that goes on from its own output still has to do; None if it is finished."""
@@ -338,12 +306,11 @@ class Publication:
     def _attached_versions(self, kernel: Kernel) -> dict[str, int]:
         versions = {}
         for source in kernel.attached:
+            identity = self._identity_of(source)
             if source.kind == "dataset":
-                identity = self._identity_of(source)
-                there = self._versions.get(identity) or self.kaggle.dataset_version(identity)
-                versions[f"dataset:{identity}"] = there or 0
+                number = self._versions.get(identity) or self.kaggle.dataset_version(identity)
+                versions[f"dataset:{identity}"] = number or 0
             elif source.kind == "kernel":
-                identity = self._identity_of(source)
                 there = self.kaggle.kernel(identity)
                 versions[f"kernel:{identity}"] = (there.version or 0) if there else 0
         return versions

@@ -1,8 +1,8 @@
 """What was last sent, so that nothing is sent twice and a later call knows what it follows.
 
 What is about to be sent is noted before, without a version, and the version after: a call that was killed in between
-is found out by the next one. A kernel's record lies in OUT/NAME/pushed/OWNER, beside a copy of the notebook; a
-dataset's in its folder, below .cache, which Kaggle's client never uploads.
+is found out by the next one. A kernel's record lies in OUT/NAME/pushed/OWNER, beside the notebook and the metadata that
+were sent; a dataset's in its folder, below .cache, which Kaggle's client never uploads.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from kernelgen.datasets.folder import CACHE
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.retrying import status_of
+from kernelgen.publishing.refusals import Refused
 from kernelgen.writing import write_text
 
 PUSHED, RECORD, NOTEBOOK, SENT = "pushed", "pushed.json", "pushed.ipynb", "sent.json"
+METADATA = "kernel-metadata.json"
 
 Record = TypeVar("Record")
 
@@ -48,6 +49,11 @@ class PushedKernel:
     metadata: dict[str, Any]
     attached: dict[str, int]
     submissions: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def content(self) -> tuple[str, dict[str, Any], dict[str, int]]:
+        """What makes a version another one."""
+        return self.notebook_sha256, self.metadata, self.attached
 
 
 @dataclass(frozen=True)
@@ -82,24 +88,29 @@ def read_pushed(out: Path, kernel: str, identity: str) -> PushedKernel | None:
     return found if found and found.identity == identity else None
 
 
-def write_pushed(out: Path, kernel: str, pushed: PushedKernel, notebook: str | None = None) -> None:
-    """Notes what is pushed, and keeps the ``notebook`` that is."""
+def write_pushed(out: Path, kernel: str, pushed: PushedKernel, notebook: str | None = None) -> Path:
+    """Note what is pushed, and keep the ``notebook`` that is, ready to be pushed from there.
+
+    Returns:
+        The folder, as Kaggle's client expects one.
+    """
     folder = pushed_folder(out, kernel, pushed.identity)
     if notebook is not None:
         write_text(folder / NOTEBOOK, notebook)
-    write_text(folder / RECORD, json.dumps(asdict(pushed), indent=2, sort_keys=True) + "\n")
+        write_text(folder / METADATA, _json(pushed.metadata | {"code_file": NOTEBOOK}))
+    write_text(folder / RECORD, _json(asdict(pushed)))
+    return folder
 
 
 @contextmanager
 def restored_if_refused(out: Path, kernel: str, identity: str) -> Iterator[None]:
-    """Puts the record back as it was where what was to be pushed did certainly not arrive."""
-    paths = [pushed_folder(out, kernel, identity) / name for name in (NOTEBOOK, RECORD)]
+    """Put the record back as it was where what was to be pushed did certainly not arrive."""
+    paths = [pushed_folder(out, kernel, identity) / name for name in (NOTEBOOK, METADATA, RECORD)]
     before = {path: path.read_text(encoding="utf-8") if path.is_file() else None for path in paths}
     try:
         yield
     except KernelgenError as error:
-        status = status_of(error.__cause__)
-        if status is None and error.__cause__ is not None or status is not None and status >= 500:
+        if isinstance(error, Refused) and error.done:
             raise
         for path, text in before.items():
             if text is None:
@@ -115,9 +126,13 @@ def read_sent(folder: Path, identity: str) -> SentDataset | None:
 
 
 def write_sent(folder: Path, identity: str, sent: SentDataset) -> None:
-    """Notes what is sent."""
+    """Note what is sent."""
     path = folder / CACHE / SENT
-    write_text(path, json.dumps(_read(path) | {identity: asdict(sent)}, indent=2, sort_keys=True) + "\n")
+    write_text(path, _json(_read(path) | {identity: asdict(sent)}))
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.client import Kaggle
+from kernelgen.publishing.client import PAGE, Kaggle, pages
 from kernelgen.publishing.kernels import LOOK_AGAIN_SECONDS
-from kernelgen.publishing.leaderboard import CROSS_VALIDATION, Row, append, read_cross_validation
+from kernelgen.publishing.leaderboard import CROSS_VALIDATION, CrossValidation, Row, append, read_cross_validation
+from kernelgen.publishing.locking import locked
 from kernelgen.publishing.outputs import read_output
 from kernelgen.publishing.records import pushed_folder, read_pushed, write_pushed
-from kernelgen.publishing.taking_turns import in_turn
-from kernelgen.publishing.waiting import Patience, wait_for
+from kernelgen.publishing.refusals import Refused
+from kernelgen.publishing.waiting import wait_for
 from kernelgen.recipe.project import Kernel, Project
 
-PAGE = 100
+if TYPE_CHECKING:
+    from kernelgen.publishing.official_client import OfficialClient
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A submission as Kaggle lists it: PENDING, COMPLETE or ERROR; its scores are "" as long as there are none."""
+
+    reference: int
+    status: str
+    description: str
+    date: str
+    public: str
+    private: str
+    error: str
 
 
 def submit(
@@ -31,7 +46,7 @@ def submit(
     commit: str,
     say: Callable[[str], None],
 ) -> None:
-    """Submits the kernel's finished version, once, and notes its scores beside those of cross-validation.
+    """Submit the kernel's finished version, once, and note its scores beside those of cross-validation.
 
     A version that was submitted before, from here or elsewhere, is not submitted again: its score is waited for.
 
@@ -40,7 +55,7 @@ def submit(
             not score it.
     """
     competition = competition_of(kernel)
-    with in_turn(pushed_folder(out, kernel.name, identity), f"kernel {identity}", say):
+    with locked(pushed_folder(out, kernel.name, identity), f"kernel {identity}", say):
         pushed = read_pushed(out, kernel.name, identity)
         version = (pushed.version if pushed else None) or _newest_version(kaggle, identity)
         reference = pushed.submissions.get(competition) if pushed else None
@@ -56,18 +71,17 @@ def submit(
         if pushed:
             write_pushed(out, kernel.name, replace(pushed, submissions=pushed.submissions | {competition: reference}))
     scored = _wait_for_score(kaggle, competition, reference)
-    public, private = scored.public_score or "", scored.private_score or ""
-    left = _allowance(kaggle, competition)
+    limits = _allowance(kaggle, competition)
     say(
-        f"submission {reference}: public score {public or 'not shown'}"
-        f"{f', private {private}' if private else ''}"
-        f"{f'; {left.num_allowed_now} submissions left today' if left else ''}"
+        f"submission {reference}: public score {scored.public or 'not shown'}"
+        f"{f', private {scored.private}' if scored.private else ''}"
+        f"{f'; {limits.num_allowed_now} submissions left today' if limits else ''}"
     )
-    cross_validation = read_cross_validation(read_output(kaggle, identity, version, CROSS_VALIDATION))
+    cross_validation = _cross_validation(kaggle, identity, version, say)
     path = append(
         project,
         Row(
-            submitted=_date(scored.date),
+            submitted=scored.date,
             submission=str(reference),
             competition=competition,
             kernel=kernel.name,
@@ -75,11 +89,14 @@ def submit(
             commit=commit,
             cv=cross_validation.score,
             cv_of=cross_validation.name,
-            public=public,
-            private=private,
+            public=scored.public,
+            private=scored.private,
         ),
     )
-    say(f"{path.relative_to(project.root)}: CV {cross_validation.score or 'unknown'}, public {public or 'unknown'}")
+    say(
+        f"{path.relative_to(project.root)}: CV {cross_validation.score or 'unknown'}, "
+        f"public {scored.public or 'unknown'}"
+    )
 
 
 def competition_of(kernel: Kernel) -> str:
@@ -96,7 +113,7 @@ def competition_of(kernel: Kernel) -> str:
 
 
 def check_allowance(kaggle: Kaggle, competition: str) -> None:
-    """Raises KernelgenError where the day's submissions are used up."""
+    """Raise KernelgenError where the day's submissions are used up."""
     limits = _allowance(kaggle, competition)
     # All of it is zero for somebody who has not submitted yet and so is in no team.
     if limits and limits.num_total and not limits.num_allowed_now:
@@ -108,14 +125,25 @@ def check_allowance(kaggle: Kaggle, competition: str) -> None:
 
 
 def _allowance(kaggle: Kaggle, competition: str) -> Any:
-    from kagglesdk.competitions.types.competition_api_service import ApiGetSubmissionLimitsRequest
+    """How much may be submitted; None where Kaggle does not tell, which stops nobody."""
+    request = kaggle.request("ApiGetSubmissionLimitsRequest", competition_name=competition)
+    try:
+        return kaggle.ask(
+            f"competition {competition}",
+            lambda client: client.competitions.competition_api_client.get_submission_limits(request),
+        )
+    except Refused as error:
+        kaggle.say(f"note: {error}")
+        return None
 
-    request = ApiGetSubmissionLimitsRequest()
-    request.competition_name = competition
-    return kaggle.ask_if_there(
-        f"competition {competition}",
-        lambda client: client.competitions.competition_api_client.get_submission_limits(request),
-    )
+
+def _cross_validation(kaggle: Kaggle, identity: str, version: int, say: Callable[[str], None]) -> CrossValidation:
+    """What the version says of its own score; a score on Kaggle is not lost over it."""
+    try:
+        return read_cross_validation(read_output(kaggle, identity, version, CROSS_VALIDATION))
+    except KernelgenError as error:
+        say(f"note: {error}; its cross-validation stays unknown")
+        return CrossValidation()
 
 
 def _newest_version(kaggle: Kaggle, identity: str) -> int:
@@ -126,86 +154,71 @@ def _newest_version(kaggle: Kaggle, identity: str) -> int:
 
 
 def _submit(kaggle: Kaggle, kernel: Kernel, competition: str, identity: str, version: int, description: str) -> int:
-    from kagglesdk.competitions.types.competition_api_service import (
-        ApiCreateCodeSubmissionRequest,
-        ApiCreateCodeSubmissionResponse,
-    )
+    what = f"submission of kernel {identity} to {competition}"
 
-    request = ApiCreateCodeSubmissionRequest()
-    request.competition_name = competition
-    request.kernel_owner, request.kernel_slug = identity.split("/")
-    request.kernel_version = version
-    request.file_name = kernel.submits
-    request.submission_description = description
+    def act(client: OfficialClient) -> int:
+        answer = client.competition_submit_code(kernel.submits, description, competition, identity, version, quiet=True)
+        if not answer.ref and answer.message:
+            reason = " ".join(str(answer.message).split())
+            raise KernelgenError(f"{what}: Kaggle refused it: {reason}; correct that")
+        if not int(answer.ref):
+            raise LookupError("neither a number nor a reason")
+        return int(answer.ref)
 
-    def arrived() -> ApiCreateCodeSubmissionResponse | None:
+    def arrived() -> int | None:
         for pause in LOOK_AGAIN_SECONDS:
             time.sleep(pause)
             if reference := _submitted(kaggle, competition, description):
-                answer = ApiCreateCodeSubmissionResponse()
-                answer.ref = reference
-                return answer
+                return reference
         return None
 
-    what = f"submission of kernel {identity} to {competition}"
-    answer = kaggle.ask(
-        what,
-        lambda client: client.competitions.competition_api_client.create_code_submission(request),
-        arrived=arrived,
-    )
-    if not answer.ref:
-        said = " ".join((answer.message or "no reason given").split())
-        raise KernelgenError(f"{what}: Kaggle refused it: {said}; correct that")
-    return answer.ref
+    return kaggle.send(what, act, arrived=arrived)
 
 
 def _submitted(kaggle: Kaggle, competition: str, description: str) -> int | None:
     """The number of the submission with this description, or one that goes on after it."""
-    for one in _submissions(kaggle, competition):
-        if one.description == description or (one.description or "").startswith(f"{description}, "):
-            return one.ref
+    for submission in _submissions(kaggle, competition):
+        if submission.description == description or submission.description.startswith(f"{description}, "):
+            return submission.reference
     return None
 
 
-def _submissions(kaggle: Kaggle, competition: str) -> Iterator[Any]:
-    """The newest first, page after page."""
-    from kagglesdk.competitions.types.competition_api_service import ApiListSubmissionsRequest
+def _submissions(kaggle: Kaggle, competition: str) -> list[Submission]:
+    """The newest first."""
+    request = kaggle.request("ApiListSubmissionsRequest", competition_name=competition, page_size=PAGE)
 
-    token, seen = "", set[str]()
-    while token not in seen:
-        seen.add(token)
-        request = ApiListSubmissionsRequest()
-        request.competition_name = competition
-        request.page_size = PAGE
-        if token:
-            request.page_token = token
-        answer = kaggle.ask(
-            f"the submissions to {competition}",
-            lambda client, request=request: client.competitions.competition_api_client.list_submissions(request),
-        )
-        yield from (one for one in answer.submissions or [] if one)
-        token = answer.next_page_token or ""
+    def read(client: Any) -> list[Submission]:
+        listed = pages(client.competitions.competition_api_client.list_submissions, request)
+        return [_read(submission) for page in listed for submission in page.submissions or [] if submission]
+
+    return kaggle.ask(f"the submissions to {competition}", read)
 
 
-def _wait_for_score(kaggle: Kaggle, competition: str, reference: int) -> Any:
-    listed = Patience(f"submission {reference}: Kaggle does not list it; look at kaggle.com/competitions/{competition}")
-
-    def look() -> tuple[str, Any]:
-        found = next((one for one in _submissions(kaggle, competition) if one.ref == reference), None)
-        if listed.check(found) is None:
-            return "not listed yet", None
-        if found.status.name == "ERROR":
-            said = " ".join((found.error_description or "no reason given").split())
-            raise KernelgenError(
-                f"submission {reference}: Kaggle could not score it: {said}; look at "
-                f"kaggle.com/competitions/{competition}"
-            )
-        scored = found.status.name == "COMPLETE" or found.public_score
-        return "COMPLETE" if scored else found.status.name, found if scored else None
-
-    with kaggle.patiently():
-        return wait_for(look, f"submission {reference}")
+def _read(listed: Any) -> Submission:
+    date = listed.date if isinstance(listed.date, datetime) else datetime.now(UTC)
+    return Submission(
+        reference=int(listed.ref),
+        status=str(listed.status.name),
+        description=str(listed.description or ""),
+        date=date.strftime("%Y-%m-%d %H:%M"),
+        public=str(listed.public_score or ""),
+        private=str(listed.private_score or ""),
+        error=" ".join(str(listed.error_description or "no reason given").split()),
+    )
 
 
-def _date(value: datetime | None) -> str:
-    return (value or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M")
+def _wait_for_score(kaggle: Kaggle, competition: str, reference: int) -> Submission:
+    page = f"look at kaggle.com/competitions/{competition}"
+
+    def look() -> tuple[str, Submission | None]:
+        found = next((one for one in _submissions(kaggle, competition) if one.reference == reference), None)
+        if found is None:
+            raise Refused(f"submission {reference}: Kaggle does not list it; {page}", 404)
+        if found.status == "ERROR":
+            raise KernelgenError(f"submission {reference}: Kaggle could not score it: {found.error}; {page}")
+        scored = found.status == "COMPLETE" or found.public
+        return "COMPLETE" if scored else found.status, found if scored else None
+
+    scored = wait_for(kaggle, look, f"submission {reference}")
+    assert scored is not None  # there is no limit
+    return scored

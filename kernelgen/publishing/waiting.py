@@ -5,32 +5,62 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from kernelgen.errors import KernelgenError
+from kernelgen.publishing.refusals import Refused
+
+if TYPE_CHECKING:
+    from kernelgen.publishing.client import Kaggle
 
 Found = TypeVar("Found")
 
 SHORTEST_SECONDS, LONGEST_SECONDS, GROWTH = 1.0, 30.0, 1.5
-# Something new is listed within seconds; what is not after this time never will be.
-LISTED_LIMIT_SECONDS = 600.0
+# Something new is listed within seconds, and a server's hiccup is over; what is refused for so long stays refused.
+REFUSED_LIMIT_SECONDS, HICCUP_SECONDS = 600.0, 60.0
 # Where no terminal shows the line that changes, it is said again after this time.
 SAID_AGAIN_SECONDS = 600.0
 
 
-def wait_for(look: Callable[[], tuple[str, Found | None]], what: str, *, limit: float | None = None) -> Found | None:
-    """Asks ``look`` again and again until it gives more than words.
+def wait_for(
+    kaggle: Kaggle,
+    look: Callable[[], tuple[str, Found | None]],
+    what: str,
+    *,
+    limit: float | None = None,
+    known: bool = True,
+    once: bool = False,
+) -> Found | None:
+    """Ask ``look`` again and again until it gives more than words.
 
     Args:
         look: how it stands, in words, and what was waited for, None until it is there.
         what: names it in the progress display.
         limit: seconds after which None is returned.
+        known: what is asked for is there, so that for some minutes a refusal (404, 403, …) is a server's hiccup; else
+            only after the first look that was answered.
+        once: the first look should give it, so that nothing is shown then, and nobody waits for hours.
+
+    Raises:
+        Refused: the last refusal, where nothing else came for that time.
     """
-    began, pause = time.monotonic(), SHORTEST_SECONDS
-    with Progress(what) as progress:
+    patience = HICCUP_SECONDS if once else REFUSED_LIMIT_SECONDS
+    began = answered = time.monotonic()
+    pause, signed_in = SHORTEST_SECONDS, False
+    with nullcontext() if once else kaggle.patiently(), Progress(what) as progress:
         while True:
-            words, found = look()
-            progress.show(words)
+            try:
+                words, found = look()
+                known, signed_in, answered = True, True, time.monotonic()
+            except Refused as error:
+                hiccup = known if error.status != 401 else signed_in
+                if not hiccup or error.status is None or time.monotonic() - answered > patience:
+                    raise
+                words, found = f"no answer ({error.status})", None
+                _renew(kaggle, error)
+            if found is None or not once:
+                progress.show(words)
             if found is not None:
                 return found
             if limit is not None and time.monotonic() - began + pause > limit:
@@ -39,23 +69,19 @@ def wait_for(look: Callable[[], tuple[str, Found | None]], what: str, *, limit: 
             pause = min(pause * GROWTH, LONGEST_SECONDS)
 
 
-class Patience:
-    """For what must be there soon after it was asked for, but not at once."""
-
-    def __init__(self, line: str) -> None:
-        self.line, self.began = line, time.monotonic()
-
-    def check(self, found: Found | None) -> Found | None:
-        """``found`` as it is; raises KernelgenError with the line where it has been None for too long."""
-        if found is None and time.monotonic() - self.began > LISTED_LIMIT_SECONDS:
-            raise KernelgenError(self.line)
-        return found
+def _renew(kaggle: Kaggle, error: Refused) -> None:
+    """Sign in once more where a token ran out during a wait of hours."""
+    if error.status == 401:
+        try:
+            kaggle.sign_in()
+        except KernelgenError as refused:
+            kaggle.say(f"note: {refused}")
 
 
 class Progress:
     """A line that is written anew in a terminal; elsewhere one line for each change."""
 
-    def __init__(self, what: str, stream=None) -> None:
+    def __init__(self, what: str, stream: TextIO | None = None) -> None:
         self.what, self.stream = what, stream or sys.stderr
         self.began = time.monotonic()
         self._lively = self.stream.isatty()
@@ -64,7 +90,7 @@ class Progress:
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._lively and self._width:
             self.stream.write("\n")
             self.stream.flush()
@@ -83,13 +109,8 @@ class Progress:
             self._last, self._said_at = words, now
         self.stream.flush()
 
-    def show_share(self, share: float) -> None:
-        """How much is done, from 0 to 1; in a terminal only."""
-        if self._lively:
-            self.show(f"{share:4.0%}")
-
     def sleep(self, seconds: float, words: str) -> None:
-        """Waits; in a terminal the clock goes on."""
+        """Wait; in a terminal the clock goes on."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             time.sleep(min(left, 1.0) if self._lively else left)

@@ -34,6 +34,77 @@ def test_each_kind_of_credentials_works_and_tells_the_owner(whole_command, kaggl
     assert list(kaggle_server.datasets) == [f"{ME}/some-extra"]
 
 
+@pytest.fixture
+def sign_in(kaggle_server, tmp_path, monkeypatch):
+    """Signs in in this process, with what lies in a home of its own; the user's name, or the error's line."""
+    pytest.importorskip("requests")
+
+    def sign_in(credentials=None, files=(), **variables):
+        from kaggle.api.kaggle_api_extended import KaggleApi
+
+        from kernelgen.errors import KernelgenError
+        from kernelgen.publishing.client import Kaggle
+
+        environment = kaggle_server.environment(tmp_path, credentials=credentials) | variables
+        for name, content in dict(files).items():
+            (tmp_path / ".kaggle" / name).write_bytes(content)
+        for name in [name for name in os.environ if name.startswith("KAGGLE_")]:
+            monkeypatch.delenv(name)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(KaggleApi, "args", ["--local"])
+        monkeypatch.setattr(KaggleApi, "config", str(tmp_path / ".kaggle/kaggle.json"))
+        try:
+            return Kaggle(print).username
+        except KernelgenError as error:
+            return str(error)
+
+    return sign_in
+
+
+KEY, TOKEN = "0123456789abcdef" * 2, "KGAT_" + "0123456789abcdef" * 2
+
+
+@pytest.mark.parametrize("around", ["{}\n", " {} \r\n", '"{}"', "'{}'\n", "\ufeff{}"])
+def test_what_stands_around_a_variables_value_by_mistake_does_no_harm(sign_in, around):
+    assert sign_in(KAGGLE_API_TOKEN=around.format(TOKEN)) == ME
+    assert sign_in(KAGGLE_USERNAME=f"{ME}\n", KAGGLE_KEY=around.format(KEY)) == ME
+
+
+def test_a_variable_of_white_space_is_none(sign_in):
+    assert sign_in("file", KAGGLE_API_TOKEN="\n", KAGGLE_KEY=" ") == ME
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_kaggle_json_is_read_in_the_encoding_in_which_an_editor_saved_it(sign_in, encoding):
+    settings = f'{{"username": "{ME}\\n", "key": " {KEY}"}}\n'
+    assert sign_in(files={"kaggle.json": settings.encode(encoding)}) == ME
+
+
+def test_a_token_file_ends_with_a_line_break(sign_in):
+    assert sign_in(files={"access_token": f"{TOKEN}\r\n\r\n".encode()}) == ME
+
+
+@pytest.mark.parametrize(
+    ("files", "variables", "words"),
+    [
+        ({"access_token": TOKEN.encode("utf-16")}, {}, "access_token: holds characters that no token has"),
+        ({"access_token": TOKEN.encode("utf-8-sig")}, {}, "access_token: holds characters that no token has"),
+        ({"access_token": f"KAGGLE_API_TOKEN={TOKEN}".encode()}, {}, "access_token: holds characters"),
+        ({"access_token": f"{TOKEN}\n{TOKEN}".encode()}, {}, "access_token: holds characters"),
+        ({"kaggle.json": b'{"username": "tester", '}, {}, "kaggle.json: is not {"),
+        ({"kaggle.json": b'["tester"]'}, {}, "kaggle.json: is not {"),
+        ({}, {"KAGGLE_API_TOKEN": f"{TOKEN[:9]} {TOKEN[9:]}"}, "KAGGLE_API_TOKEN: holds characters"),
+        ({}, {"KAGGLE_API_TOKEN": "caf\u00e9"}, "KAGGLE_API_TOKEN: holds characters"),
+        ({}, {"KAGGLE_API_TOKEN": "x" * 5000}, "KAGGLE_API_TOKEN"),
+        ({}, {"KAGGLE_USERNAME": ME, "KAGGLE_KEY": "k\u00e9y"}, "holds characters"),
+    ],
+)
+def test_a_token_that_can_be_none_is_named_in_one_line(sign_in, files, variables, words):
+    line = sign_in(files=files, **variables)
+    assert words in line and "\n" not in line and TOKEN not in line
+
+
 def test_missing_credentials_are_one_line(whole_command, kaggle_server):
     done = whole_command("--target", "some-extra", "--push", credentials=None)
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]

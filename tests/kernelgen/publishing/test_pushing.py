@@ -1,7 +1,11 @@
 """--push does what a careful Kaggler does by hand, against a Kaggle on this machine and by the real client."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[3]
 ME = "tester"
 
 
@@ -130,6 +134,40 @@ def test_dry_run_prints_what_would_be_sent_and_asks_nobody(command, kaggle_serve
 
     for path in (project / "datasets/some-extra/weights.bin", project / "build/train/train.ipynb"):
         assert hashlib.sha256(path.read_bytes()).hexdigest() in done.out
+
+
+def test_a_dry_run_needs_neither_linux_nor_the_client(project):
+    blocked = "fcntl ctypes resource pwd grp kaggle kagglesdk requests tenacity filelock".split()
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({blocked})); import build_kernels; "
+        f"sys.exit(build_kernels.main(['--target', 'train', '--push', '--dry-run', '--owner', 'somebody', "
+        f"'--commit', 'abc', '--project', {str(project)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "kernel somebody/pk-train" in done.stdout
+
+
+def test_kaggles_own_command_sends_the_same(command, kaggle, kaggle_server, project):
+    assert command("--target", "train", "--push").code == 0
+    done = kaggle("kernels", "push", "-p", project / "build/train")
+    assert "successfully pushed" in done.stdout, done.stdout + done.stderr
+    ours, theirs = kaggle_server.kernels[f"{ME}/pk-train"].versions
+    assert ours.request == theirs.request
+
+
+def test_a_build_in_another_terminal_does_not_change_what_is_pushed(command, kaggle_server, project):
+    path = project / "build/export/export.ipynb"
+
+    def build_another(ref, version):
+        if ref == f"{ME}/pk-train":
+            path.write_text(path.read_text().replace("CHECKPOINTS", "OTHER"))
+        return {}
+
+    kaggle_server.on_run = build_another
+    assert command("--target", "train,export", "--push", "--wait").code == 0
+    assert "OTHER" in path.read_text()
+    assert "OTHER" not in kaggle_server.kernels[f"{ME}/pk-export"].versions[-1].text
 
 
 def test_a_retried_push_is_not_run_twice(command, kaggle_server):

@@ -1,0 +1,182 @@
+"""Kaggle's own client, with what it does worse than we need put right in this one place.
+
+It prints instead of raising, ends the process where it finds no credentials, knows no time limit, leaves a file that
+was refused out of a dataset without a word, and reads kaggle.json in the locale's encoding. To import it takes a
+second, so only ``client`` imports this module, when somebody is to be asked.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from kernelgen.errors import KernelgenError
+from kernelgen.publishing.credentials import NEW_TOKEN, check_secret, read_settings, tidy_environment
+from kernelgen.publishing.refusals import refusal
+from kernelgen.publishing.retrying import ODD_ANSWERS, retried
+
+TIMEOUT_SECONDS = 120
+UPLOAD_TRIES = 3
+
+
+tidy_environment()  # before the client reads it, which is at its import
+with redirect_stdout(io.StringIO()):
+    from kaggle.api import kaggle_api_extended as kaggle_module
+
+
+class TimedAdapter(HTTPAdapter):
+    """A connection that is given up when nothing comes for a while."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **keywords: Any) -> requests.Response:
+        """Send a request, with a time limit where the caller sets none."""
+        if not args:
+            keywords["timeout"] = keywords.get("timeout") or TIMEOUT_SECONDS
+        return super().send(request, *args, **keywords)
+
+
+kaggle_module.HTTPAdapter = TimedAdapter  # of uploads
+
+
+class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has no types
+    """The client with our retries and time limits, for one user.
+
+    Attributes:
+        upload_what: names what is uploaded, in messages.
+        upload_entries: the files and folders of a dataset that go up, each as itself or as one archive.
+        upload_arrived: whether a dataset or version whose answer was lost has been made.
+        module: where the SDK's requests and replies are found by their names.
+    """
+
+    module = kaggle_module
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__()
+        self.say = say
+        self.upload_what, self.upload_entries = "", tuple[Path, ...]()
+        self.upload_arrived: Callable[[], bool] = bool
+        self._upload_status = 0
+
+    def with_retry(self, func: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
+        """Repeat a request as all of ours are repeated, with a note for each time."""
+
+        def arrived() -> Any:
+            made = func.__name__.startswith("create_dataset") and self.upload_arrived()
+            return kaggle_module.ApiCreateDatasetResponse() if made else None
+
+        return lambda *arguments: retried(lambda: func(*arguments), self.upload_what, self.say, arrived=arrived)
+
+    def build_kaggle_client(self) -> Any:
+        """Build the SDK's client, with a time limit for each request."""
+        client = super().build_kaggle_client()
+        http = client.http_client()
+        http.__enter__()
+        for scheme in ("http://", "https://"):
+            http._session.mount(scheme, TimedAdapter())
+        return client
+
+    @staticmethod
+    @contextmanager
+    def silenced() -> Iterator[None]:
+        """Keep what the client prints from the terminal: it may hold what nobody should read."""
+        with redirect_stdout(io.StringIO()):
+            yield
+
+    def get_response_processor(self) -> Callable[[requests.Response], None]:
+        """Look at each answer before the client does, which takes a list for an object without fields."""
+
+        def check(response: requests.Response) -> None:
+            if not isinstance(response.json(), dict):
+                raise LookupError("no JSON object")
+
+        return check
+
+    # ------------------------------------------------------------ credentials
+
+    def read_config_file(self, config_data: dict[str, str] | None = None, quiet: bool = False) -> dict[str, str]:
+        """Read kaggle.json, which the client takes for missing where it cannot read it."""
+        return read_settings(self.config)
+
+    # ------------------------------------------------------------ uploads
+
+    def upload_files(
+        self,
+        request: Any,
+        resources: Any,
+        folder: str,
+        blob_type: Any,
+        upload_context: Any,
+        quiet: bool = False,
+        dir_mode: str = "skip",
+        ignore_patterns: list[str] | None = None,
+    ) -> None:
+        """Upload ``upload_entries``, and nothing else of the folder.
+
+        Raises:
+            KernelgenError: a file was refused, so that no version may be made; or a folder cannot be packed.
+        """
+        for number, entry in enumerate(self.upload_entries, 1):
+            self.say(f"{self.upload_what}: uploading {entry.name} ({number} of {len(self.upload_entries)})")
+            for _ in range(UPLOAD_TRIES):
+                try:
+                    file = self._upload_file_or_folder(
+                        folder, entry.name, blob_type, upload_context, dir_mode, quiet, resources
+                    )
+                except requests.RequestException:
+                    raise
+                except (OSError, ValueError) as error:  # of a date before 1980, zip says ValueError
+                    raise KernelgenError(
+                        f"{self.upload_what}: {entry.name} cannot be read or packed: {error}"
+                    ) from None
+                if file is not None:
+                    request.files.append(self._new_file(file))
+                    break
+                # Its address is remembered on disk, and would be tried for days: once more from the beginning.
+                upload_context._file_uploads[-1].cleanup()
+            else:
+                raise KernelgenError(
+                    f"{self.upload_what}: uploading {entry.name}: Kaggle did not take it ({self._upload_status}), so "
+                    "no version was made; check its size and name, and try again"
+                )
+
+    def _is_upload_successful(self, response: requests.Response) -> bool:
+        self._upload_status = response.status_code
+        return bool(super()._is_upload_successful(response))
+
+
+def signed_in(say: Callable[[str], None]) -> OfficialClient:
+    """The client, with credentials from wherever it looks for them.
+
+    Raises:
+        KernelgenError: there are none, or Kaggle refuses them.
+    """
+    tidy_environment()
+    client = OfficialClient(say)
+
+    def authenticate() -> bool:
+        with client.silenced():
+            client.authenticate()
+        return True
+
+    try:
+        retried(authenticate, "signing in", say)
+    except SystemExit:  # how it says that it has found nothing
+        raise KernelgenError(
+            "no Kaggle credentials that are valid (KAGGLE_API_TOKEN, ~/.kaggle/access_token, KAGGLE_USERNAME with "
+            f"KAGGLE_KEY, kaggle.json, OAuth); {NEW_TOKEN} and save it as ~/.kaggle/access_token"
+        ) from None
+    except (requests.RequestException, *ODD_ANSWERS) as error:
+        raise refusal("signing in", error) from error
+    except OSError as error:
+        raise KernelgenError(f"signing in: the credentials cannot be read ({error.strerror}); {NEW_TOKEN}") from None
+    values = client.config_values
+    if not values.get("username"):
+        raise KernelgenError(f"the Kaggle credentials name no user; {NEW_TOKEN}")
+    check_secret("KAGGLE_USERNAME or kaggle.json", str(values["username"]))
+    check_secret("KAGGLE_KEY or kaggle.json", str(values.get("key") or ""))
+    return client
