@@ -2,6 +2,7 @@
 
 import io
 import mmap
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,7 +96,11 @@ def links_of(path: Path) -> tuple[list[Link], str]:
     """
     with path.open("rb") as file:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            size, (sources, cut) = len(content), _sources(content)
+            size = len(content)
+            try:
+                sources, cut = _sources(content)
+            except (IndexError, struct.error, ZeroDivisionError):
+                sources, cut = [None], ""  # a header that ends too early, or makes no sense: libsndfile says so
     links: list[Link] = []
     for number, source in enumerate(sources, 1):
         try:
