@@ -70,6 +70,8 @@ def probe(path: Path) -> RecordingInfo:
 def inspect(path: Path) -> RecordingInfo:
     """As ``probe``, but the text of the error does not name the file."""
     try:
+        if path.is_dir():
+            raise BirdlibError("a folder, no file")
         if path.stat().st_size == 0:
             raise BirdlibError("the file is empty (0 bytes)")
         links, cut = links_of(path)

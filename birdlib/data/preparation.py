@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from birdlib.competition.layout import CompetitionFiles
+from birdlib.competition.layout import CompetitionFiles, names_on_disk
+from birdlib.competition.rows import shown
 from birdlib.competition.table import write_table
 from birdlib.data.duplicates import mark_duplicates
 from birdlib.data.examination import examine
@@ -76,9 +78,11 @@ def prepare(
     with stage("Read the metadata"):
         metadata = read_metadata(files, unknown_secondary=unknown_secondary)
         notes += metadata.notes
+        names = names_on_disk(files.train_audio, metadata.table["filename"])
+        notes += _twins(names)
     with stage("Decode the recordings"):
         found = examine(
-            metadata.table["filename"].tolist(),
+            names,
             files.train_audio,
             folder=folder,
             sample_rate=sample_rate,
@@ -87,7 +91,7 @@ def prepare(
             max_unreadable=max_unreadable,
             workers=workers,
         )
-        recordings = pd.concat([metadata.table, found], axis=1)
+        recordings = pd.concat([metadata.table.assign(filename=names), found], axis=1)
         notes += _found(recordings, files)
     with stage("Find copies"):
         recordings, found_notes = mark_duplicates(recordings)
@@ -116,6 +120,13 @@ def prepare(
         }
         _write_json(facts, folder / FOLDS_FILE)
     return Preparation(folder, metadata.classes, recordings, version, notes, seconds)
+
+
+def _twins(filenames: list[str]) -> list[str]:
+    """A note about recordings of one name and two endings: one upload twice, as likely as not."""
+    stems = Counter(filename.rpartition(".")[0] for filename in filenames)
+    twins = [filename for filename in filenames if stems[filename.rpartition(".")[0]] > 1]
+    return [f"of one name with several endings, all used: {shown(twins, 'recording')}"] if twins else []
 
 
 def _found(recordings: pd.DataFrame, files: CompetitionFiles) -> list[str]:

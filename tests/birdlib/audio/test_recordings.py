@@ -137,3 +137,21 @@ def test_a_window_near_the_end_is_the_same_sought_and_decoded_with_all_before_it
     for start in range(0, seconds * RATE, RATE // 2):
         piece = read_piece(probe(path), start, RATE // 2)
         np.testing.assert_allclose(piece, whole[start : start + RATE // 2], atol=1e-6)
+
+
+def test_what_only_has_the_name_of_a_recording_says_what_it_is(tmp_path):
+    (tmp_path / "folder.ogg").mkdir()
+    (tmp_path / "link.ogg").symlink_to("nowhere.ogg")
+    (tmp_path / "page.ogg").write_text("<html>403 Forbidden</html>" * 50)
+    soundfile.write(tmp_path / "header.wav", np.zeros(0), RATE)
+    said = {
+        "folder.ogg": "a folder, no file",
+        "link.ogg": "a link to nowhere",
+        "absent.ogg": "there is no such file",
+        "page.ogg": "cannot be read as audio (it starts with b'<html>40')",
+        "header.wav": "the file holds no audio",
+    }
+    for name, text in said.items():
+        with pytest.raises(BirdlibError) as caught:
+            probe(tmp_path / name)
+        assert str(caught.value) == f"{name}: {text}"

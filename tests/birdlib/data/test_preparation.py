@@ -188,3 +188,21 @@ def test_a_recording_that_was_cut_off_is_used_as_far_as_it_goes_and_named(compet
     assert f"train_audio/a/XC4.flac: the header says 3.0 s, the file holds {seconds:.1f} s: cut off" in printed
     prepared = Prepared.read(tmp_path, files)
     assert len(prepared.recordings) == 12
+
+
+def test_mp3_odd_names_and_one_name_with_two_endings(competition, tmp_path, capsys):
+    for number in range(12):
+        competition.add(f"{'ab'[number % 2]}/XC{number}.ogg", author=f"Person {number}")
+    noise = np.random.default_rng(9).uniform(-0.5, 0.5, 32_000)
+    folder = tmp_path / "competition" / "train_audio" / "a"
+    soundfile.write(folder / "XC2.mp3", noise, 32_000)
+    soundfile.write(folder / "cafe\u0301.wav", noise[::-1], 32_000)  # as macOS writes it
+    competition.add("a/XC2.mp3", author="", seconds=0).add("a/caf\u00e9.wav", author="", seconds=0)
+    files = competition.write()
+    prepare(files, tmp_path, n_folds=2, max_unreadable=0)
+    table = pd.read_csv(tmp_path / "recordings.csv", keep_default_na=False).set_index("filename")
+    assert table.loc["a/XC2.mp3", "fault"] == "" and 1 <= table.loc["a/XC2.mp3", "seconds"] < 1.1
+    assert table.loc["a/cafe\u0301.wav", "seconds"] == 1
+    assert "of one name with several endings, all used: 2 recordings (a/XC2.ogg, a/XC2.mp3)" in lines(capsys)
+    prepared = Prepared.read(tmp_path, files)
+    assert len(prepared.recordings) == 14
