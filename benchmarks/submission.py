@@ -36,6 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from birdlib.competition.editions import edition  # noqa: E402
+from birdlib.competition.layout import recordings_in  # noqa: E402
 from birdlib.frontend.mel import FrontEnd  # noqa: E402
 from kernelgen.recipe import load_project  # noqa: E402
 from kernelgen.running.environment import find_environment  # noqa: E402
@@ -207,7 +208,7 @@ def stages_of(notebook: Path) -> pd.DataFrame:
 def find_soundscapes(audio: Path | None, folder: Path, count: int) -> list[Path]:
     """Recordings of ten minutes: those given, else real ones where they lie beside the project, else made ones."""
     source = audio or SOUNDSCAPES
-    found = sorted(path for path in source.glob("*") if path.suffix in (".ogg", ".flac", ".wav"))
+    found = list(recordings_in(source))
     if audio and len(found) < count:
         raise SystemExit(f"{audio}: holds {len(found)} recordings, {count} are wanted; give a folder with more")
     if len(found) < count:

@@ -1,5 +1,6 @@
 """The files of a competition, as they lie on Kaggle."""
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import chain, islice
@@ -8,11 +9,15 @@ from pathlib import Path
 
 from birdlib.errors import BirdlibError
 
-AUDIO_SUFFIXES = frozenset({".ogg", ".wav", ".flac"})
+AUDIO_SUFFIXES = frozenset({".ogg", ".oga", ".opus", ".wav", ".flac", ".mp3"})  # what libsndfile decodes
 
 
 def recordings_in(folder: Path) -> tuple[Path, ...]:
-    """The recordings that lie directly in a folder, by name; none if the folder is absent."""
+    """The recordings that lie directly in a folder, by name; none if the folder is absent.
+
+    What only has the name of a recording (a folder, a link to nowhere) is among them, so that it is named when it is
+    to be read.
+    """
     if not folder.is_dir():
         return ()
     # macOS archives leave "._name.ogg" stubs beside the real files.
@@ -20,8 +25,27 @@ def recordings_in(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(audio))
 
 
+def names_on_disk(folder: Path, filenames: Iterable[str]) -> list[str]:
+    """The names of files below a folder as the disk has them: macOS writes "é" as two letters, most others as one."""
+    listings: dict[Path, dict[str, str]] = {}
+    names = []
+    for filename in filenames:
+        path = folder / filename
+        if not filename.isascii() and not path.exists() and path.parent.is_dir():
+            if path.parent not in listings:
+                listings[path.parent] = {_composed(entry.name): entry.name for entry in path.parent.iterdir()}
+            name = listings[path.parent].get(_composed(path.name), path.name)
+            filename = filename.removesuffix(path.name) + name
+        names.append(filename)
+    return names
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
 def _not_empty(paths: Iterable[Path]) -> Iterator[Path]:
-    return (path for path in paths if path.stat().st_size)
+    return (path for path in paths if path.is_file() and path.stat().st_size)
 
 
 class CompetitionFiles:
@@ -88,12 +112,12 @@ class CompetitionFiles:
         listed: dict[Path, list[Path]] = {}
         for turn in count_from(0):
             left = False
-            for one in order:
-                if one not in listed:
-                    listed[one] = list(_not_empty(recordings_in(one)))
-                if turn < len(listed[one]):
+            for class_folder in order:
+                if class_folder not in listed:
+                    listed[class_folder] = list(_not_empty(recordings_in(class_folder)))
+                if turn < len(listed[class_folder]):
                     left = True
-                    yield listed[one][turn]
+                    yield listed[class_folder][turn]
             if not left:
                 return
 

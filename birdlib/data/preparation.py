@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from birdlib.competition.layout import CompetitionFiles
+from birdlib.competition.layout import CompetitionFiles, names_on_disk
+from birdlib.competition.rows import shown
 from birdlib.competition.table import write_table
 from birdlib.data.duplicates import mark_duplicates
 from birdlib.data.examination import examine
@@ -76,9 +78,11 @@ def prepare(
     with stage("Read the metadata"):
         metadata = read_metadata(files, unknown_secondary=unknown_secondary)
         notes += metadata.notes
+        names = names_on_disk(files.train_audio, metadata.table["filename"])
+        notes += _twins(names)
     with stage("Decode the recordings"):
         found = examine(
-            metadata.table["filename"].tolist(),
+            names,
             files.train_audio,
             folder=folder,
             sample_rate=sample_rate,
@@ -87,13 +91,8 @@ def prepare(
             max_unreadable=max_unreadable,
             workers=workers,
         )
-        recordings = pd.concat([metadata.table, found], axis=1)
-        faulty = recordings[recordings["fault"] != ""]
-        if len(faulty):
-            count = f"{len(faulty):,} of {len(recordings):,} recordings"
-            notes.append(f"{files.root}: left out, since they cannot be read: {count}")
-        audio = files.train_audio.relative_to(files.root)
-        notes += [f"{audio / name}: {fault}" for name, fault in zip(faulty["filename"], faulty["fault"], strict=True)]
+        recordings = pd.concat([metadata.table.assign(filename=names), found], axis=1)
+        notes += _found(recordings, files)
     with stage("Find copies"):
         recordings, found_notes = mark_duplicates(recordings)
         notes += found_notes
@@ -121,6 +120,34 @@ def prepare(
         }
         _write_json(facts, folder / FOLDS_FILE)
     return Preparation(folder, metadata.classes, recordings, version, notes, seconds)
+
+
+def _twins(filenames: list[str]) -> list[str]:
+    """A note about recordings of one name and two endings: one upload twice, as likely as not."""
+    stems = Counter(filename.rpartition(".")[0] for filename in filenames)
+    twins = [filename for filename in filenames if stems[filename.rpartition(".")[0]] > 1]
+    return [f"of one name with several endings, all used: {shown(twins, 'recording')}"] if twins else []
+
+
+def _found(recordings: pd.DataFrame, files: CompetitionFiles) -> list[str]:
+    """What decoding found out: which recordings are left out, cut off or silent, and why."""
+    total = f"of {len(recordings):,} recordings"
+    folder = files.train_audio.relative_to(files.root)
+    notes = []
+    kinds = {
+        "fault": "left out, since they cannot be read",
+        "cut": "used as far as they go, since a part is missing",
+    }
+    for column, consequence in kinds.items():
+        some = recordings[recordings[column] != ""]
+        if len(some):
+            notes.append(f"{files.root}: {consequence}: {len(some):,} {total}")
+        notes += [f"{folder / name}: {why}" for name, why in zip(some["filename"], some[column], strict=True)]
+    if len(silent := recordings["filename"][recordings["silent"]]):
+        advice = "take their rows out of the metadata, or a model learns its labels from silence"
+        notes.append(f"{files.root}: silent: {len(silent):,} {total}; {advice}")
+        notes += [f"{folder / name}: silent" for name in silent]
+    return notes
 
 
 def _as_text(recordings: pd.DataFrame) -> pd.DataFrame:

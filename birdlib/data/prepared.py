@@ -144,7 +144,10 @@ class Prepared:
     def _folds(self, fold: int | str) -> np.ndarray:
         if isinstance(fold, bool) or not isinstance(fold, (int, np.integer)) or not 0 <= fold < self.n_folds:
             raise BirdlibError(f'fold = {fold!r}: expected 0 to {self.n_folds - 1}, or "{FULL}"')
-        return self.recordings["fold"].to_numpy()
+        folds = self.recordings["fold"].to_numpy()
+        if not (folds == fold).any():
+            raise BirdlibError(f'fold = {fold}: the preparation could make no folds; train folds = ["{FULL}"]')
+        return folds
 
 
 def data_version(recordings: pd.DataFrame) -> str:

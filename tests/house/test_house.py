@@ -99,7 +99,7 @@ ROOMS = {
     "augmentation": set(),
     "competition": set(),
     "data": {"audio", "competition"},
-    "demo": {"competition"},
+    "demo": {"audio", "competition"},
     "ensemble": {"inference", "weights"},
     "errors": set(),
     "export": {"audio", "competition", "data", "frontend", "inference", "metrics", "models", "weights"},

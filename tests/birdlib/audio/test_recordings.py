@@ -5,6 +5,7 @@ import pytest
 import soundfile
 
 from birdlib.audio.recordings import DecodingMemory, probe, read_windows
+from birdlib.audio.recordings import read as read_piece
 from birdlib.errors import BirdlibError
 
 RATE = 32000
@@ -126,3 +127,31 @@ def test_samples_that_are_not_numbers_do_not_spoil_their_window(tmp_path):
     soundfile.write(tmp_path / "floats.wav", wave, RATE, subtype="FLOAT")
     windows, _ = read(tmp_path / "floats.wav", [5.0])
     assert np.isfinite(windows).all()
+
+
+@pytest.mark.parametrize("seconds", [3, 12, 25])
+def test_a_window_near_the_end_is_the_same_sought_and_decoded_with_all_before_it(tmp_path, seconds):
+    time = np.arange(seconds * RATE) / RATE
+    path = write(tmp_path / "tone.ogg", np.linspace(0.1, 0.9, len(time)) * np.sin(2000 * np.pi * time))
+    whole = soundfile.read(path, dtype="float32")[0]
+    for start in range(0, seconds * RATE, RATE // 2):
+        piece = read_piece(probe(path), start, RATE // 2)
+        np.testing.assert_allclose(piece, whole[start : start + RATE // 2], atol=1e-6)
+
+
+def test_what_only_has_the_name_of_a_recording_says_what_it_is(tmp_path):
+    (tmp_path / "folder.ogg").mkdir()
+    (tmp_path / "link.ogg").symlink_to("nowhere.ogg")
+    (tmp_path / "page.ogg").write_text("<html>403 Forbidden</html>" * 50)
+    soundfile.write(tmp_path / "header.wav", np.zeros(0), RATE)
+    said = {
+        "folder.ogg": "a folder, no file",
+        "link.ogg": "a link to nowhere",
+        "absent.ogg": "there is no such file",
+        "page.ogg": "cannot be read as audio (it starts with b'<html>40')",
+        "header.wav": "the file holds no audio",
+    }
+    for name, text in said.items():
+        with pytest.raises(BirdlibError) as caught:
+            probe(tmp_path / name)
+        assert str(caught.value) == f"{name}: {text}"

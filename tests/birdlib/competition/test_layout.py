@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from birdlib.competition.layout import CompetitionFiles
+from birdlib.competition.layout import CompetitionFiles, names_on_disk
 from birdlib.errors import BirdlibError
 
 BIRDMINI = Path(__file__).resolve().parents[4] / "shared" / "audio" / "birdmini"
@@ -23,9 +23,26 @@ def names(paths) -> list[str]:
 def test_test_recordings_are_sorted_whatever_the_case_of_their_suffix(tmp_path: Path):
     put(
         tmp_path,
-        *(f"test_soundscapes/{n}" for n in ("b.OGG", "a.ogg", "c.Flac", "d.wav", "readme.txt", "._a.ogg")),
+        *(f"test_soundscapes/{n}" for n in ("b.OGG", "a.ogg", "c.Flac", "d.wav", "e.MP3", "readme.txt", "._a.ogg")),
     )
-    assert names(CompetitionFiles(tmp_path).test_soundscapes) == ["a.ogg", "b.OGG", "c.Flac", "d.wav"]
+    assert names(CompetitionFiles(tmp_path).test_soundscapes) == ["a.ogg", "b.OGG", "c.Flac", "d.wav", "e.MP3"]
+
+
+def test_what_only_looks_like_a_recording_is_listed_and_not_rehearsed_on(tmp_path: Path):
+    put(tmp_path, "train_soundscapes/b.ogg", "train_audio/a/XC1.ogg")
+    (tmp_path / "train_soundscapes" / "a.ogg").mkdir()
+    (tmp_path / "train_soundscapes" / "c.ogg").symlink_to("nowhere.ogg")
+    (tmp_path / "train_soundscapes" / "d.ogg").write_bytes(b"")
+    files = CompetitionFiles(tmp_path)
+    assert names(files.other_soundscapes) == ["a.ogg", "b.ogg", "c.ogg", "d.ogg"]
+    assert names(files.dry_run_audio(9)) == ["b.ogg", "XC1.ogg"]
+
+
+def test_names_are_those_of_the_disk_in_whichever_unicode_form_that_has_them(tmp_path: Path):
+    composed, decomposed = "caf\u00e9/XC\u00e9.ogg", "caf\u00e9/XCe\u0301.ogg"
+    put(tmp_path, decomposed, "plain/XC1.ogg")
+    wanted = [composed, "plain/XC1.ogg", "caf\u00e9/gone\u00e9.ogg", "/absolute\u00e9.ogg"]
+    assert names_on_disk(tmp_path, wanted) == [decomposed, *wanted[1:]]
 
 
 @pytest.mark.parametrize("made", [True, False], ids=["empty", "absent"])

@@ -113,7 +113,6 @@ def test_the_table_of_folds_counts_what_is_in_them():
     [
         ({"n_folds": 1}, "n_folds = 1"),
         ({"n_folds": 5, "rare_below": 1}, "rare_below = 1"),
-        ({"n_folds": 9}, "n_folds = 9: only 4 authors"),
     ],
 )
 def test_settings_that_make_no_folds_are_refused(wrong, message):
@@ -122,8 +121,48 @@ def test_settings_that_make_no_folds_are_refused(wrong, message):
         assign_folds(recordings, **{"seed": 0, "n_folds": 2} | wrong)
 
 
-def test_more_folds_than_recordings_of_any_label_are_refused_in_one_line():
-    recordings = table(["a", "a", "b", "b", "c", "c"], [f"Person {number}" for number in range(6)])
-    with pytest.raises(BirdlibError, match="n_folds = 5: .*use fewer folds") as caught:
-        assign_folds(recordings, n_folds=5, seed=0)
-    assert "\n" not in str(caught.value)
+ONE_BY_ONE = (
+    "Recordings are shared out one by one: the same person is on both sides of a fold, and validation looks better "
+    "than the models are; fewer folds may keep people apart"
+)
+
+
+@pytest.mark.parametrize(
+    ("authors", "count"),
+    [
+        (["Ann"] * 30, 0),
+        ([f"Person of {'abc'[number % 3]}" for number in range(30)], 0),
+        ([f"Person {number % 2}" for number in range(30)], 2),
+    ],
+    ids=["one author", "one author a class", "fewer authors than folds"],
+)
+def test_too_few_authors_give_folds_without_regard_to_them_and_a_warning(authors, count):
+    labels = ["abc"[number % 3] for number in range(30)]
+    folds, notes = assign_folds(table(labels, authors), n_folds=5, seed=0)
+    assert (pd.crosstab(labels, folds) == 2).all(axis=None)
+    assert notes == [f"n_folds = 5: too few authors ({count}, of labels with at least 2 authors)", ONE_BY_ONE]
+
+
+def test_authors_are_kept_apart_where_one_class_alone_is_a_single_persons():
+    labels, authors = ["a"] * 10 + ["b"] * 10, [f"Person {number % 5}" for number in range(10)] + ["Bo"] * 10
+    folds, notes = assign_folds(table(labels, authors), n_folds=5, seed=0)
+    assert (folds[10:] == -1).all() and set(folds[:10]) == set(range(5))
+    assert notes == ["1 label (b) of fewer than 2 authors: always in training, never validated"]
+
+
+def test_one_class_alone_is_shared_out():
+    folds, notes = assign_folds(table(["a"] * 10, [f"Person {number}" for number in range(10)]), n_folds=5, seed=0)
+    assert np.bincount(folds).tolist() == [2] * 5 and notes == []
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["a"], ["a", "a", "a"], ["a", "b", "c"], ["a", "a", "b", "b", "c", "c"]],
+    ids=["one recording", "fewer than folds", "one a class", "no class with one a fold"],
+)
+def test_too_few_recordings_are_all_always_in_training_with_a_warning(labels):
+    folds, notes = assign_folds(table(labels, [f"Person {number}" for number in range(len(labels))]), n_folds=5, seed=0)
+    assert (folds == -1).all()
+    assert notes[0].startswith("n_folds = 5: too few ") and notes[-1] == (
+        'No folds: all recordings are always in training, and only folds = ["full"] can be trained'
+    )

@@ -118,3 +118,17 @@ def test_damage_is_one_line_that_names_the_file(ordinary, folder, damage, messag
 def test_an_unknown_treatment_of_secondary_labels_is_refused(ordinary, folder):
     with pytest.raises(BirdlibError, match="secondary = 'soft': expected one of target, mask, ignore"):
         Prepared.read(folder, ordinary, secondary="soft")
+
+
+def test_where_no_folds_could_be_made_only_full_models_are_trained(competition, prepare, tmp_path):
+    for label in "abc":
+        competition.add(f"{label}/XC1.ogg", author="Ann")
+    files = competition.write()
+    prepare(files, tmp_path)
+    prepared = Prepared.read(tmp_path, files)
+    assert len(prepared.training_rows("full")) == 3 and len(prepared.validation_rows("full")) == 0
+    for rows in (prepared.training_rows, prepared.validation_rows):
+        with pytest.raises(
+            BirdlibError, match=r'fold = 0: the preparation could make no folds; train folds = \["full"\]'
+        ):
+            rows(0)
