@@ -9,7 +9,7 @@ from birdlib.errors import BirdlibError
 from birdlib.export.openvino_ir import PARITY_BOUNDS, export_ir, flush_denormals, seconds_per_window, speedup
 from birdlib.export.weight_dataset import WeightDataset, real_mels
 from birdlib.frontend.mel import FrontEnd
-from birdlib.inference.requests import the_core
+from birdlib.inference.requests import compile_for_cpu
 from birdlib.models.architectures import BirdModel
 from birdlib.models.heads import AttentionHead, PoolHead
 from birdlib.weights.manifest import Int8Verdict, read_manifest
@@ -37,7 +37,7 @@ def test_the_ir_gives_torchs_probabilities_at_any_batch(tmp_path, mels, head, pr
     net = model(head)
     files, difference = export_ir(net, mels, tmp_path, "net", precision)
     assert set(files) == {"net.xml", "net.bin"} == {path.name for path in tmp_path.iterdir()}
-    compiled = the_core().compile_model(tmp_path / "net.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = compile_for_cpu(tmp_path / "net.xml", "f32")
     with torch.no_grad():
         expected = net(mels[:batch]).sigmoid().numpy()
     found = torch.from_numpy(compiled({0: mels[:batch].numpy()})[0]).sigmoid().numpy()
