@@ -49,7 +49,9 @@ def load_members(
     Args:
         models: names or globs in the order of their worth; those that one glob means, by their score.
     """
-    position = {label: column for column, label in enumerate(classes)}
+    columns: dict[str, list[int]] = {}  # a sample may name a class twice
+    for column, label in enumerate(classes):
+        columns.setdefault(label, []).append(column)
     members = []
     entries = _by_worth(read_manifest(folder, on_fault), models, folder, on_fault)
     # Recordings are decoded once, for one way to cut them: that of most models, the strongest's where equally many.
@@ -59,7 +61,7 @@ def load_members(
         default=None,
     )
     for entry in entries:
-        known = [(output, position[label]) for output, label in enumerate(entry.classes) if label in position]
+        known = [(output, column) for output, label in enumerate(entry.classes) for column in columns.get(label, ())]
         if not known:
             on_fault(
                 BirdlibError(
@@ -76,8 +78,7 @@ def load_members(
                 )
             )
         else:
-            outputs, columns = (np.array(axis) for axis in zip(*known, strict=True))
-            members.append(Member(entry, folder / entry.xml, outputs, columns))
+            members.append(Member(entry, folder / entry.xml, *np.array(known).T))
     return members
 
 
@@ -201,7 +202,7 @@ def members_table(members: list[Member]) -> pd.DataFrame:
             "weights": member.entry.precision,
             "score": member.entry.score,
             "score of": member.entry.score_name,
-            "classes": f"{len(member.columns)} of its {len(member.entry.classes)}",
+            "classes": f"{len(np.unique(member.outputs))} of its {len(member.entry.classes)}",
             "mel": " x ".join(map(str, member.entry.front_end.shape[1:])),
         }
         for member in members

@@ -154,7 +154,8 @@ class Windows:
                         reason = f"cannot keep the mels for the next model ({error.strerror})"
                         self.on_fault(BirdlibError(f"{self.scratch}: {reason}"))
                 yield rows, mels
-                used.put(mels)
+                if len(rows) == BLOCK:
+                    used.put(mels)
             if store:
                 self._rows = np.concatenate(all_rows) if all_rows else np.empty(0, int)
         finally:
@@ -189,7 +190,9 @@ class Windows:
                     memory = [np.empty((BLOCK, *one.shape), np.float32) for one in self.front_ends]
                 mels = self._transform(waves, front_ends, memory)
                 self.seconds_front_end += time.perf_counter() - started
-                handed_over.put((rows, mels))
+                rows, mels = self._finite(rows, mels)
+                if len(rows):
+                    handed_over.put((rows, mels))
             handed_over.put(None)
         except BaseException as error:  # it belongs to the thread that waits for the blocks
             handed_over.put(error)
@@ -206,6 +209,20 @@ class Windows:
                 for front_end, mels in zip(front_ends, memory, strict=True):
                     mels[place] = front_end(wave[None])[0].numpy()
         return [mels[: len(waves)] for mels in memory]
+
+    def _finite(self, rows: np.ndarray, mels: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """The windows whose mels are numbers, because one window of NaN drops a whole model.
+
+        Samples far outside of -1 to 1 overflow.
+        """
+        finite = np.logical_and.reduce([np.isfinite(some).all(axis=(1, 2, 3)) for some in mels])
+        if finite.all():
+            return rows, mels
+        for soundscape in self.soundscapes:
+            lost = int(np.isin(rows[~finite], soundscape.rows).sum())
+            if lost:
+                self.on_fault(BirdlibError(f"{soundscape.path.name}: {lost} windows give no finite mel spectrogram"))
+        return rows[finite], [some[finite] for some in mels]
 
     def _waves(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Full blocks of rows and audio, float32 [n, samples], across soundscapes; only the last may be short.
@@ -241,7 +258,7 @@ class Windows:
                 sample_rate=front_end.sample_rate,
                 memory=memory,
             )
-        except Exception as error:  # whatever a decoder raises, it is this recording's fault
+        except (Exception, SystemExit) as error:  # whatever a decoder raises costs this recording's rows only
             windows = np.full((len(soundscape.ends), front_end.samples), np.nan, np.float32)
             damage = str(error) if isinstance(error, BirdlibError) else f"{soundscape.path.name}: {error!r}"
         silent = int(np.isnan(windows[:, 0]).sum())
