@@ -2,18 +2,47 @@
 
 import numpy as np
 
+# Channels of which a mean keeps less than this share of the energy that it keeps of unrelated channels cancel out.
+_CANCELLED = 0.1
+_STRONG = 0.25  # of the loudest channel's energy
 
-def mono(wave: np.ndarray) -> np.ndarray:
-    """Channels averaged: float32 [n, channels] to finite float32 [n]."""
-    wave = wave[:, 0] if wave.shape[1] == 1 else wave.mean(axis=1)
+
+def mono(wave: np.ndarray, second: int) -> np.ndarray:
+    """The channels' mean: float32 [n, channels] to finite float32 [n].
+
+    Channels of opposite sign cancel out in a mean (one cable with its poles exchanged is enough). So each second of
+    a recording whose mean is far quieter than its channels is taken from one channel: the first of those that are
+    about as loud as the loudest. A second decides for itself, so that a clip is the same samples wherever it is cut.
+
+    Args:
+        wave: it begins at a whole second of the recording, and ends at one or at the recording's end.
+        second: samples of a second.
+    """
     # A file of floats may hold NaN or infinity; one such sample would spoil its whole window. Their sum tells in a
     # tenth of the time that looking at each takes, and hardly a file has one.
     with np.errstate(invalid="ignore", over="ignore"):
-        finite = np.isfinite(wave.sum(dtype=np.float64))
-    return wave if finite else np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)
+        if not np.isfinite(wave.sum(dtype=np.float64)):
+            wave = np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)
+    if wave.shape[1] == 1:
+        return wave[:, 0]
+    mixed = wave.mean(axis=1)
+    for start in range(0, len(wave), second):
+        part = slice(start, start + second)
+        if (channel := _instead_of_mean(wave[part], mixed[part])) is not None:
+            mixed[part] = wave[part, channel]
+    return mixed
+
+
+def _instead_of_mean(wave: np.ndarray, mixed: np.ndarray) -> int | None:
+    """The channel to take where the channels cancel out, else None."""
+    # Variances, since what cancels may stand on a constant offset.
+    channels = wave.var(axis=0, dtype=np.float64)
+    if mixed.var(dtype=np.float64) >= _CANCELLED * channels.sum() / len(channels) ** 2:
+        return None
+    return int(np.argmax(channels >= _STRONG * channels.max()))
 
 
 def reason(error: Exception) -> str:
     """What a decoder's exception says, without the path."""
-    text = str(error)
+    text = error.strerror or str(error) if isinstance(error, OSError) else str(error)
     return text.rsplit(": ", 1)[-1].rstrip(".") if text else type(error).__name__

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from birdlib.audio.recordings import RecordingInfo
 from birdlib.data.padding import check_padding, padded
 from birdlib.data.prepared import Prepared
 from birdlib.data.reading import read_clip
@@ -57,6 +58,8 @@ class Clips(torch.utils.data.Dataset):
         # Looked up a few hundred times a second: arrays are much faster than a table.
         self._filenames = prepared.recordings["filename"].tolist()
         self._seconds = prepared.recordings["seconds"].to_numpy()
+        self._rates = prepared.recordings["sample_rate"].to_numpy()
+        self._channels = prepared.recordings["channels"].to_numpy()
         cache = prepared.cache
         self._cache = cache if cache is not None and cache.sample_rate == sample_rate else None
 
@@ -97,7 +100,10 @@ class Clips(torch.utils.data.Dataset):
             # Of a recording's very end a sample may be missing, by rounding.
             if first + wanted <= self._cache.samples[row] + 1:
                 return self._cache.read(row, first, wanted)
-        wave = read_clip(self.path(row), start, self.window_seconds, self.sample_rate)
+        path = self.path(row)
+        rate = int(self._rates[row])
+        expected = RecordingInfo.ordinary(path, round(self._seconds[row] * rate), rate, int(self._channels[row]))
+        wave = read_clip(path, start, self.window_seconds, self.sample_rate, expected)
         if len(wave) < wanted - 1:
             raise BirdlibError(
                 f"{self.path(row)}: {len(wave)} instead of {wanted} samples at {start:.1f} s; "

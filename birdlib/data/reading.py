@@ -8,10 +8,11 @@ import numpy as np
 import soundfile
 import soxr
 
-from birdlib.audio.samples import mono, reason
+from birdlib.audio.links import OtherHeader
+from birdlib.audio.recordings import RecordingInfo, blocks, inspect, read
+from birdlib.audio.samples import reason
 from birdlib.errors import BirdlibError
 
-_PIECE_SECONDS = 30  # decoded at a time, so that memory does not grow with a recording's length
 _INEXACT_SECONDS = 0.1  # that a header may promise too much: MP3's are estimates
 
 
@@ -19,13 +20,16 @@ _INEXACT_SECONDS = 0.1  # that a header may promise too much: MP3's are estimate
 class Decoded:
     """What is known of a recording once all of it was decoded.
 
-    sha256: of its audio at its own rate: mono, int16, little-endian.
+    Attributes:
+        sha256: of its audio at its own rate: mono, int16, little-endian.
+        cut: one line about what of the file cannot be used, "" where all can.
     """
 
     frames: int
     sample_rate: int
     channels: int
     sha256: str
+    cut: str = ""
 
     @property
     def seconds(self) -> float:
@@ -64,48 +68,41 @@ def decode(path: Path, first: Resampled | None = None) -> Decoded:
     first: takes the recording's start on the way.
     Raises BirdlibError if the file cannot be decoded as far as its header says; the text does not name it.
     """
+    info = inspect(path)
+    frames, digest = 0, hashlib.sha256()
     try:
-        if path.stat().st_size == 0:
-            raise BirdlibError("the file is empty (0 bytes)")
-        with _opened(path) as file:
-            rate, channels, promised = file.samplerate, file.channels, file.frames
-            frames, digest = 0, hashlib.sha256()
-            while frames < promised:
-                size = min(_PIECE_SECONDS * rate, promised - frames)
-                piece = mono(file.read(size, dtype="float32", always_2d=True))
-                frames += len(piece)
-                digest.update(as_int16(piece).astype("<i2", copy=False).data)
-                if first is not None:
-                    first.add(piece, rate, last=frames == promised)
-                if len(piece) < size:
-                    break  # damage, which the decoder skips: what comes next would have another place in time
-    except FileNotFoundError:
-        raise BirdlibError("there is no such file") from None
+        for piece in blocks(info):
+            frames += len(piece)
+            digest.update(as_int16(piece).astype("<i2", copy=False).data)
+            if first is not None:
+                first.add(piece, info.sample_rate, last=frames == info.frames)
     except (soundfile.SoundFileError, OSError) as error:
-        raise BirdlibError(f"cannot be read as audio ({reason(error)})") from None
+        raise BirdlibError(f"cannot be decoded beyond {frames / info.sample_rate:.1f} s ({reason(error)})") from None
     if frames == 0:
         raise BirdlibError("the file holds no audio")
-    if promised - frames > _INEXACT_SECONDS * rate:
-        raise BirdlibError(f"only {frames / rate:.1f} of {promised / rate:.1f} s can be decoded")
-    return Decoded(frames, rate, channels, digest.hexdigest())
+    if info.frames - frames > _INEXACT_SECONDS * info.sample_rate:
+        raise BirdlibError(f"only {frames / info.sample_rate:.1f} of {info.seconds:.1f} s can be decoded")
+    return Decoded(frames, info.sample_rate, info.channels, digest.hexdigest(), info.cut)
 
 
-def read_clip(path: Path, start: float, seconds: float, sample_rate: int) -> np.ndarray:
+def read_clip(
+    path: Path, start: float, seconds: float, sample_rate: int, expected: RecordingInfo | None = None
+) -> np.ndarray:
     """A piece of a recording, found by seeking: float32 [up to seconds * sample_rate], mono.
 
-    Channels are averaged, other sample rates are resampled (soxr, high quality).
+    Channels become one (see ``birdlib.audio.samples.mono``), other sample rates are resampled (soxr, high quality).
 
     Args:
         start, seconds: where the piece starts, from the beginning of the recording, and how long it is.
+        expected: what the file holds if it is an ordinary one; spares looking for odd ones.
 
     Raises:
         BirdlibError: nothing can be read there; the text names the file.
     """
     try:
-        with soundfile.SoundFile(str(path)) as file:
-            rate = file.samplerate
-            file.seek(round(start * rate))
-            wave = mono(file.read(round(seconds * rate), dtype="float32", always_2d=True))
+        wave, rate = _read_piece(path, start, seconds, expected)
+    except BirdlibError as error:
+        raise BirdlibError(f"{path}: cannot be read at {start:.1f} s ({error})") from error
     except (soundfile.SoundFileError, OSError) as error:
         raise BirdlibError(f"{path}: cannot be read at {start:.1f} s ({reason(error)})") from error
     if not len(wave):
@@ -113,6 +110,16 @@ def read_clip(path: Path, start: float, seconds: float, sample_rate: int) -> np.
     if rate != sample_rate:
         wave = soxr.resample(wave, rate, sample_rate)
     return wave[: round(seconds * sample_rate)]
+
+
+def _read_piece(path: Path, start: float, seconds: float, expected: RecordingInfo | None) -> tuple[np.ndarray, int]:
+    """Samples and their rate."""
+    info = expected or inspect(path)
+    try:
+        return read(info, round(start * info.sample_rate), round(seconds * info.sample_rate)), info.sample_rate
+    except OtherHeader:
+        info = inspect(path)
+        return read(info, round(start * info.sample_rate), round(seconds * info.sample_rate)), info.sample_rate
 
 
 def as_int16(wave: np.ndarray) -> np.ndarray:
@@ -123,13 +130,3 @@ def as_int16(wave: np.ndarray) -> np.ndarray:
 def as_float32(wave: np.ndarray) -> np.ndarray:
     """int16 to float32 in [-1, 1)."""
     return wave.astype(np.float32) / 32768.0
-
-
-def _opened(path: Path) -> soundfile.SoundFile:
-    try:
-        return soundfile.SoundFile(str(path))
-    except soundfile.SoundFileError:
-        # What libsndfile says of a file that does not open is garbled where other threads open theirs.
-        with path.open("rb") as file:
-            start = file.read(8)
-        raise BirdlibError(f"cannot be opened as audio (it starts with {start!r})") from None

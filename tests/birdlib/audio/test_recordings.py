@@ -5,6 +5,7 @@ import pytest
 import soundfile
 
 from birdlib.audio.recordings import DecodingMemory, probe, read_windows
+from birdlib.audio.recordings import read as read_piece
 from birdlib.errors import BirdlibError
 
 RATE = 32000
@@ -126,3 +127,13 @@ def test_samples_that_are_not_numbers_do_not_spoil_their_window(tmp_path):
     soundfile.write(tmp_path / "floats.wav", wave, RATE, subtype="FLOAT")
     windows, _ = read(tmp_path / "floats.wav", [5.0])
     assert np.isfinite(windows).all()
+
+
+@pytest.mark.parametrize("seconds", [3, 12, 25])
+def test_a_window_near_the_end_is_the_same_sought_and_decoded_with_all_before_it(tmp_path, seconds):
+    time = np.arange(seconds * RATE) / RATE
+    path = write(tmp_path / "tone.ogg", np.linspace(0.1, 0.9, len(time)) * np.sin(2000 * np.pi * time))
+    whole = soundfile.read(path, dtype="float32")[0]
+    for start in range(0, seconds * RATE, RATE // 2):
+        piece = read_piece(probe(path), start, RATE // 2)
+        np.testing.assert_allclose(piece, whole[start : start + RATE // 2], atol=1e-6)

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import soxr
 
-from birdlib.data import reading
+from birdlib.audio import recordings
 from birdlib.data.reading import Resampled, as_float32, as_int16, decode, read_clip
 from birdlib.errors import BirdlibError
 
@@ -15,7 +15,7 @@ RATE = 32_000
 
 
 def test_the_fingerprint_is_that_of_the_decoded_samples(tmp_path, write_audio, monkeypatch):
-    monkeypatch.setattr(reading, "_PIECE_SECONDS", 1)
+    monkeypatch.setattr(recordings, "_BLOCK_SECONDS", 1)
     samples = write_audio(tmp_path / "a.flac", 2.5, seed=1)
     decoded = decode(tmp_path / "a.flac")
     assert decoded.sha256 == hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()
@@ -32,7 +32,7 @@ def test_the_same_audio_in_another_file_has_the_same_fingerprint(tmp_path, write
 
 
 def test_the_start_is_handed_over_on_the_way(tmp_path, write_audio, monkeypatch):
-    monkeypatch.setattr(reading, "_PIECE_SECONDS", 1)
+    monkeypatch.setattr(recordings, "_BLOCK_SECONDS", 1)
     samples = write_audio(tmp_path / "a.flac", 3, seed=1)[:, 0]
     first = Resampled(40_000, RATE)
     decode(tmp_path / "a.flac", first)
@@ -41,7 +41,7 @@ def test_the_start_is_handed_over_on_the_way(tmp_path, write_audio, monkeypatch)
 
 
 def test_the_start_comes_at_the_wanted_rate_as_if_resampled_at_once(tmp_path, write_audio, monkeypatch):
-    monkeypatch.setattr(reading, "_PIECE_SECONDS", 1)
+    monkeypatch.setattr(recordings, "_BLOCK_SECONDS", 1)
     write_audio(tmp_path / "a.flac", 3.3, seed=1, rate=44_100)
     whole, _ = soundfile.read(tmp_path / "a.flac", dtype="float32")
     expected = as_int16(soxr.resample(whole, 44_100, RATE))
@@ -92,7 +92,7 @@ def test_loud_samples_are_clipped_and_not_wrapped_around():
     [
         (None, "there is no such file"),
         (b"", "the file is empty (0 bytes)"),
-        (b"not audio\n" * 50, "cannot be opened as audio (it starts with b'not audi')"),
+        (b"not audio\n" * 50, "cannot be read as audio (it starts with b'not audi')"),
     ],
 )
 def test_a_file_that_cannot_be_decoded_says_why(tmp_path, content, fault):
