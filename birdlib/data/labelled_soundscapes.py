@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from birdlib.audio.padding import CYCLIC
 from birdlib.audio.recordings import probe, read_windows
 from birdlib.competition.editions import WINDOW_SECONDS
 from birdlib.competition.layout import CompetitionFiles, recordings_in
@@ -101,11 +102,12 @@ class LabelledSoundscapes:
         return tuple(f"{stem}_{end}" for stem in self._paths for end in sorted(self._truth[stem]))
 
     def windows(
-        self, sample_rate: int, window_seconds: float
+        self, sample_rate: int, window_seconds: float, padding: str = CYCLIC
     ) -> Iterator[tuple[tuple[str, ...], np.ndarray, np.ndarray]]:
         """Row ids, waves float32 [windows, samples] and truth float32 [windows, classes], a soundscape at a time.
 
-        What is short of audio is padded with zeros; a window without any is all zeros.
+        What is short of audio is padded as the model learnt it (see ``birdlib.audio.padding``); a window without any
+        is all zeros.
 
         Raises:
             BirdlibError: a recording is damaged; the text names it.
@@ -113,7 +115,11 @@ class LabelledSoundscapes:
         for stem, path in self._paths.items():
             ends = sorted(self._truth[stem])
             waves, damage = read_windows(
-                path, [float(end) for end in ends], window_seconds=window_seconds, sample_rate=sample_rate
+                path,
+                [float(end) for end in ends],
+                window_seconds=window_seconds,
+                sample_rate=sample_rate,
+                padding=padding,
             )
             if damage:
                 raise BirdlibError(f"{path.parent}: {damage}; leave it out of the labelled soundscapes")

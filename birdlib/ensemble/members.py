@@ -11,6 +11,7 @@ import openvino as ov
 import pandas as pd
 from scipy.special import expit
 
+from birdlib.competition.editions import check_window_seconds
 from birdlib.errors import BirdlibError, last_line
 from birdlib.inference.requests import Requests, the_core, usable_cores
 from birdlib.weights.manifest import ModelEntry, read_manifest
@@ -53,13 +54,17 @@ def load_members(
     for column, label in enumerate(classes):
         columns.setdefault(label, []).append(column)
     members = []
-    entries = _by_worth(read_manifest(folder, on_fault), models, folder, on_fault)
+    entries = []
+    for entry in _by_worth(read_manifest(folder, on_fault), models, folder, on_fault):
+        try:
+            check_window_seconds(entry.front_end.window_seconds, entry.name)
+        except BirdlibError as error:
+            on_fault(error)
+        else:
+            entries.append(entry)
     # Recordings are decoded once, for one way to cut them: that of most models, the strongest's where equally many.
-    cut_as = max(
-        (entry.front_end for entry in entries),
-        key=lambda one: sum(one.cuts_windows_as(entry.front_end) for entry in entries),
-        default=None,
-    )
+    cuts = [_cut(entry) for entry in entries]
+    usual = max(cuts, key=cuts.count, default="")
     for entry in entries:
         known = [(output, column) for output, label in enumerate(entry.classes) for column in columns.get(label, ())]
         if not known:
@@ -70,16 +75,17 @@ def load_members(
                     "attach weights of this competition"
                 )
             )
-        elif not entry.front_end.cuts_windows_as(cut_as):
-            on_fault(
-                BirdlibError(
-                    f"{entry.name}: takes {entry.front_end.window_seconds:g} s at {entry.front_end.sample_rate} Hz, "
-                    f"the ensemble {cut_as.window_seconds:g} s at {cut_as.sample_rate} Hz; submit them apart"
-                )
-            )
+        elif _cut(entry) != usual:
+            on_fault(BirdlibError(f"{entry.name}: takes {_cut(entry)}, the ensemble {usual}; submit them apart"))
         else:
             members.append(Member(entry, folder / entry.xml, *np.array(known).T))
     return members
+
+
+def _cut(entry: ModelEntry) -> str:
+    """How a model takes its windows from a recording, in words."""
+    front_end = entry.front_end
+    return f"{front_end.window_seconds:g} s at {front_end.sample_rate} Hz with {entry.padding} padding"
 
 
 def _by_worth(

@@ -314,7 +314,7 @@ def _score_some(
     print(f"No model fits the time for all windows: {member.name} scores every {stride}. window.")
     report = MemberReport(member.name, f"scored every {stride}. window")
     table.reports.append(report)
-    thinned = Windows(windows.every(stride), windows.front_ends, windows.scratch, windows.on_fault)
+    thinned = windows.thinned(stride)
     scores = np.full((table.n_rows, len(member.columns)), np.nan, np.float32)
     started = time.perf_counter()
     try:

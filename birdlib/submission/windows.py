@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from birdlib.audio.padding import CYCLIC
 from birdlib.audio.recordings import DecodingMemory, read_windows
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
@@ -50,8 +51,10 @@ class Windows:
         front_ends: list[FrontEnd],
         scratch: Path,
         on_fault: Callable[[Exception], None],
+        padding: str = CYCLIC,
     ) -> None:
         self.soundscapes = soundscapes
+        self.padding = padding
         self.front_ends = list(dict.fromkeys(front_ends))
         if not all(front_end.cuts_windows_as(self.front_ends[0]) for front_end in self.front_ends):
             raise BirdlibError("the models' front ends differ in sample rate or window length; submit them apart")
@@ -65,9 +68,10 @@ class Windows:
     def __len__(self) -> int:
         return sum(len(soundscape.ends) for soundscape in self.soundscapes)
 
-    def every(self, stride: int) -> list[Soundscape]:
-        """The same soundscapes with every ``stride``-th window."""
-        return [Soundscape(item.path, item.ends[::stride], item.rows[::stride]) for item in self.soundscapes]
+    def thinned(self, stride: int) -> "Windows":
+        """Every ``stride``-th window of the same soundscapes."""
+        some = [Soundscape(item.path, item.ends[::stride], item.rows[::stride]) for item in self.soundscapes]
+        return Windows(some, self.front_ends, self.scratch, self.on_fault, self.padding)
 
     def blocks(self, front_end: FrontEnd, wanted: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows, int [n], and mels, float32 [n, 1, n_mels, frames], of the windows that have audio.
@@ -99,10 +103,10 @@ class Windows:
         cut = {"window_seconds": front_end.window_seconds, "sample_rate": front_end.sample_rate}
         started = time.perf_counter()
         try:
-            waves, _ = read_windows(first.path, sorted(first.ends)[:count], **cut)
+            waves, _ = read_windows(first.path, sorted(first.ends)[:count], **cut, padding=self.padding)
             memory = [np.empty((count, *one.shape), np.float32) for one in self.front_ends]
             self._transform(np.nan_to_num(waves), [MelSpectrogram(one) for one in self.front_ends], memory)
-        except Exception:
+        except (Exception, SystemExit):
             return 0.0
         return (time.perf_counter() - started) / count
 
@@ -256,6 +260,7 @@ class Windows:
                 soundscape.ends,
                 window_seconds=front_end.window_seconds,
                 sample_rate=front_end.sample_rate,
+                padding=self.padding,
                 memory=memory,
             )
         except (Exception, SystemExit) as error:  # whatever a decoder raises costs this recording's rows only

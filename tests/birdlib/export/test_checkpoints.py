@@ -240,6 +240,19 @@ def test_a_folder_without_checkpoints_is_one_line(tmp_path):
     assert problem(tmp_path).startswith(f"no *.last.pt in {tmp_path}; attach the output of a train kernel")
 
 
+def test_a_model_says_how_it_learnt_to_hear_a_window_that_is_short_of_audio(folder):
+    where = folder(checkpoint(), checkpoint(seed=2, settings={"epochs": 3, "padding": "zeros"}))
+    models = find_models([where], metric=PADDED_CMAP)
+    assert [model.hearing for model in models] == [(FRONT_END, "cyclic"), (FRONT_END, "zeros")]
+    assert [model.facts()["padding"] for model in models] == ["cyclic", "zeros"]
+
+
+def test_a_model_whose_window_is_no_row_of_the_submission_is_refused(folder):
+    where = folder(checkpoint(front_end=replace(FRONT_END, window_seconds=10)))
+    with pytest.raises(BirdlibError, match="-seed1: window_seconds = 10: a row of the submission is 5 s"):
+        find_models([where], metric=PADDED_CMAP)
+
+
 def test_a_renamed_checkpoint_is_told_its_name(folder):
     where = folder(checkpoint())
     (path,) = where.iterdir()

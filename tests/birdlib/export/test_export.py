@@ -113,6 +113,7 @@ FACTS = {
     "fold": 0,
     "score": 0.5,
     "score_name": "test",
+    "padding": "cyclic",
     "recipe": {},
 }
 
@@ -172,6 +173,7 @@ def test_a_weight_dataset_is_what_the_submission_reads(tmp_path, mels):
             "fold": None,
             "score": seed / 10,
             "score_name": "test",
+            "padding": "reflect",
             "recipe": {"seed": 3},
         }
         weights.add(model(seed=seed), **values)
@@ -201,6 +203,6 @@ def test_a_recording_that_cannot_be_read_is_left_out_and_named(tmp_path, capsys)
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 10 * 16000)
     soundfile.write(tmp_path / "good.wav", noise, 16000)
     (tmp_path / "broken.ogg").write_text("not audio")
-    mels = real_mels((tmp_path / "broken.ogg", tmp_path / "good.wav"), FRONT_END)
+    mels = real_mels((tmp_path / "broken.ogg", tmp_path / "good.wav"), FRONT_END, "cyclic")
     assert mels.shape == (2, *FRONT_END.shape)
     assert "left out: broken.ogg: cannot be read as audio" in capsys.readouterr().out
