@@ -9,7 +9,7 @@ import numpy as np
 from birdlib.audio.recordings import probe
 from birdlib.competition.editions import WINDOW_SECONDS
 from birdlib.competition.layout import CompetitionFiles
-from birdlib.competition.rows import LONGEST_SECONDS, RowPlan, doubles, plan_rows, read_sample, shown
+from birdlib.competition.rows import LONGEST_SECONDS, SHORT_BY, RowPlan, doubles, plan_rows, read_sample, shown
 from birdlib.competition.table import submission_table, write_table
 from birdlib.errors import BirdlibError
 from birdlib.submission.windows import Soundscape
@@ -26,12 +26,14 @@ class Task:
         target: the file that the table is written to.
         problems: a line for each recording that is broken or too short, for rows without a recording, and for row ids
             and columns that cannot be meant.
+        notes: a line each about rows and recordings that are no problem.
     """
 
     plan: RowPlan
     soundscapes: list[Soundscape]
     target: Path
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def windows(self) -> int:
@@ -75,11 +77,15 @@ def prepare(files: CompetitionFiles, target: Path, window_seconds: int = WINDOW_
             lengths[path.stem], paths[path.stem] = seconds, path
     sample = read_sample(files.sample_submission)
     plan = plan_rows(sample, lengths, window_seconds)
-    soundscapes = []
+    soundscapes, padded, unscored = [], [], []
     for stem, ends in plan.ends.items():
         seconds = lengths[stem]
         if seconds is None:
             continue
+        if any(end - window_seconds < seconds < end for end in ends):
+            padded.append(paths[stem].name)
+        if seconds - max(ends, default=0) > SHORT_BY:
+            unscored.append(paths[stem].name)
         if max(ends, default=0) - window_seconds >= seconds:
             asked = f"but rows up to {max(ends):g} s are asked for; it seems to be cut off"
             problems.append(f"{paths[stem].name}: {seconds:.1f} s long, {asked}")
@@ -87,7 +93,12 @@ def prepare(files: CompetitionFiles, target: Path, window_seconds: int = WINDOW_
     if plan.without_recording and files.test_soundscapes:
         problems.append(f"{len(plan.without_recording)} rows have no recording, such as {plan.without_recording[0]}")
     problems += [f"{files.sample_submission}: {problem}" for problem in _sample_problems(plan)]
-    return Task(plan, soundscapes, target, tuple(problems))
+    notes = list(plan.notes)
+    if padded:
+        notes.append(f"{shown(padded, 'recording')} with a last window that lacks audio: padded")
+    if unscored:
+        notes.append(f"{shown(unscored, 'recording')} longer than their rows: the rest is not scored")
+    return Task(plan, soundscapes, target, tuple(problems), tuple(notes))
 
 
 def _sample_problems(plan: RowPlan) -> list[str]:

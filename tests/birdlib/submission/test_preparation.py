@@ -13,6 +13,8 @@ from birdlib.errors import BirdlibError
 from birdlib.submission import preparation
 from birdlib.submission.preparation import prepare, write_valid_file
 
+from .conftest import write_soundscape
+
 
 def test_a_row_id_that_cannot_be_understood_is_named_and_costs_its_own_row(competition, tmp_path):
     path = competition / "sample_submission.csv"
@@ -88,6 +90,19 @@ def test_a_sample_that_cannot_be_read_is_copied_as_it_is(competition, tmp_path):
     with pytest.raises(BirdlibError, match="not readable as a table"):
         write_valid_file(CompetitionFiles(competition), target, 0.25)
     assert target.read_bytes() == path.read_bytes()
+
+
+def test_recordings_whose_end_is_padded_or_not_scored_are_counted_and_named(competition, tmp_path):
+    audio = competition / "test_soundscapes"
+    for number, seconds in enumerate((29.9, 33, 30.04)):
+        (audio / f"soundscape_{number}.ogg").unlink()
+        write_soundscape(audio / f"soundscape_{number}.flac", seconds, number)
+    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv")
+    assert task.problems == () and task.windows == 18
+    assert task.notes == (
+        "1 recording (soundscape_0.flac) with a last window that lacks audio: padded",
+        "1 recording (soundscape_1.flac) longer than their rows: the rest is not scored",
+    )
 
 
 def test_two_recordings_of_one_name_are_named_and_one_is_scored(competition, tmp_path):
