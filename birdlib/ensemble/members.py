@@ -50,9 +50,9 @@ def load_members(
     Args:
         models: names or globs in the order of their worth; those that one glob means, by their score.
     """
-    columns: dict[str, list[int]] = {}  # a sample may name a class twice
+    columns: dict[str, list[int]] = {}  # a sample may name a class twice, or with spaces around it
     for column, label in enumerate(classes):
-        columns.setdefault(label, []).append(column)
+        columns.setdefault(label.strip(), []).append(column)
     members = []
     entries = []
     for entry in _by_worth(read_manifest(folder, on_fault), models, folder, on_fault):
