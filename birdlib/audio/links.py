@@ -2,6 +2,7 @@
 
 import io
 import mmap
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,13 +10,19 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from birdlib.audio.flac_length import with_right_length as flac_with_right_length
+from birdlib.audio.mp3_frames import is_mp3
+from birdlib.audio.mp3_frames import streams as mp3_streams
+from birdlib.audio.ogg_streams import streams as ogg_streams
+from birdlib.audio.wav_length import with_right_length as wav_with_right_length
+
 # Vorbis takes about 5 samples a byte for birdsong and a few hundred for silence.
 _SAMPLES_PER_BYTE = 64
-# libsndfile seeks into a Vorbis stream's last page with an error of some hundred samples. 255 packets of 1024 samples, at
-# 32 kHz, are the longest page of the usual encoders.
+# libsndfile seeks into a Vorbis stream's last page with an error of some hundred samples. The longest page of the usual
+# encoders has 255 packets of 1024 samples.
 _LAST_PAGE_SECONDS = 10
+_MP3 = "MPEG_LAYER_III"
 _COUNTED_AT_A_TIME = 1 << 20  # frames
-_OGG, _OGG_BEGIN = b"OggS", b"OggS\x00\x02"
 
 
 class OtherHeader(Exception):
@@ -52,13 +59,16 @@ class Link:
         with self.open() as file:
             if (file.frames, file.samplerate, file.channels) != (self.claim, self.sample_rate, self.channels):
                 raise OtherHeader(f"{file.frames} frames instead of {self.claim}")
-            ahead = 0
+            ahead = 0  # samples that are decoded before, since seeking alone is not exact
             if file.subtype == "VORBIS":
-                ahead = min(start, max(0, start - (self.frames - _LAST_PAGE_SECONDS * self.sample_rate)))
+                ahead = max(0, start - (self.frames - _LAST_PAGE_SECONDS * self.sample_rate))
+            elif file.subtype == _MP3:
+                ahead = self.sample_rate // 2  # frames build on what those before them left
+            ahead = min(start, ahead)
             if start:
                 file.seek(start - ahead)
             if ahead:
-                file.read(ahead, dtype="float32")
+                return file.read(ahead + len(out), dtype="float32", always_2d=True)[ahead:]
             return file.read(len(out), dtype="float32", always_2d=True, out=out)
 
     def blocks(self, frames: int) -> Iterator[np.ndarray]:
@@ -66,51 +76,55 @@ class Link:
         with self.open() as file:
             for done in range(0, self.frames, frames):
                 wanted = min(frames, self.frames - done)
-                block = file.read(wanted, dtype="float32", always_2d=True)
+                if file.subtype == _MP3:  # soundfile seeks after each read
+                    block = self.read(done, np.empty((wanted, self.channels), np.float32))
+                else:
+                    block = file.read(wanted, dtype="float32", always_2d=True)
                 yield block
                 if len(block) < wanted:
                     return  # damage, which the decoder skips: what comes next would have another place in time
 
 
 def links_of(path: Path) -> tuple[list[Link], str]:
-    """The links of a file, and one line about what of it cannot be used ("" if nothing).
+    """The links of a file, and one line about what of it is missing or cannot be used ("" if nothing).
 
-    An ogg file may hold several streams, one after another; libsndfile reads the first one and takes the length
-    from the last one. So they are opened apart.
+    A header's length is a claim. Where it is wrong, the file is opened with another one; where a file holds several
+    streams, one after another, they are opened apart: libsndfile reads the first one only.
 
     Raises:
         soundfile.SoundFileError, OSError: the file, or its first link, cannot be opened.
     """
     with path.open("rb") as file:
-        if file.read(4) != _OGG:
-            return [_link(path, path.stat().st_size)], ""
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            begins = _ogg_begins(content)
-            if len(begins) < 2:
-                return [_link(path, len(content))], ""
-            parts = [content[begin:end] for begin, end in zip(begins, [*begins[1:], len(content)], strict=True)]
-    links = [_link(parts[0], len(parts[0]))]
-    for number, part in enumerate(parts[1:], 2):
+            size = len(content)
+            try:
+                sources, cut = _sources(content)
+            except (IndexError, struct.error, ZeroDivisionError):
+                sources, cut = [None], ""  # a header that ends too early, or makes no sense: libsndfile says so
+    links: list[Link] = []
+    for number, source in enumerate(sources, 1):
         try:
-            links.append(_link(part, len(part)))
+            links.append(_link(path, size) if source is None else _link(source, len(source)))
         except (soundfile.SoundFileError, OSError):
-            return links, f"{len(parts)} streams in one file, of which number {number} cannot be decoded: cut there"
-    return links, ""
+            if not links:
+                raise
+            return links, f"{len(sources)} streams in one file, of which number {number} cannot be decoded: cut there"
+    return links, cut
 
 
-def _ogg_begins(content: mmap.mmap) -> list[int]:
-    """Where the links of an ogg file begin: at pages that begin a stream, but for those right behind another such."""
-    begins, behind, at = [0], _page_end(content, 0), 0
-    while (at := content.find(_OGG_BEGIN, at + 1)) >= 0:
-        if at != behind:  # else it is a stream beside, such as a skeleton
-            begins.append(at)
-        behind = _page_end(content, at)
-    return begins
-
-
-def _page_end(content: mmap.mmap, begin: int) -> int:
-    segments = content[begin + 26] if begin + 26 < len(content) else 0
-    return begin + 27 + segments + sum(content[begin + 27 : begin + 27 + segments])
+def _sources(content: mmap.mmap) -> tuple[list[bytes | None], str]:
+    """What to open, one after another, None for the file as it is; and one line about what is missing."""
+    start = content[:4]
+    if start == b"OggS":
+        return ogg_streams(content)
+    if start == b"fLaC":
+        changed, cut = flac_with_right_length(content)
+        return [changed], cut
+    if start in (b"RIFF", b"RF64"):
+        changed, cut = wav_with_right_length(content)
+        return [changed], cut
+    streams, cut = mp3_streams(content) if is_mp3(content) else ([], "")
+    return streams or [None], cut
 
 
 def _open(source: Path | bytes) -> soundfile.SoundFile:

@@ -12,7 +12,8 @@ def mark_duplicates(recordings: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     now and then under two species.
 
     Args:
-        recordings: columns filename, primary_label, secondary_labels, audio_sha256 ("" is never a duplicate).
+        recordings: columns filename, primary_label, secondary_labels, audio_sha256 ("" is never a duplicate), silent
+            (bool; silence is like any other silence, and never a duplicate).
 
     Returns:
         The table with a column duplicate_of ("" or the filename that is kept), and what a person should know.
@@ -24,7 +25,8 @@ def mark_duplicates(recordings: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     duplicate_of = [""] * len(recordings)
     filenames, primary = recordings["filename"].tolist(), recordings["primary_label"].tolist()
     secondary = [labels.split() for labels in recordings["secondary_labels"]]
-    for position, fingerprint in enumerate(recordings["audio_sha256"]):
+    fingerprints = recordings["audio_sha256"].where(~recordings["silent"], "")
+    for position, fingerprint in enumerate(fingerprints):
         kept = first.setdefault(fingerprint, position)
         if not fingerprint or kept == position:
             continue

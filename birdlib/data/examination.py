@@ -18,6 +18,17 @@ from birdlib.errors import BirdlibError
 from birdlib.progress import progress_bar
 
 Result = TypeVar("Result")
+_COLUMNS = (
+    "seconds",
+    "sample_rate",
+    "channels",
+    "audio_sha256",
+    "fault",
+    "cache_start",
+    "cache_samples",
+    "cut",
+    "silent",
+)
 
 
 def probe_lengths(filenames: Sequence[str], audio: Path, workers: int = 0) -> np.ndarray:
@@ -55,7 +66,8 @@ def examine(
 
     Returns:
         A row per recording, in their order: seconds (float), sample_rate, channels, audio_sha256 ("" where
-        unreadable), fault ("" or the reason), cache_start (-1 where not cached), cache_samples.
+        unreadable), fault ("" or the reason), cache_start (-1 where not cached), cache_samples, cut ("" or what of
+        the file is missing), silent (bool).
 
     Raises:
         BirdlibError: more than ``max_unreadable`` cannot be read (said as soon as it is certain), or the cache
@@ -87,15 +99,25 @@ def examine(
                     faults.append(f"{filenames[position]}: {found}")
                     if len(faults) > allowed:
                         raise BirdlibError(_too_many(faults, position + 1, len(filenames), audio, max_unreadable))
-                    rows.append((0.0, 0, 0, "", found, -1, 0))
+                    rows.append((0.0, 0, 0, "", found, -1, 0, "", False))
                 else:
                     where = (int(plan.starts[position]), cached) if cached else (-1, 0)
-                    rows.append((found.seconds, found.sample_rate, found.channels, found.sha256, "", *where))
+                    rows.append(
+                        (
+                            found.seconds,
+                            found.sample_rate,
+                            found.channels,
+                            found.sha256,
+                            "",
+                            *where,
+                            found.cut,
+                            found.silent,
+                        )
+                    )
     finally:
         if writer is not None:
             writer.close()
-    columns = ["seconds", "sample_rate", "channels", "audio_sha256", "fault", "cache_start", "cache_samples"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=_COLUMNS)
 
 
 def _too_many(faults: list[str], done: int, total: int, audio: Path, max_unreadable: float) -> str:

@@ -1,8 +1,6 @@
 """The table of training recordings, as every year's competition wrote it."""
 
-import ast
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,9 +9,11 @@ import pandas as pd
 
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.competition.rows import doubles, one_line, read_classes, shown
+from birdlib.data.labels import parse_labels
 from birdlib.errors import BirdlibError
 
-_NEEDED = ("filename", "primary_label", "secondary_labels", "author")
+_NEEDED = ("filename", "primary_label", "secondary_labels")
+_AUTHOR = "author"
 _PLACE = ("latitude", "longitude")
 # In 2021 and 2022 a row of the submission was not a column per class, but one of these.
 _LONG_FORM = (("birds",), ("target",))
@@ -52,7 +52,12 @@ def read_metadata(files: CompetitionFiles, *, unknown_secondary: str = "report")
     if unknown_secondary not in ("report", "stop"):
         raise BirdlibError(f'unknown_secondary = {unknown_secondary!r}: expected "report" or "stop"')
     path = files.metadata
-    raw = _read(files)
+    raw, notes = _read(files), []
+    if _AUTHOR not in raw:
+        raw[_AUTHOR] = ""
+        notes.append(
+            f"{path.name}: there is no column {_AUTHOR}: recordings of one person may be on both sides of a fold"
+        )
     if incomplete := [number for number, label in enumerate(raw["primary_label"]) if not label]:
         raise BirdlibError(f"{path}: no primary_label in line {incomplete[0] + 2} ({len(incomplete)} such rows)")
     filenames = [
@@ -77,7 +82,6 @@ def read_metadata(files: CompetitionFiles, *, unknown_secondary: str = "report")
             raise BirdlibError(f"{path}: secondary_labels of {filename} is no list of labels: {text!r}") from None
         strangers.update(set(labels) - known)
         secondary.append(" ".join(one for one in dict.fromkeys(labels) if one in known and one != label))
-    notes = []
     if strangers:
         text = f"{shown(sorted(strangers), 'secondary label')} that are no class of the competition"
         if unknown_secondary == "stop":
@@ -91,26 +95,12 @@ def read_metadata(files: CompetitionFiles, *, unknown_secondary: str = "report")
             "filename": filenames,
             "primary_label": raw["primary_label"],
             "secondary_labels": secondary,
-            "author": raw["author"],
+            "author": raw[_AUTHOR],
             "place": place.where(place != ",", ""),
         }
     )
-    rows = zip(filenames, raw["primary_label"], raw["secondary_labels"], raw["author"], strict=True)
+    rows = zip(filenames, raw["primary_label"], raw["secondary_labels"], raw[_AUTHOR], strict=True)
     return Metadata(classes, table, version_of(rows), tuple(notes))
-
-
-def parse_labels(text: str) -> list[str]:
-    """The labels of one cell: "['a', 'b']", "['']", "[]", "", "a b" and "a;b" all occur. ValueError for others."""
-    text = text.strip()
-    if not text.startswith("["):
-        return [label for label in re.split(r"[\s;,]+", text) if label]
-    try:
-        labels = ast.literal_eval(text)
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise ValueError(text) from None
-    if not all(isinstance(label, (str, int)) for label in labels):
-        raise ValueError(text)
-    return [label for label in (str(label).strip() for label in labels) if label]
 
 
 def version_of(rows: Iterable[Iterable[str]]) -> str:
@@ -133,7 +123,7 @@ def _read(files: CompetitionFiles) -> pd.DataFrame:
         raise BirdlibError(f"{path}: there is no column {' or '.join(missing)}; the table has {there}")
     if raw.empty:
         raise BirdlibError(f"{path}: the table has no rows")
-    raw = raw[[name for name in (*_NEEDED, *_PLACE) if name in raw]]
+    raw = raw[[name for name in (*_NEEDED, _AUTHOR, *_PLACE) if name in raw]]
     return raw.apply(lambda column: column.str.strip())
 
 

@@ -88,12 +88,7 @@ def prepare(
             workers=workers,
         )
         recordings = pd.concat([metadata.table, found], axis=1)
-        faulty = recordings[recordings["fault"] != ""]
-        if len(faulty):
-            count = f"{len(faulty):,} of {len(recordings):,} recordings"
-            notes.append(f"{files.root}: left out, since they cannot be read: {count}")
-        audio = files.train_audio.relative_to(files.root)
-        notes += [f"{audio / name}: {fault}" for name, fault in zip(faulty["filename"], faulty["fault"], strict=True)]
+        notes += _found(recordings, files)
     with stage("Find copies"):
         recordings, found_notes = mark_duplicates(recordings)
         notes += found_notes
@@ -121,6 +116,27 @@ def prepare(
         }
         _write_json(facts, folder / FOLDS_FILE)
     return Preparation(folder, metadata.classes, recordings, version, notes, seconds)
+
+
+def _found(recordings: pd.DataFrame, files: CompetitionFiles) -> list[str]:
+    """What decoding found out: which recordings are left out, cut off or silent, and why."""
+    total = f"of {len(recordings):,} recordings"
+    folder = files.train_audio.relative_to(files.root)
+    notes = []
+    kinds = {
+        "fault": "left out, since they cannot be read",
+        "cut": "used as far as they go, since a part is missing",
+    }
+    for column, consequence in kinds.items():
+        some = recordings[recordings[column] != ""]
+        if len(some):
+            notes.append(f"{files.root}: {consequence}: {len(some):,} {total}")
+        notes += [f"{folder / name}: {why}" for name, why in zip(some["filename"], some[column], strict=True)]
+    if len(silent := recordings["filename"][recordings["silent"]]):
+        advice = "take their rows out of the metadata, or a model learns its labels from silence"
+        notes.append(f"{files.root}: silent: {len(silent):,} {total}; {advice}")
+        notes += [f"{folder / name}: silent" for name in silent]
+    return notes
 
 
 def _as_text(recordings: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import soxr
 
 from birdlib.audio.links import OtherHeader
 from birdlib.audio.recordings import RecordingInfo, blocks, inspect, read
-from birdlib.audio.samples import reason
+from birdlib.audio.samples import is_silent, reason
 from birdlib.errors import BirdlibError
 
 _INEXACT_SECONDS = 0.1  # that a header may promise too much: MP3's are estimates
@@ -22,7 +22,8 @@ class Decoded:
 
     Attributes:
         sha256: of its audio at its own rate: mono, int16, little-endian.
-        cut: one line about what of the file cannot be used, "" where all can.
+        cut: one line about what of the file is missing or cannot be used; "" where nothing is.
+        silent: nothing can be heard in it.
     """
 
     frames: int
@@ -30,6 +31,7 @@ class Decoded:
     channels: int
     sha256: str
     cut: str = ""
+    silent: bool = False
 
     @property
     def seconds(self) -> float:
@@ -69,10 +71,11 @@ def decode(path: Path, first: Resampled | None = None) -> Decoded:
     Raises BirdlibError if the file cannot be decoded as far as its header says; the text does not name it.
     """
     info = inspect(path)
-    frames, digest = 0, hashlib.sha256()
+    frames, digest, silent = 0, hashlib.sha256(), True
     try:
         for piece in blocks(info):
             frames += len(piece)
+            silent = silent and is_silent(piece, info.sample_rate)
             digest.update(as_int16(piece).astype("<i2", copy=False).data)
             if first is not None:
                 first.add(piece, info.sample_rate, last=frames == info.frames)
@@ -82,7 +85,7 @@ def decode(path: Path, first: Resampled | None = None) -> Decoded:
         raise BirdlibError("the file holds no audio")
     if info.frames - frames > _INEXACT_SECONDS * info.sample_rate:
         raise BirdlibError(f"only {frames / info.sample_rate:.1f} of {info.seconds:.1f} s can be decoded")
-    return Decoded(frames, info.sample_rate, info.channels, digest.hexdigest(), info.cut)
+    return Decoded(frames, info.sample_rate, info.channels, digest.hexdigest(), info.cut, silent)
 
 
 def read_clip(

@@ -2,13 +2,12 @@
 
 import io
 import os
-import zlib
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-_REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+from birdlib.audio.ogg_streams import page_checksum
 
 
 def write_ogg(path: Path, wave: np.ndarray, sample_rate: int) -> None:
@@ -33,13 +32,3 @@ def with_serial(ogg: bytes, serial: int) -> bytes:
         pages[start + 22 : start + 26] = page_checksum(bytes(pages[start:end])).to_bytes(4, "little")
         start = end
     return bytes(pages)
-
-
-def page_checksum(page: bytes) -> int:
-    """The checksum of an Ogg page whose checksum field is zero (RFC 3533).
-
-    Ogg's CRC takes bits from the high end, zlib's from the low end and inverts before and after:
-    so bits are reversed on the way in and out, and the inversions undone.
-    """
-    crc = zlib.crc32(page.translate(_REVERSED_BITS), 0xFFFFFFFF) ^ 0xFFFFFFFF
-    return int(f"{crc:032b}"[::-1], 2)

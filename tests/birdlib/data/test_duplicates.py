@@ -15,7 +15,7 @@ def test_the_first_of_several_copies_is_kept_with_the_labels_of_all():
         ],
         columns=["filename", "primary_label", "secondary_labels", "audio_sha256"],
     )
-    marked, notes = mark_duplicates(recordings)
+    marked, notes = mark_duplicates(recordings.assign(silent=False))
     assert marked["duplicate_of"].tolist() == ["", "", "a/1.ogg", "a/1.ogg"]
     assert marked["secondary_labels"].tolist() == ["c b d e", "", "d", "e c"]
     assert notes == [
@@ -30,5 +30,15 @@ def test_unreadable_recordings_are_no_copies_of_each_other():
         [("a/1.ogg", "a", "", ""), ("a/2.ogg", "a", "", "")],
         columns=["filename", "primary_label", "secondary_labels", "audio_sha256"],
     )
-    marked, notes = mark_duplicates(recordings)
+    marked, notes = mark_duplicates(recordings.assign(silent=False))
     assert marked["duplicate_of"].tolist() == ["", ""] and notes == []
+
+
+def test_silent_recordings_are_no_copies_of_each_other():
+    recordings = pd.DataFrame(
+        [("a/1.ogg", "a", "", "same"), ("b/2.ogg", "b", "", "same")],
+        columns=["filename", "primary_label", "secondary_labels", "audio_sha256"],
+    )
+    marked, notes = mark_duplicates(recordings.assign(silent=True))
+    assert marked["duplicate_of"].tolist() == ["", ""] and notes == []
+    assert marked["secondary_labels"].tolist() == ["", ""]

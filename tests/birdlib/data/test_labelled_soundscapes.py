@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import soundfile
 
 from birdlib.audio.padding import padded
 from birdlib.competition.layout import CompetitionFiles
@@ -66,12 +67,16 @@ def test_waves_are_the_windows_that_end_where_the_rows_say(audio, write_audio, t
     labelled = read(audio, "row_id,a\n" + "".join(f"two_S05_20190522_{end},0\n" for end in (10, 5, 15, 20)))
     ((rows, waves, truth),) = labelled.windows(32_000, 5)
     recording = write_audio(tmp_path / "again.ogg", 13, seed=1)[:, 0] / 32768
-    assert rows == tuple(f"two_S05_20190522_{end}" for end in (5, 10, 15, 20))
-    assert waves.dtype == truth.dtype == np.float32 and waves.shape == (4, 160_000) and truth.shape == (4, 3)
+    # The last one would begin behind the recording's end.
+    assert rows == labelled.row_ids == tuple(f"two_S05_20190522_{end}" for end in (5, 10, 15))
+    assert labelled.notes == (
+        "train_soundscape_labels.csv: left out: 1 of 4 rows, which have no audio or make no sense",
+        "line 5: 15 to 20 s of a recording of 13.0 s",
+    )
+    assert waves.dtype == truth.dtype == np.float32 and waves.shape == (3, 160_000) and truth.shape == (3, 3)
     np.testing.assert_allclose(waves[1], recording[160_000:320_000], atol=1e-6)
     np.testing.assert_allclose(waves[2, : 3 * 32_000], recording[320_000:], atol=1e-6)
     np.testing.assert_allclose(waves[2], padded(recording[320_000:], 160_000, "cyclic"), atol=1e-6)
-    assert not waves[3].any()
     ((_, silent, _),) = labelled.windows(32_000, 5, "zeros")
     assert not silent[2, 3 * 32_000 :].any()
 
@@ -81,8 +86,14 @@ def test_a_recording_that_is_missing_or_broken_is_left_out_and_noted(audio):
     rows = "one_20250227_010002_5,1\ntwo_S05_20190522_5,1\nthree_5,1\n"
     labelled = read(audio, "row_id,a\n" + rows)
     assert labelled.soundscapes == ("one_20250227_010002",)
-    assert labelled.notes == ("train_soundscape_labels.csv: 2 soundscapes (three, two_S05_20190522) left out",)
-    with pytest.raises(BirdlibError, match="none of the 1 soundscapes of train_soundscape_labels.csv can be read"):
+    assert labelled.notes == (
+        "train_soundscape_labels.csv: left out: 2 of 3 soundscapes, which cannot be read",
+        "three: no such recording",
+        "two_S05_20190522.ogg: cannot be read as audio (it starts with b'no audio')",
+    )
+    with pytest.raises(
+        BirdlibError, match="no window of train_soundscape_labels.csv can be used .three: no such recording"
+    ):
         read(audio, "row_id,a\nthree_5,1\n")
 
 
@@ -108,15 +119,111 @@ def test_where_there_are_no_labels_or_no_audio_there_is_nothing(audio, tmp_path)
         ("row_id,a\none,1\n", "row id 'one' does not end in"),
         ("row_id,a\none_5,2\n", "values other than 0 and 1"),
         ("row_id,a\none_5,yes\n", "not a table of 0 and 1"),
-        ("filename,start,end,labels\none.ogg,0,soon,a\n", "start or end in line 2 is no time"),
-        (
-            "filename,start,end,labels\none.ogg,0,5,a\none.ogg,5,8.2,a\n",
-            "line 3, 5 to 8.2 s, is no whole number of windows",
-        ),
-        ('filename,start,end,labels\none.ogg,0,5,"[\'a"\n', "line 2 has no list of labels"),
+        ("filename,start,end,labels\none.ogg,0,soon,a\n", "line 2: start or end is no time: '0' to 'soon'"),
+        ('filename,start,end,labels\none.ogg,0,5,"[\'a"\n', "line 2: no list of labels"),
     ],
 )
 def test_a_wrong_table_is_refused_in_one_line_that_names_it(audio, text, message):
     with pytest.raises(BirdlibError, match=message) as caught:
         read(audio, text)
     assert "train_soundscape_labels.csv" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("times", "why"),
+    [
+        ("-5,0", "-5 to 0 s of a recording of 12.0 s"),
+        ("-00:00:05,00:00:00", "-5 to 0 s of a recording of 12.0 s"),
+        ("-2,3", "-2 to 3 s of a recording of 12.0 s"),
+        ("nan,nan", "start or end is no time: 'nan' to 'nan'"),
+        ("0,inf", "start or end is no time: '0' to 'inf'"),
+        ("10,5", "10 to 5 s is no stretch of time"),
+        ("5,5", "5 to 5 s is no stretch of time"),
+        ("5,8.2", "5 to 8.2 s is no whole number of windows of 5 s"),
+        ("0,12", "0 to 12 s is no whole number of windows of 5 s"),
+        ("2.5,7.5", "2.5 to 7.5 s is no whole number of windows of 5 s"),
+        ("600,605", "600 to 605 s of a recording of 12.0 s"),
+        ("1e300,2e300", "of a recording of 12.0 s"),
+        ("soon,later", "start or end is no time: 'soon' to 'later'"),
+    ],
+)
+def test_a_row_without_audio_or_sense_is_named_and_stays_out(audio, times, why):
+    text = f"filename,start,end,labels\none_20250227_010002.ogg,0,5,a\none_20250227_010002.ogg,{times},b\n"
+    labelled = read(audio, text)
+    assert everything(labelled) == {"one_20250227_010002_5": [1, 0, 0]}
+    count, named = labelled.notes
+    assert count == "train_soundscape_labels.csv: left out: 1 of 2 rows, which have no audio or make no sense"
+    assert named.startswith("line 3: ") and why in named
+
+
+def test_a_row_that_goes_on_beyond_the_recording_counts_as_far_as_that_goes(audio):
+    labelled = read(audio, "filename,start,end,labels\none_20250227_010002.ogg,0,5000000,a\n")
+    assert list(everything(labelled)) == [f"one_20250227_010002_{end}" for end in (5, 10, 15)]
+    assert labelled.notes[1] == "line 2: 0 to 5e+06 s of a recording of 12.0 s"
+
+
+def test_a_row_that_begins_before_the_recording_counts_from_its_start(audio):
+    labelled = read(audio, "filename,start,end,labels\none_20250227_010002.ogg,-5,10,a\n")
+    assert list(everything(labelled)) == [f"one_20250227_010002_{end}" for end in (5, 10)]
+    assert labelled.notes[1] == "line 2: -5 to 10 s of a recording of 12.0 s"
+
+
+def test_a_soundscape_that_was_cut_off_costs_the_windows_that_it_lacks(tmp_path):
+    folder = tmp_path / "train_soundscapes"
+    folder.mkdir()
+    for name in ("good", "damaged"):
+        with soundfile.SoundFile(folder / f"{name}.ogg", "w", 32_000, 1, format="OGG", subtype="VORBIS") as file:
+            for second in range(60):
+                file.write(np.random.default_rng(second).uniform(-0.9, 0.9, 32_000))
+    content = bytearray((folder / "damaged.ogg").read_bytes())
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+    (folder / "damaged.ogg").write_bytes(bytes(content))
+    labelled = read(
+        folder, "row_id,a\n" + "".join(f"{name}_{end},1\n" for name in ("good", "damaged") for end in (5, 60))
+    )
+    assert list(everything(labelled)) == ["damaged_5", "good_5", "good_60"]
+    assert (
+        labelled.notes[0] == "train_soundscape_labels.csv: left out: 1 of 4 rows, which have no audio or make no sense"
+    )
+
+
+def test_a_damaged_soundscape_keeps_its_windows_and_is_told_once(tmp_path, capsys):
+    folder = tmp_path / "train_soundscapes"
+    folder.mkdir()
+    with soundfile.SoundFile(folder / "damaged.ogg", "w", 32_000, 1, format="OGG", subtype="VORBIS") as file:
+        for second in range(30):
+            file.write(np.random.default_rng(second).uniform(-0.9, 0.9, 32_000))
+    content = bytearray((folder / "damaged.ogg").read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 6000] = bytes(6000)
+    (folder / "damaged.ogg").write_bytes(bytes(content))
+    labelled = read(folder, "row_id,a\n" + "".join(f"damaged_{end},1\n" for end in range(5, 31, 5)))
+    for _ in range(2):
+        assert list(everything(labelled)) == [f"damaged_{end}" for end in range(5, 31, 5)]
+    printed = capsys.readouterr().out
+    assert printed.count("damaged.ogg: only ") == 1 and "0 of its 6 windows left out" in printed
+
+
+def test_a_soundscape_that_cannot_be_decoded_does_not_end_a_validation(audio, monkeypatch, capsys):
+    labelled = read(audio, "row_id,a\none_20250227_010002_5,1\ntwo_S05_20190522_5,1\n")
+    (audio / "one_20250227_010002.ogg").write_bytes(b"not audio any more")
+    for _ in range(2):
+        assert list(everything(labelled)) == ["two_S05_20190522_5"]
+    printed = capsys.readouterr().out
+    assert printed.count("one_20250227_010002.ogg: cannot be read as audio") == 1
+    assert "1 of its 1 windows left out" in printed
+
+
+def test_labels_of_which_none_can_be_used_end_no_training(audio, capsys):
+    (audio.parent / "train_soundscape_labels.csv").write_text(
+        "filename,start,end,labels\none_20250227_010002.ogg,-5,0,a\n"
+    )
+    assert LabelledSoundscapes.find(CompetitionFiles(audio.parent), CLASSES) is None
+    printed = capsys.readouterr().out
+    assert printed.startswith("No validation on labelled soundscapes: ") and "-5 to 0 s" in printed
+
+
+def test_two_files_of_one_stem_are_named(audio, write_audio):
+    write_audio(audio / "two_S05_20190522.flac", 10, seed=5)
+    labelled = read(audio, "row_id,a\none_20250227_010002_5,1\ntwo_S05_20190522_5,1\n")
+    assert labelled.soundscapes == ("one_20250227_010002",)
+    assert labelled.notes[1] == "two_S05_20190522: there are two_S05_20190522.flac and two_S05_20190522.ogg"

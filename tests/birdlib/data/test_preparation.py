@@ -145,3 +145,46 @@ def test_the_real_birds_are_prepared(shared, tmp_path):
         info = soundfile.info(birds / "train_audio" / filename)
         assert seconds == info.frames / info.samplerate
     assert (table["fold"] >= 0).sum() > 25 and (table["fold"][table["primary_label"] == "comrav"] == -1).all()
+
+
+def test_stereo_in_antiphase_and_silence_are_neither_silenced_nor_merged(competition, tmp_path, capsys):
+    for number in range(20):
+        competition.add(f"{'ab'[number % 2]}/XC{number}.ogg", author=f"Person {number}")
+    wave = np.random.default_rng(9).uniform(-0.5, 0.5, 32_000)
+    odd = {
+        "a/antiphase.wav": np.stack([wave, -wave], axis=1),
+        "b/antiphase.wav": np.stack([-wave[::-1], wave[::-1]], axis=1),
+        "a/silent.wav": np.zeros(32_000),
+        "b/silent.wav": np.zeros(32_000),
+    }
+    for filename, samples in odd.items():
+        competition.add(filename, author=filename, seconds=0)
+        soundfile.write(tmp_path / "competition" / "train_audio" / filename, samples, 32_000, subtype="FLOAT")
+    prepare(competition.write(), tmp_path)
+    table = pd.read_csv(tmp_path / "recordings.csv", keep_default_na=False).set_index("filename")
+    assert table.loc[list(odd), "duplicate_of"].tolist() == [""] * 4
+    assert table.loc[list(odd), "secondary_labels"].tolist() == [""] * 4
+    assert table.loc["a/antiphase.wav", "audio_sha256"] != table.loc["a/silent.wav", "audio_sha256"]
+    printed = lines(capsys)
+    assert [line for line in printed if "silent: 2 of 24 recordings" in line]
+    assert [line for line in printed if line.endswith(": silent")] == [
+        "train_audio/a/silent.wav: silent",
+        "train_audio/b/silent.wav: silent",
+    ]
+
+
+def test_a_recording_that_was_cut_off_is_used_as_far_as_it_goes_and_named(competition, tmp_path, capsys):
+    for number in range(12):
+        competition.add(f"{'ab'[number % 2]}/XC{number}.flac", author=f"Person {number}", seconds=3)
+    files = competition.write()
+    path = files.train_audio / "a/XC4.flac"
+    path.write_bytes(path.read_bytes()[:100_000])
+    prepare(files, tmp_path, n_folds=2, max_unreadable=0)
+    table = pd.read_csv(tmp_path / "recordings.csv", keep_default_na=False).set_index("filename")
+    seconds = table.loc["a/XC4.flac", "seconds"]
+    assert 1 < seconds < 2 and table.loc["a/XC4.flac", "fault"] == ""
+    printed = lines(capsys)
+    assert f"{files.root}: used as far as they go, since a part is missing: 1 of 12 recordings" in printed
+    assert f"train_audio/a/XC4.flac: the header says 3.0 s, the file holds {seconds:.1f} s: cut off" in printed
+    prepared = Prepared.read(tmp_path, files)
+    assert len(prepared.recordings) == 12

@@ -1,0 +1,84 @@
+"""Ogg files: the streams that they hold, one after another, and the lengths of those."""
+
+import mmap
+import zlib
+
+_PAGE, _FIRST_PAGE = b"OggS\x00", b"OggS\x00\x02"
+_HEADER = 27  # bytes of a page before its table of segments
+_LAST = 4  # a flag
+_UNBELIEVABLE = 1 << 40  # samples
+_REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+def streams(content: mmap.mmap) -> tuple[list[bytes | None], str]:
+    """The streams of an ogg file, one after another; [None] where it holds one whose length is right.
+
+    libsndfile takes the length from the file's last page, whichever stream that belongs to.
+
+    Returns:
+        The streams, and one line about what is missing ("" if nothing).
+    """
+    begins, behind, at = [0], _page_end(content, 0), 0
+    while (at := content.find(_FIRST_PAGE, at + 1)) >= 0:
+        if at != behind:  # else it is a stream beside the one before, such as a skeleton
+            begins.append(at)
+        behind = _page_end(content, at)
+    last = content.rfind(_PAGE)
+    cut = ""
+    if _page_end(content, last) > len(content):
+        cut = "the last page is not complete: cut off"
+    elif not content[last + 5] & _LAST:
+        cut = "there is no mark of the end: cut off, or recorded from a live stream"
+    if len(begins) == 1:
+        return [_with_right_length(content)], cut
+    parts = [content[begin:end] for begin, end in zip(begins, [*begins[1:], len(content)], strict=True)]
+    return [_with_right_length(part) or part for part in parts], cut
+
+
+def page_checksum(page: bytes) -> int:
+    """The checksum of an Ogg page whose checksum field is zero (RFC 3533).
+
+    Ogg's CRC takes bits from the high end, zlib's from the low end and inverts before and after:
+    so bits are reversed on the way in and out, and the inversions undone.
+    """
+    crc = zlib.crc32(page.translate(_REVERSED_BITS), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{crc:032b}"[::-1], 2)
+
+
+def _with_right_length(content: mmap.mmap | bytes) -> bytes | None:
+    """A Vorbis stream with a length that nobody believes, so that it is counted; None where its own may be right.
+
+    A page tells the place of the last sample that it completes. The last one's may be less than its packets hold,
+    since the end is trimmed so, but not less than the page's before it, and not more.
+    """
+    segments = content[26]
+    identification = content[_HEADER + segments :][:30]
+    if identification[:7] != b"\x01vorbis":
+        return None
+    last = content.rfind(_PAGE)
+    if _page_end(content, last) > len(content):
+        last = content.rfind(_PAGE, 0, last)
+    before = content.rfind(_PAGE, 0, last)
+    while before > 0 and _place(content, before) < 0:  # no packet ends there
+        before = content.rfind(_PAGE, 0, before)
+    if before <= 0 or (start := _place(content, before)) <= 0:
+        return None
+    table = content[last + _HEADER : last + _HEADER + content[last + 26]]
+    packets = sum(length < 255 for length in table)
+    most = start + packets * (1 << (identification[28] >> 4)) // 2
+    if not packets or start <= _place(content, last) <= most:
+        return None
+    page = bytearray(content[last : _page_end(content, last)])
+    page[6:14] = (start + _UNBELIEVABLE).to_bytes(8, "little")
+    page[22:26] = bytes(4)
+    page[22:26] = page_checksum(bytes(page)).to_bytes(4, "little")
+    return content[:last] + bytes(page)
+
+
+def _place(content: mmap.mmap | bytes, page: int) -> int:
+    return int.from_bytes(content[page + 6 : page + 14], "little", signed=True)
+
+
+def _page_end(content: mmap.mmap | bytes, page: int) -> int:
+    table = content[page + _HEADER : page + _HEADER + (content[page + 26] if page + 26 < len(content) else 0)]
+    return page + _HEADER + len(table) + sum(table)
