@@ -108,8 +108,8 @@ class LabelledSoundscapes:
     ) -> Iterator[tuple[tuple[str, ...], np.ndarray, np.ndarray]]:
         """Row ids, waves float32 [windows, samples] and truth float32 [windows, classes], a soundscape at a time.
 
-        What is short of audio is padded as the model learnt it. A window without any is left out, and so is a recording that
-        cannot be decoded: what is damaged is printed when it is met first.
+        What is short of audio is padded as the model learnt it. A window without any is left out, and so is a
+        recording that cannot be decoded: what is damaged is printed when it is met first.
         """
         for stem, path in self._paths.items():
             ends = sorted(self._truth[stem])
