@@ -37,7 +37,8 @@ def member_scores(weights: Path, task: Task) -> dict[str, np.ndarray]:
     members = load_members(weights, task.plan.classes, _raise)
     scores = {}
     with tempfile.TemporaryDirectory() as scratch:
-        windows = Windows(task.soundscapes, [one.entry.front_end for one in members], Path(scratch), _raise)
+        front_ends = [one.entry.front_end for one in members]
+        windows = Windows(task.soundscapes, front_ends, Path(scratch), _raise, members[0].entry.padding)
         for member in members:
             found = np.full((len(task.plan.row_ids), len(member.columns)), np.nan, np.float32)
             compiled = CompiledMember(member, precision="f32", batch_size=4)
@@ -65,7 +66,11 @@ def floor_scores(prepared: Prepared, task: Task, front_end: FrontEnd) -> np.ndar
     columns = pd.Index(task.plan.classes).get_indexer(model.classes_)
     for one in task.soundscapes:
         waves, _ = read_windows(
-            one.path, one.ends, window_seconds=front_end.window_seconds, sample_rate=front_end.sample_rate
+            one.path,
+            one.ends,
+            window_seconds=front_end.window_seconds,
+            sample_rate=front_end.sample_rate,
+            padding="cyclic",
         )
         scores[np.ix_(one.rows, columns)] = model.predict_proba(_statistics(_batches(waves), front_end))
     return scores

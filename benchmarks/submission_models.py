@@ -70,7 +70,7 @@ def make_models(folder: Path, room: str, soundscapes: list[Path], seeds: int, ar
 
     about = json.loads((folder / "about.json").read_text())
     front_end, classes = FrontEnd.from_dict(about["front_end"]), tuple(about["classes"])
-    statistics = real_mels(tuple(soundscapes), front_end, windows_each=8)
+    statistics = real_mels(tuple(soundscapes), front_end, "cyclic", windows_each=8)
     dataset = WeightDataset(folder / room, "benchmark", measured_seconds=0.2)
     for architecture, seed in rooms_of(architectures, seeds)[room]:
         name = name_of(architecture, seed)
@@ -88,6 +88,7 @@ def make_models(folder: Path, room: str, soundscapes: list[Path], seeds: int, ar
             fold=None,
             score=None,
             score_name="untrained",
+            padding="cyclic",
             recipe={},
         )
         torch.save(model, folder / "peers" / f"{name}.pt")

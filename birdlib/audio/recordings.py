@@ -9,6 +9,7 @@ import soundfile
 import soxr
 
 from birdlib.audio.links import Link, links_of
+from birdlib.audio.padding import padded
 from birdlib.audio.samples import mono, reason
 from birdlib.errors import BirdlibError
 
@@ -142,16 +143,17 @@ def read_windows(
     *,
     window_seconds: float,
     sample_rate: int,
+    padding: str = "zeros",
     memory: DecodingMemory | None = None,
 ) -> tuple[np.ndarray, str]:
     """Decode a recording once and cut the windows that end at the given seconds; few of a long one are sought.
 
     Channels become one (see ``birdlib.audio.samples.mono``), other sample rates are resampled (soxr, high quality).
-    A window that reaches over the end of the recording is padded with zeros; a window without any audio is filled
-    with NaN.
+    A window that reaches over the end of the recording is padded; a window without any audio is filled with NaN.
 
     Args:
         ends: the windows' ends, in seconds from the start of the recording.
+        padding: of a window that is short of audio, as its model learnt it; see ``birdlib.audio.padding``.
         memory: to decode into; the windows may lie in it, so that the next recording overwrites them.
 
     Returns:
@@ -165,7 +167,7 @@ def read_windows(
     missed = info.cut and max(ends, default=0) > info.seconds
     damage = f"{path.name}: {info.cut}" if missed else ""
     if 2 * len(ends) * window_seconds < info.seconds:
-        return _read_by_position(info, ends, window_seconds, sample_rate), damage
+        return _read_by_position(info, ends, window_seconds, sample_rate, padding), damage
     broken = ""
     try:
         wave = read(info, 0, info.frames, memory)
@@ -176,7 +178,7 @@ def read_windows(
             # Damaged pages are skipped by the decoder, so all that follows would come too early.
             broken = f"{path.name}: only {len(wave) / info.sample_rate:.1f} of {info.seconds:.1f} s can be decoded"
     if broken:
-        return _read_by_position(info, ends, window_seconds, sample_rate), broken
+        return _read_by_position(info, ends, window_seconds, sample_rate, padding), broken
     wave = _at_rate(wave, info.sample_rate, sample_rate)
     size = round(window_seconds * sample_rate)
     starts = [round((end - window_seconds) * sample_rate) for end in ends]
@@ -186,11 +188,13 @@ def read_windows(
             return side_by_side.reshape(len(ends), size), damage
     windows = np.empty((len(ends), size), np.float32)
     for row, start in enumerate(starts):
-        _fill(windows[row], wave[max(start, 0) : max(start + size, 0)])
+        _fill(windows[row], wave[max(start, 0) : max(start + size, 0)], padding)
     return windows, damage
 
 
-def _read_by_position(info: RecordingInfo, ends: list[float], window_seconds: float, sample_rate: int) -> np.ndarray:
+def _read_by_position(
+    info: RecordingInfo, ends: list[float], window_seconds: float, sample_rate: int, padding: str
+) -> np.ndarray:
     """Windows found by seeking one by one; those behind damage keep their place in time."""
     windows = np.full((len(ends), round(window_seconds * sample_rate)), np.nan, np.float32)
     for row, end in enumerate(ends):
@@ -199,7 +203,7 @@ def _read_by_position(info: RecordingInfo, ends: list[float], window_seconds: fl
             wave = read(info, start, round(window_seconds * info.sample_rate))
         except (soundfile.SoundFileError, OSError):
             continue
-        _fill(windows[row], _at_rate(wave, info.sample_rate, sample_rate))
+        _fill(windows[row], _at_rate(wave, info.sample_rate, sample_rate), padding)
     return windows
 
 
@@ -224,10 +228,9 @@ def _frames_at(link: Link, sample_rate: int) -> int:
     return round(link.frames * sample_rate / link.sample_rate)
 
 
-def _fill(window: np.ndarray, wave: np.ndarray) -> None:
-    """The audio, then zeros; NaN where there is none."""
-    window[: len(wave)] = wave[: len(window)]
-    window[len(wave) :] = 0.0 if len(wave) else np.nan
+def _fill(window: np.ndarray, wave: np.ndarray, padding: str) -> None:
+    """The audio, padded; NaN where there is none."""
+    window[:] = padded(wave, len(window), padding) if len(wave) else np.nan
 
 
 def _at_rate(wave: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:

@@ -38,6 +38,16 @@ class Edition:
             return None
         return self.time_limit_minutes * 60 / self.hidden_windows
 
+    def limit_minutes(self, minutes: float) -> float:
+        """The time limit that counts: so many minutes, or the edition's own where that is 0.
+
+        Raises:
+            BirdlibError: the edition's is asked for and not known.
+        """
+        if minutes or self.time_limit_minutes:
+            return float(minutes or self.time_limit_minutes)
+        raise BirdlibError(f"the time limit of BirdCLEF {self.year} is not known; set time_limit_minutes")
+
 
 PADDED_CMAP = "padded cmAP"
 MACRO_ROC_AUC = "macro ROC-AUC"
@@ -61,3 +71,20 @@ def edition(year: int) -> Edition:
             return one
     known = ", ".join(str(one.year) for one in _EDITIONS)
     raise BirdlibError(f"no BirdCLEF edition {year!r} is known; use one of {known}")
+
+
+def check_window_seconds(seconds: float, of: str = "") -> None:
+    """Refuse a model whose window is not a row's.
+
+    Args:
+        of: the model's name, where it is not the recipe that is checked.
+
+    Raises:
+        BirdlibError: a window of another length would score other audio than its row's.
+    """
+    if seconds != WINDOW_SECONDS:
+        what, remedy = ("window_seconds", "set it to") if not of else (f"{of}: window_seconds", "export a model of")
+        raise BirdlibError(
+            f"{what} = {seconds:g}: a row of the submission is {WINDOW_SECONDS} s of audio, which a window of another "
+            f"length would miss; {remedy} {WINDOW_SECONDS}"
+        )

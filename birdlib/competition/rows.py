@@ -1,6 +1,8 @@
 """The submission's rows: which windows of which recordings, in which order."""
 
 import csv
+import re
+import unicodedata
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,30 +10,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from birdlib.errors import BirdlibError
 
 ROW_ID = "row_id"
+LONGEST_SECONDS = 24 * 3600  # no recording of any year is longer than a day
+# By so much a recording may fall short of its last whole window, whose row exists all the same.
+SHORT_BY = 0.05
+_END = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class SampleSubmission:
-    """What `sample_submission.csv` asks for. All names are strings, also those that look like numbers."""
+    """What `sample_submission.csv` asks for. All names are strings, also those that look like numbers.
+
+    Row ids and columns stand as the file has them, doubled ones too: the submission has to have the same.
+    """
 
     row_ids: tuple[str, ...]
     columns: tuple[str, ...]  # row_id among them
 
     @property
     def classes(self) -> tuple[str, ...]:
-        return tuple(name for name in self.columns if name != ROW_ID)
+        """The columns beside row_id."""
+        return without_row_id(self.columns)
 
 
 @dataclass(frozen=True)
 class RowPlan:
     """The rows to be scored.
 
-    ends[stem] are the sorted end seconds of the windows that a recording needs, int64 [windows];
+    ends[stem] are the sorted end seconds of the windows that a recording needs, float64 [windows];
     rows[stem] are their positions in `row_ids`, int64 [windows].
     """
 
@@ -42,55 +51,83 @@ class RowPlan:
     without_recording: tuple[str, ...]  # rows that no recording can fill
     unasked: tuple[str, ...]  # recordings that no row names
     notes: tuple[str, ...]  # what a person should know, a line each
+    unclear: tuple[str, ...] = ()  # row ids that name no window
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The classes, in the order of sample_submission.csv."""
-        return tuple(name for name in self.columns if name != ROW_ID)
+        return without_row_id(self.columns)
+
+
+def without_row_id(columns: Sequence[str]) -> tuple[str, ...]:
+    """A submission's columns but the first one called row_id."""
+    place = list(columns).index(ROW_ID)
+    return (*columns[:place], *columns[place + 1 :])
 
 
 def read_sample(path: Path | str) -> SampleSubmission:
-    """Reads `sample_submission.csv`.
+    """Read `sample_submission.csv`.
 
-    Raises BirdlibError if it cannot be read, has no `row_id` column or no class, or if a column or a row
-    stands in it twice.
+    Raises:
+        BirdlibError: it cannot be read, has no `row_id` column, or no class.
     """
     columns = read_header(path)
     if len(columns) < 2:
         raise BirdlibError(f"{path}: no class column beside {ROW_ID}")
+    place = columns.index(ROW_ID)
     try:
-        frame = pd.read_csv(path, usecols=[ROW_ID], dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:
+        with open_table(path) as file:
+            lines = csv.reader(file)
+            next(lines)
+            # By their place: pandas takes the first column for an index where rows are longer than the header.
+            row_ids = tuple(line[place] if place < len(line) else "" for line in lines if line)
+    except (OSError, csv.Error) as error:
         raise BirdlibError(f"{path}: not readable as a table ({one_line(error)})") from None
-    row_ids = tuple(frame[ROW_ID])
-    if doubled := doubles(row_ids):
-        raise BirdlibError(f"{path}: {shown(doubled, 'row id')} more than once")
     return SampleSubmission(row_ids, columns)
 
 
+def read_classes(path: Path | str) -> tuple[str, ...]:
+    """The classes of `sample_submission.csv`, for a model that is to learn them.
+
+    Raises:
+        BirdlibError: it cannot be read, has no class, or names one twice.
+    """
+    classes = read_sample(path).classes
+    if doubled := doubles(classes):
+        raise BirdlibError(f"{path}: {shown(doubled, 'column')} more than once")
+    return classes
+
+
+def open_table(path: Path | str, mode: str = "r"):
+    """A submission-like table as a text file; bytes that are no UTF-8 are kept, as in the names of files."""
+    return open(path, mode, newline="", encoding="utf-8-sig" if mode == "r" else "utf-8", errors="surrogateescape")
+
+
 def read_header(path: Path | str) -> tuple[str, ...]:
-    """A submission-like table's column names; BirdlibError if `row_id` is missing or a name is doubled."""
+    """Read a submission-like table's column names; BirdlibError if `row_id` is missing."""
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
+        with open_table(path) as file:
             columns = tuple(next(csv.reader(file), ()))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
         raise BirdlibError(f"{path}: not readable as a table ({one_line(error)})") from None
     if ROW_ID not in columns:
-        raise BirdlibError(f"{path}: there is no column {ROW_ID}")
-    if doubled := doubles(columns):
-        raise BirdlibError(f"{path}: {shown(doubled, 'column')} more than once")
+        raise BirdlibError(f"{path}: not readable as a table (there is no column {ROW_ID})")
     return columns
 
 
-def split_row_id(row_id: str) -> tuple[str, int]:
-    """The recording's stem and the window's end in seconds: "soundscape_29201_5" -> ("soundscape_29201", 5).
+def split_row_id(row_id: str) -> tuple[str, float]:
+    """Split a row id into the recording's stem and the window's end in seconds, an int where it is whole.
 
-    Split from the right, since stems hold underscores and dates. BirdlibError if there is no such end.
+    "soundscape_29201_5" -> ("soundscape_29201", 5). From the right, since stems hold underscores and dates. An end
+    may be written as "5.0", and spaces around a row id mean nothing.
+
+    Raises:
+        BirdlibError: there is no such end, or it lies beyond a day.
     """
-    stem, _, end = row_id.rpartition("_")
-    if not (stem and end.isascii() and end.isdigit() and int(end) > 0):
+    stem, _, end = row_id.strip().rpartition("_")
+    if not (stem and _END.fullmatch(end) and 0 < float(end) <= LONGEST_SECONDS):
         raise BirdlibError(f"row id {row_id!r} does not end in _<end of the window in seconds>")
-    return stem, int(end)
+    return stem, int(float(end)) if float(end).is_integer() else float(end)
 
 
 def plan_rows(sample: SampleSubmission, recordings: Mapping[str, float | None], window_s: int = 5) -> RowPlan:
@@ -98,25 +135,31 @@ def plan_rows(sample: SampleSubmission, recordings: Mapping[str, float | None], 
 
     recordings: stem -> seconds, None where the length cannot be read.
 
-    Where the sample names recordings that exist, its rows are the submission's rows, in its order. Where it
-    holds placeholders only, the rows are all full windows of the recordings, by stem and end. Without any
-    recording the sample's rows stay as they are. Placeholders are: names of recordings that do not exist;
-    and a handful of names that leave most recordings out and do not even cover those they name.
+    Where the sample names recordings that exist, its rows are the submission's rows, in its order; a row id that
+    names no window is a row without a recording. Where it holds placeholders only, the rows are all full windows of
+    the recordings, by stem and end. Without any recording the sample's rows stay as they are. Placeholders are: names
+    of recordings that do not exist; and fewer rows than there are recordings, which leave most recordings out and do
+    not even cover those that they name.
     """
-    asked: dict[str, list[tuple[int, int]]] = {}  # the sample's stem -> (end, position)
+    asked: dict[str, list[tuple[float, int]]] = {}  # the sample's stem -> (end, position)
+    unclear = []
     for position, row_id in enumerate(sample.row_ids):
-        stem, end = split_row_id(row_id)
-        asked.setdefault(stem, []).append((end, position))
+        try:
+            stem, end = split_row_id(row_id)
+        except BirdlibError:
+            unclear.append(row_id)
+        else:
+            asked.setdefault(stem, []).append((end, position))
     named = _named_recordings(asked, recordings)
     full = {stem: _full_windows(seconds, window_s) for stem, seconds in recordings.items()}
-    if recordings and _only_placeholders(asked, named, full):
+    if recordings and _only_placeholders(asked, named, full, len(sample.row_ids)):
         return _from_recordings(sample, full, window_s)
 
     ends, rows, without = {}, {}, []
     for stem, windows in asked.items():
         if stem in named:
             windows = sorted(windows)
-            ends[named[stem]] = np.array([end for end, _ in windows], dtype=np.int64)
+            ends[named[stem]] = np.array([end for end, _ in windows], dtype=np.float64)
             rows[named[stem]] = np.array([position for _, position in windows], dtype=np.int64)
         else:
             without += [position for _, position in windows]
@@ -127,35 +170,44 @@ def plan_rows(sample: SampleSubmission, recordings: Mapping[str, float | None], 
         notes.append(f"{shown(without_recording, 'row')} of the sample submission without a recording")
     if unasked:
         notes.append(f"{shown(unasked, 'recording')} without a row in the sample submission: not scored")
-    return RowPlan(sample.row_ids, sample.columns, ends, rows, without_recording, unasked, tuple(notes))
+    return RowPlan(sample.row_ids, sample.columns, ends, rows, without_recording, unasked, tuple(notes), tuple(unclear))
 
 
 def _named_recordings(asked: Mapping[str, object], recordings: Mapping[str, object]) -> dict[str, str]:
-    """The sample's stems that name a recording -> that recording's stem."""
+    """The sample's stems that name a recording -> that recording's stem, each recording once."""
     named = {stem: stem for stem in asked if stem in recordings}
+    # macOS writes the accents of a file's name as characters of their own.
+    composed = {unicodedata.normalize("NFC", stem): stem for stem in recordings if stem not in named}
+    for stem in asked:
+        if stem not in named and (same := composed.pop(unicodedata.normalize("NFC", stem), None)) is not None:
+            named[stem] = same
     # In 2021 the rows are <audio_id>_<site>_<end> and the files <audio_id>_<site>_<date>.
-    free = sorted(stem for stem in recordings if stem not in asked)
+    taken = set(named.values())
+    free = sorted(stem for stem in recordings if stem not in taken)
     for stem in asked:
         if stem not in named:
             at = bisect_left(free, stem + "_")
             fitting = [one for one in free[at : at + 2] if one.startswith(stem + "_")]
-            if len(fitting) == 1 and fitting[0] not in named.values():
+            if len(fitting) == 1 and fitting[0] not in taken:
                 named[stem] = fitting[0]
+                taken.add(fitting[0])
     return named
 
 
 def _full_windows(seconds: float | None, window_s: int) -> int | None:
-    # A thousandth of a second, so that rounding in a length of 600 s does not cost the last window.
-    return None if seconds is None else int((seconds + 1e-3) // window_s)
+    return None if seconds is None else int((seconds + SHORT_BY) // window_s)
 
 
 def _only_placeholders(
-    asked: Mapping[str, Sequence[object]], named: Mapping[str, str], full: Mapping[str, int | None]
+    asked: Mapping[str, Sequence[tuple[float, int]]],
+    named: Mapping[str, str],
+    full: Mapping[str, int | None],
+    n_rows: int,
 ) -> bool:
     if not named:
         return True
-    covered = all(len(asked[stem]) >= (full[recording] or 0) for stem, recording in named.items())
-    return not covered and 2 * len(named) < len(full)
+    covered = all(len({end for end, _ in asked[stem]}) >= (full[recording] or 0) for stem, recording in named.items())
+    return not covered and 2 * len(named) < len(full) and n_rows < len(full)
 
 
 def _from_recordings(sample: SampleSubmission, full: Mapping[str, int | None], window_s: int) -> RowPlan:
@@ -171,9 +223,10 @@ def _from_recordings(sample: SampleSubmission, full: Mapping[str, int | None], w
     for stem in sorted(full):
         count = full[stem]
         count = usual if count is None else count
-        ends[stem] = window_s * np.arange(1, count + 1)
+        seconds = window_s * np.arange(1, count + 1)
+        ends[stem] = seconds.astype(np.float64)
         rows[stem] = len(row_ids) + np.arange(count)
-        row_ids += [f"{stem}_{end}" for end in ends[stem]]
+        row_ids += [f"{stem}_{end}" for end in seconds]
     return RowPlan(tuple(row_ids), sample.columns, ends, rows, (), (), tuple(notes))
 
 

@@ -2,12 +2,13 @@
 
 import os
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from birdlib.competition.rows import ROW_ID, RowPlan, doubles, one_line, read_header, shown
+from birdlib.competition.rows import ROW_ID, RowPlan, one_line, open_table, read_header, shown
 from birdlib.errors import BirdlibError
 
 
@@ -23,30 +24,32 @@ def submission_table(plan: RowPlan, scores: np.ndarray) -> pd.DataFrame:
         bad = shown([plan.row_ids[i] for i in np.flatnonzero(~np.isfinite(scores).all(axis=1))], "row")
         raise BirdlibError(f"scores that are not finite in {bad}; replace them before the table is made")
     table = pd.DataFrame(scores, columns=list(plan.classes), copy=True)
-    table.insert(plan.columns.index(ROW_ID), ROW_ID, list(plan.row_ids))
+    table.insert(plan.columns.index(ROW_ID), ROW_ID, list(plan.row_ids), allow_duplicates=True)
     return table
 
 
 def read_table(path: Path | str) -> pd.DataFrame:
-    """A submission-like table: `row_id` as strings, the other columns as pandas reads them.
+    """A submission-like table: `row_id` as strings, the other columns as pandas reads them, doubled ones too.
 
-    Raises BirdlibError if it cannot be read or has no or doubled columns.
+    Raises BirdlibError if it cannot be read or has no column `row_id`.
     """
     columns = read_header(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the header
-            # The names are given, since pandas would rename an empty one.
-            return pd.read_csv(
+            table = pd.read_csv(
                 path,
                 header=0,
-                names=list(columns),
+                # By their place: pandas would rename an empty column, and refuse a doubled one.
+                names=list(range(len(columns))),
                 index_col=False,
-                dtype={ROW_ID: str},
+                converters={columns.index(ROW_ID): str},
                 encoding="utf-8-sig",
+                encoding_errors="surrogateescape",
             )
     except (ValueError, OSError, pd.errors.ParserWarning) as error:
         raise BirdlibError(f"{path}: not readable as a table ({one_line(error)})") from None
+    return table.set_axis(list(columns), axis=1)
 
 
 def check_submission(submission: Path | str | pd.DataFrame, plan: RowPlan) -> list[str]:
@@ -58,20 +61,23 @@ def check_submission(submission: Path | str | pd.DataFrame, plan: RowPlan) -> li
             table = read_table(submission)
         except BirdlibError as error:
             return [str(error)]
-    table = table.set_axis([str(name) for name in table.columns], axis=1)
-    problems = _name_problems(list(table.columns), plan.columns, "column")
-    if ROW_ID not in table or doubles(list(table.columns)):
+    columns = [str(name) for name in table.columns]
+    problems = _name_problems(columns, plan.columns, "column")
+    if ROW_ID not in columns:
         return problems
-    problems += _name_problems([str(name) for name in table[ROW_ID]], plan.row_ids, "row")
-    return problems + _value_problems(table[[name for name in plan.classes if name in table]])
+    place = columns.index(ROW_ID)
+    problems += _name_problems([str(name) for name in table.iloc[:, place]], plan.row_ids, "row")
+    known = set(plan.classes)
+    scores = [number for number, name in enumerate(columns) if number != place and name in known]
+    return problems + _value_problems(table.iloc[:, scores])
 
 
 def _name_problems(names: list[str], wanted: tuple[str, ...], what: str) -> list[str]:
-    have, need = set(names), set(wanted)
+    have, need = Counter(names), Counter(wanted)
     found = {
-        "missing": [name for name in wanted if name not in have],
-        "not asked for": [name for name in names if name not in need],
-        "doubled": doubles(names),
+        "missing": list(need - have),
+        "not asked for": [name for name in have if name not in need],
+        "doubled": [name for name, times in have.items() if times > max(need[name], 1)],
     }
     problems = [f"{shown(which, what)} {wrong}" for wrong, which in found.items() if which]
     if not problems and names != list(wanted):
@@ -82,7 +88,7 @@ def _name_problems(names: list[str], wanted: tuple[str, ...], what: str) -> list
 
 def _value_problems(scores: pd.DataFrame) -> list[str]:
     not_numeric, not_finite, outside = [], [], []
-    for name, column in scores.items():
+    for name, column in scores.items() if len(scores) else ():
         if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
             not_numeric.append(str(name))
             continue
@@ -101,8 +107,11 @@ def _value_problems(scores: pd.DataFrame) -> list[str]:
 
 
 def write_table(table: pd.DataFrame, path: Path | str) -> None:
-    """Writes a table as CSV with 6 significant digits: first under a temporary name, so that `path` is
-    always whole. Whole-numbered float columns keep a decimal point and are floats again when read."""
+    """Write a table as CSV, first under a temporary name, so that `path` is always whole.
+
+    float32 columns get as many digits as it takes to read the same numbers again, other floats 6. Whole-numbered float
+    columns keep a decimal point and are floats again when read.
+    """
     path = Path(path)
     columns, cells = [], []
     for position in range(table.shape[1]):
@@ -110,7 +119,8 @@ def write_table(table: pd.DataFrame, path: Path | str) -> None:
         if pd.api.types.is_float_dtype(column):
             values = column.to_numpy(dtype=np.float64)
             columns.append(values.tolist())
-            cells.append("%.1f" if np.array_equal(values, np.rint(values)) else "%.6g")
+            digits = "%.9g" if column.dtype == np.float32 else "%.6g"
+            cells.append("%.1f" if np.array_equal(values, np.rint(values)) else digits)
         else:
             columns.append([_quoted(str(value)) for value in column])
             cells.append("%s")
@@ -118,7 +128,7 @@ def write_table(table: pd.DataFrame, path: Path | str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         # Far faster than DataFrame.to_csv, and the table is written again after each model.
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
+        with open_table(temporary, "w") as file:
             file.write(",".join(_quoted(str(name)) for name in table.columns) + "\n")
             file.writelines(line % row for row in zip(*columns, strict=True))
         os.replace(temporary, path)

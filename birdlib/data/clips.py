@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from birdlib.audio.padding import check_padding, padded
 from birdlib.audio.recordings import RecordingInfo
-from birdlib.data.padding import check_padding, padded
 from birdlib.data.prepared import Prepared
 from birdlib.data.reading import read_clip
 from birdlib.errors import BirdlibError
@@ -36,7 +36,7 @@ class Clips(torch.utils.data.Dataset):
         Args:
             rows: row numbers of ``prepared.recordings``.
             crop: "random", drawn anew for each epoch, or "first", the recording's start.
-            padding: of recordings shorter than a clip; see ``birdlib.data.padding``.
+            padding: of recordings shorter than a clip; see ``birdlib.audio.padding``.
             seed: of the random crops, at least 0.
 
         Raises:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from birdlib.audio.padding import CYCLIC
 from birdlib.audio.recordings import RecordingInfo, probe, read_windows
 from birdlib.competition.editions import WINDOW_SECONDS
 from birdlib.competition.layout import CompetitionFiles, recordings_in
@@ -103,18 +104,22 @@ class LabelledSoundscapes:
         return tuple(f"{stem}_{end}" for stem in self._paths for end in sorted(self._truth[stem]))
 
     def windows(
-        self, sample_rate: int, window_seconds: float
+        self, sample_rate: int, window_seconds: float, padding: str = CYCLIC
     ) -> Iterator[tuple[tuple[str, ...], np.ndarray, np.ndarray]]:
         """Row ids, waves float32 [windows, samples] and truth float32 [windows, classes], a soundscape at a time.
 
-        What is short of audio is padded with zeros. A window without any is left out, and so is a recording that
-        cannot be decoded: what is damaged is printed when it is met first.
+        What is short of audio is padded as the model learnt it. A window without any is left out, and so is a
+        recording that cannot be decoded: what is damaged is printed when it is met first.
         """
         for stem, path in self._paths.items():
             ends = sorted(self._truth[stem])
             try:
                 waves, damage = read_windows(
-                    path, [float(end) for end in ends], window_seconds=window_seconds, sample_rate=sample_rate
+                    path,
+                    [float(end) for end in ends],
+                    window_seconds=window_seconds,
+                    sample_rate=sample_rate,
+                    padding=padding,
                 )
             except Exception as error:  # whatever a decoder raises, it is this recording's fault
                 self._tell(stem, f"{error!r}" if not isinstance(error, BirdlibError) else str(error), len(ends))

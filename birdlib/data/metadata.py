@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from birdlib.competition.layout import CompetitionFiles
-from birdlib.competition.rows import doubles, one_line, read_sample, shown
+from birdlib.competition.rows import doubles, one_line, read_classes, shown
 from birdlib.data.labels import parse_labels
 from birdlib.errors import BirdlibError
 
@@ -128,7 +128,7 @@ def _read(files: CompetitionFiles) -> pd.DataFrame:
 
 
 def _classes(files: CompetitionFiles, labels: pd.Series) -> tuple[str, ...]:
-    classes = read_sample(files.sample_submission).classes
+    classes = read_classes(files.sample_submission)
     if classes in _LONG_FORM:
         classes = tuple(sorted(set(labels)))
     if spaced := [name for name in classes if name.split() != [name]]:

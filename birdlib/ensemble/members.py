@@ -11,6 +11,7 @@ import openvino as ov
 import pandas as pd
 from scipy.special import expit
 
+from birdlib.competition.editions import check_window_seconds
 from birdlib.errors import BirdlibError, last_line
 from birdlib.inference.requests import Requests, the_core, usable_cores
 from birdlib.weights.manifest import ModelEntry, read_manifest
@@ -49,17 +50,23 @@ def load_members(
     Args:
         models: names or globs in the order of their worth; those that one glob means, by their score.
     """
-    position = {label: column for column, label in enumerate(classes)}
+    columns: dict[str, list[int]] = {}  # a sample may name a class twice, or with spaces around it
+    for column, label in enumerate(classes):
+        columns.setdefault(label.strip(), []).append(column)
     members = []
-    entries = _by_worth(read_manifest(folder, on_fault), models, folder, on_fault)
+    entries = []
+    for entry in _by_worth(read_manifest(folder, on_fault), models, folder, on_fault):
+        try:
+            check_window_seconds(entry.front_end.window_seconds, entry.name)
+        except BirdlibError as error:
+            on_fault(error)
+        else:
+            entries.append(entry)
     # Recordings are decoded once, for one way to cut them: that of most models, the strongest's where equally many.
-    cut_as = max(
-        (entry.front_end for entry in entries),
-        key=lambda one: sum(one.cuts_windows_as(entry.front_end) for entry in entries),
-        default=None,
-    )
+    cuts = [_cut(entry) for entry in entries]
+    usual = max(cuts, key=cuts.count, default="")
     for entry in entries:
-        known = [(output, position[label]) for output, label in enumerate(entry.classes) if label in position]
+        known = [(output, column) for output, label in enumerate(entry.classes) for column in columns.get(label, ())]
         if not known:
             on_fault(
                 BirdlibError(
@@ -68,17 +75,17 @@ def load_members(
                     "attach weights of this competition"
                 )
             )
-        elif not entry.front_end.cuts_windows_as(cut_as):
-            on_fault(
-                BirdlibError(
-                    f"{entry.name}: takes {entry.front_end.window_seconds:g} s at {entry.front_end.sample_rate} Hz, "
-                    f"the ensemble {cut_as.window_seconds:g} s at {cut_as.sample_rate} Hz; submit them apart"
-                )
-            )
+        elif _cut(entry) != usual:
+            on_fault(BirdlibError(f"{entry.name}: takes {_cut(entry)}, the ensemble {usual}; submit them apart"))
         else:
-            outputs, columns = (np.array(axis) for axis in zip(*known, strict=True))
-            members.append(Member(entry, folder / entry.xml, outputs, columns))
+            members.append(Member(entry, folder / entry.xml, *np.array(known).T))
     return members
+
+
+def _cut(entry: ModelEntry) -> str:
+    """How a model takes its windows from a recording, in words."""
+    front_end = entry.front_end
+    return f"{front_end.window_seconds:g} s at {front_end.sample_rate} Hz with {entry.padding} padding"
 
 
 def _by_worth(
@@ -201,7 +208,7 @@ def members_table(members: list[Member]) -> pd.DataFrame:
             "weights": member.entry.precision,
             "score": member.entry.score,
             "score of": member.entry.score_name,
-            "classes": f"{len(member.columns)} of its {len(member.entry.classes)}",
+            "classes": f"{len(np.unique(member.outputs))} of its {len(member.entry.classes)}",
             "mel": " x ".join(map(str, member.entry.front_end.shape[1:])),
         }
         for member in members

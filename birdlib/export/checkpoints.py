@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from birdlib.competition.editions import MACRO_ROC_AUC
+from birdlib.audio.padding import CYCLIC
+from birdlib.competition.editions import MACRO_ROC_AUC, check_window_seconds
 from birdlib.errors import BirdlibError
+from birdlib.frontend.mel import FrontEnd
 from birdlib.metrics.validation import AUC, KEYS
 from birdlib.models.architectures import BirdModel, build_model
 from birdlib.weights.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
@@ -42,6 +44,11 @@ class TrainedModel:
     weights: str
     score: float | None = None
     score_name: str = "no score"
+
+    @property
+    def hearing(self) -> tuple[FrontEnd, str]:
+        """The front end, and the padding of windows that are short of audio."""
+        return self.checkpoint.front_end, self.checkpoint.settings.get("padding", CYCLIC)
 
     def load(self) -> BirdModel:
         """The model on the CPU, in evaluation mode.
@@ -77,6 +84,7 @@ class TrainedModel:
             "fold": saved.fold,
             "score": self.score,
             "score_name": self.score_name,
+            "padding": self.hearing[1],
             "recipe": {
                 **saved.settings,
                 "weights": self.weights,
@@ -168,6 +176,7 @@ def _facts(path: Path) -> tuple[Checkpoint, Path]:
     saved = load_checkpoint(path)
     if path.name != f"{saved.name}{LAST}":
         raise BirdlibError(f"{path}: holds the model {saved.name}; give the file its name, {saved.name}{LAST}")
+    check_window_seconds(saved.front_end.window_seconds, saved.name)
     return _without_tensors(saved), path
 
 

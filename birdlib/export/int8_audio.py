@@ -79,7 +79,7 @@ class TrialAudio:
     def _judging(self, prepared: Prepared, saved: Checkpoint) -> Heard:
         soundscapes = LabelledSoundscapes.find(self.files, prepared.classes)
         if soundscapes is not None:
-            return _windows(soundscapes, saved.front_end)
+            return _windows(soundscapes, saved.front_end, saved.settings["padding"])
         held_out = prepared.validation_rows(saved.fold)
         rows = _spread(held_out if len(held_out) else prepared.training_rows(saved.fold), MOST_CLIPS)
         keys = [(0, position) for position in range(len(rows))]
@@ -134,9 +134,9 @@ def _clips(
     return Heard(what, torch.cat(mels), np.stack(truth).astype(np.float32), np.stack(weights))
 
 
-def _windows(soundscapes: LabelledSoundscapes, front_end: FrontEnd) -> Heard:
+def _windows(soundscapes: LabelledSoundscapes, front_end: FrontEnd, padding: str) -> Heard:
     transform, mels, truth = MelSpectrogram(front_end), [], []
-    for _, waves, labels in soundscapes.windows(front_end.sample_rate, front_end.window_seconds):
+    for _, waves, labels in soundscapes.windows(front_end.sample_rate, front_end.window_seconds, padding):
         with torch.no_grad():
             mels += [transform(batch) for batch in torch.from_numpy(waves).split(12)]
         truth.append(labels)

@@ -18,10 +18,13 @@ from birdlib.models.architectures import BirdModel
 from birdlib.weights.manifest import INT8, Int8Verdict, ModelEntry, sha256, write_manifest
 
 
-def real_mels(recordings: tuple[Path, ...], front_end: FrontEnd, windows_each: int = 2) -> torch.Tensor:
+def real_mels(recordings: tuple[Path, ...], front_end: FrontEnd, padding: str, windows_each: int = 2) -> torch.Tensor:
     """Mel spectrograms of the first windows of some recordings, float32 [windows, 1, n_mels, frames].
 
     A recording that cannot be read is left out, with a line that says so.
+
+    Args:
+        padding: of the models that will be held against torch on them; see ``birdlib.audio.padding``.
 
     Raises:
         BirdlibError: fewer than two windows have audio.
@@ -31,7 +34,11 @@ def real_mels(recordings: tuple[Path, ...], front_end: FrontEnd, windows_each: i
     for path in recordings:
         try:
             decoded, damage = read_windows(
-                path, ends, window_seconds=front_end.window_seconds, sample_rate=front_end.sample_rate
+                path,
+                ends,
+                window_seconds=front_end.window_seconds,
+                sample_rate=front_end.sample_rate,
+                padding=padding,
             )
         except BirdlibError as error:
             print(f"left out: {error}")
@@ -77,6 +84,7 @@ class WeightDataset:
         score: float | None,
         score_name: str,
         recipe: dict,
+        padding: str,
         int8: Callable[[Path, Path], Int8Verdict | None] | None = None,
     ) -> ModelEntry:
         """Export a model, measure it, and list it in the manifest.
@@ -115,6 +123,7 @@ class WeightDataset:
             parity=parity,
             recipe=recipe,
             commit=self.commit,
+            padding=padding,
             int8=verdict,
         )
         self.entries.append(entry)

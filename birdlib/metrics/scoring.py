@@ -45,8 +45,9 @@ def score_submission(submission: Path | str, truth: Path | str, *, repeats: int 
     wanted = read_table(truth)
     row_ids, columns = tuple(wanted[ROW_ID].astype(str)), tuple(wanted.columns)
     classes = tuple(name for name in columns if name != ROW_ID)
-    if doubled := doubles(row_ids):
-        raise BirdlibError(f"{truth}: {shown(doubled, 'row')} more than once")
+    for names, what in ((row_ids, "row"), (columns, "column")):
+        if doubled := doubles(names):
+            raise BirdlibError(f"{truth}: {shown(doubled, what)} more than once")
     found = read_table(submission)
     # Kaggle aligns by name, so another order is no fault here.
     if set(found.columns) == set(columns):

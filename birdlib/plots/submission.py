@@ -11,7 +11,9 @@ from birdlib.plots.style import show_mel
 from birdlib.submission.preparation import Task
 
 
-def plot_windows(task: Task, scores: np.ndarray, front_end: FrontEnd, count: int = 4, top: int = 3) -> Figure:
+def plot_windows(
+    task: Task, scores: np.ndarray, front_end: FrontEnd, padding: str, count: int = 4, top: int = 3
+) -> Figure:
     """Mel spectrograms of the windows with the highest scores, one a soundscape where there are enough.
 
     Args:
@@ -31,7 +33,11 @@ def plot_windows(task: Task, scores: np.ndarray, front_end: FrontEnd, count: int
     for axis, (soundscape, position) in zip(axes[:, 0], chosen, strict=True):
         end = soundscape.ends[position]
         wave, _ = read_windows(
-            soundscape.path, [end], window_seconds=front_end.window_seconds, sample_rate=front_end.sample_rate
+            soundscape.path,
+            [end],
+            window_seconds=front_end.window_seconds,
+            sample_rate=front_end.sample_rate,
+            padding=padding,
         )
         with torch.inference_mode():
             mel = MelSpectrogram(front_end)(torch.from_numpy(np.nan_to_num(wave)))[0, 0].numpy()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from birdlib.ensemble.members import Member
-from birdlib.submission.scoring import MemberReport
+from birdlib.submission.reports import MemberReport
 
 
 def write_cross_validation(path: Path, members: Sequence[Member], reports: Iterable[MemberReport]) -> float | None:

@@ -1,5 +1,6 @@
 """What is to be scored: the rows asked for, the recordings at hand, and the first valid file."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,10 +9,13 @@ import numpy as np
 from birdlib.audio.recordings import probe
 from birdlib.competition.editions import WINDOW_SECONDS
 from birdlib.competition.layout import CompetitionFiles
-from birdlib.competition.rows import RowPlan, plan_rows, read_sample
+from birdlib.competition.rows import LONGEST_SECONDS, SHORT_BY, RowPlan, doubles, plan_rows, read_sample, shown
 from birdlib.competition.table import submission_table, write_table
 from birdlib.errors import BirdlibError
 from birdlib.submission.windows import Soundscape
+
+# The largest score that is written. BirdCLEF 2023's metric adds rows of 1.0, with which a score of 1.0 would tie.
+HIGHEST_SCORE = np.nextafter(np.float32(1), np.float32(0))
 
 
 @dataclass(frozen=True)
@@ -20,53 +24,93 @@ class Task:
 
     Attributes:
         target: the file that the table is written to.
-        problems: a line for each recording that is broken or too short, and for rows without one.
+        problems: a line for each recording that is broken or too short, for rows without a recording, and for row ids
+            and columns that cannot be meant.
+        notes: a line each about rows and recordings that are no problem.
     """
 
     plan: RowPlan
     soundscapes: list[Soundscape]
     target: Path
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def windows(self) -> int:
         return sum(len(soundscape.ends) for soundscape in self.soundscapes)
 
     def save(self, scores: np.ndarray) -> None:
-        """Write the table, whole or not at all; scores float [rows, classes], brought into 0 to 1."""
-        write_table(submission_table(self.plan, scores.clip(0, 1)), self.target)
+        """Write the table, whole or not at all; scores float [rows, classes], brought from 0 to just below 1."""
+        write_table(submission_table(self.plan, scores.astype(np.float32).clip(0, HIGHEST_SCORE)), self.target)
 
     def save_default(self, score: float) -> None:
-        """A valid table before anything can go wrong: every cell the same."""
+        """Write a table in which every cell is the same."""
         self.save(np.full((len(self.plan.row_ids), len(self.plan.classes)), score, np.float32))
+
+
+def write_valid_file(files: CompetitionFiles, target: Path, score: float) -> None:
+    """Write a valid submission before any recording is looked at: the sample's rows, every cell the same.
+
+    The first bytes are a copy of the sample itself, which is valid even where it cannot be understood here.
+
+    Raises:
+        BirdlibError: the sample cannot be read as a table; the copy stays.
+    """
+    shutil.copyfile(files.sample_submission, target)
+    sample = read_sample(files.sample_submission)
+    plan = RowPlan(sample.row_ids, sample.columns, {}, {}, (), (), ())
+    Task(plan, [], target).save_default(score)
 
 
 def prepare(files: CompetitionFiles, target: Path, window_seconds: int = WINDOW_SECONDS) -> Task:
     """The submission's rows, and the recordings of ``test_soundscapes/`` for them.
 
     A recording that cannot be read, or ends before the rows asked of it, is one of the task's problems; so is a
-    row id that cannot be understood, which leaves the sample's rows without recordings.
+    row id that cannot be understood, which costs its own row only.
     """
-    lengths, problems = _lengths(files.test_soundscapes)
+    measured, problems = _measured(files.test_soundscapes)
+    lengths, paths = {}, {}
+    for path, seconds in measured:
+        if path.stem in paths:
+            problems.append(f"{path.name}: {paths[path.stem].name} has the same name; remove one of them")
+        if lengths.get(path.stem) is None:
+            lengths[path.stem], paths[path.stem] = seconds, path
     sample = read_sample(files.sample_submission)
-    try:
-        plan = plan_rows(sample, lengths, window_seconds)
-    except BirdlibError as error:
-        plan = RowPlan(sample.row_ids, sample.columns, {}, {}, sample.row_ids, (), ())
-        problems.append(f"{files.sample_submission}: {error}")
-    paths = {path.stem: path for path in files.test_soundscapes}
-    soundscapes = []
+    plan = plan_rows(sample, lengths, window_seconds)
+    soundscapes, padded, unscored = [], [], []
     for stem, ends in plan.ends.items():
         seconds = lengths[stem]
         if seconds is None:
             continue
+        if any(end - window_seconds < seconds < end for end in ends):
+            padded.append(paths[stem].name)
+        if seconds - max(ends, default=0) > SHORT_BY:
+            unscored.append(paths[stem].name)
         if max(ends, default=0) - window_seconds >= seconds:
-            asked = f"but rows up to {max(ends)} s are asked for; it seems to be cut off"
+            asked = f"but rows up to {max(ends):g} s are asked for; it seems to be cut off"
             problems.append(f"{paths[stem].name}: {seconds:.1f} s long, {asked}")
         soundscapes.append(Soundscape(paths[stem], [float(end) for end in ends], plan.rows[stem]))
     if plan.without_recording and files.test_soundscapes:
         problems.append(f"{len(plan.without_recording)} rows have no recording, such as {plan.without_recording[0]}")
-    return Task(plan, soundscapes, target, tuple(problems))
+    problems += [f"{files.sample_submission}: {problem}" for problem in _sample_problems(plan)]
+    notes = list(plan.notes)
+    if padded:
+        notes.append(f"{shown(padded, 'recording')} with a last window that lacks audio: padded")
+    if unscored:
+        notes.append(f"{shown(unscored, 'recording')} longer than their rows: the rest is not scored")
+    return Task(plan, soundscapes, target, tuple(problems), tuple(notes))
+
+
+def _sample_problems(plan: RowPlan) -> list[str]:
+    """What is odd about the sample's row ids and columns; the submission has them as they are."""
+    problems = []
+    if plan.unclear:
+        ids = shown([repr(row_id) for row_id in plan.unclear], "row id")
+        problems.append(f"{ids} without _<end of the window in seconds>; such rows get no score")
+    for names, what in ((plan.row_ids, "row id"), (plan.columns, "column")):
+        if doubled := doubles(names):
+            problems.append(f"{shown(doubled, what)} more than once; so it is in the submission")
+    return problems
 
 
 def prepare_dry_run(
@@ -82,12 +126,12 @@ def prepare_dry_run(
         BirdlibError: there is no other audio, or it cannot be read.
     """
     recordings = files.dry_run_audio(count)
-    lengths, problems = _lengths(recordings)
+    measured, problems = _measured(recordings)
     if problems:
         raise BirdlibError("; ".join(problems))
     row_ids, soundscapes = [], []
-    for path in recordings:
-        ends = [float(end) for end in np.arange(window_seconds, lengths[path.stem] + 1e-3, window_seconds)]
+    for path, seconds in measured:
+        ends = [float(end) for end in np.arange(window_seconds, seconds + 1e-3, window_seconds)]
         ends = ends or [float(window_seconds)]
         soundscapes.append(Soundscape(path, ends, len(row_ids) + np.arange(len(ends))))
         row_ids += [f"{path.stem}_{end:.0f}" for end in ends]
@@ -95,14 +139,22 @@ def prepare_dry_run(
     return Task(plan, soundscapes, target)
 
 
-def _lengths(recordings: tuple[Path, ...]) -> tuple[dict[str, float | None], list[str]]:
-    """Seconds by stem, None where a recording cannot be read, and a line about each of those."""
-    lengths: dict[str, float | None] = {}
+def _measured(recordings: tuple[Path, ...]) -> tuple[list[tuple[Path, float | None]], list[str]]:
+    """Each recording and its seconds, None where it cannot be read, and a line about each of those."""
+    measured: list[tuple[Path, float | None]] = []
     problems = []
     for path in recordings:
         try:
-            lengths[path.stem] = probe(path).seconds
-        except BirdlibError as error:
-            lengths[path.stem] = None
-            problems.append(str(error))
-    return lengths, problems
+            measured.append((path, _believable_seconds(path)))
+        except (Exception, SystemExit) as error:  # whatever a decoder raises costs this recording's rows only
+            measured.append((path, None))
+            problems.append(str(error) if isinstance(error, BirdlibError) else f"{path.name}: {error!r}")
+    return measured, problems
+
+
+def _believable_seconds(path: Path) -> float:
+    """A recording's length; BirdlibError where it cannot be read, or cannot be true."""
+    seconds = probe(path).seconds
+    if not 0 < seconds <= LONGEST_SECONDS:
+        raise BirdlibError(f"{path.name}: says that it is {seconds:.3g} s long; its length is not known")
+    return seconds

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from birdlib.competition.editions import Edition
+from birdlib.submission.reports import MemberReport
 from birdlib.submission.run import Run
-from birdlib.submission.scoring import MemberReport
 
 
 def project(run: Run, reports: list[MemberReport], edition: Edition) -> pd.DataFrame:

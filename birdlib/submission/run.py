@@ -12,6 +12,8 @@ import psutil
 
 from birdlib.errors import BirdlibError
 
+SESSION_SECONDS = 12 * 3600.0  # Kaggle's own limit, where the competition's is not known
+
 
 def is_rerun() -> bool:
     """Whether this is the hidden rerun of a submission, whose log nobody sees."""
@@ -56,8 +58,8 @@ class Run:
         self.stages: dict[str, Spent] = {}
         self.faults: list[str] = []
         self._inner = [Spent()]
-        self._limit_seconds = float("inf")
-        self._margin_seconds = 0.0
+        self._limit_seconds = SESSION_SECONDS
+        self._margin_seconds = self.closing_seconds
 
     def set_limit(self, limit_minutes: float, margin: float) -> None:
         """The competition's time limit, of which the share ``margin`` (or ``closing_seconds``) is kept free.
@@ -75,6 +77,14 @@ class Run:
     @property
     def limit_seconds(self) -> float:
         return self._limit_seconds
+
+    def check_limit(self) -> None:
+        """Raise BirdlibError where the run has taken longer than its limit, which would score nothing on Kaggle."""
+        if self.elapsed() > self._limit_seconds:
+            raise BirdlibError(
+                f"this run took {self.elapsed() / 60:.1f} minutes, more than its limit of "
+                f"{self._limit_seconds / 60:g}; set a larger time_margin or fewer models"
+            )
 
     def elapsed(self) -> float:
         """Seconds since the notebook's process started."""

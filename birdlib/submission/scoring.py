@@ -7,13 +7,13 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 
 from birdlib.ensemble.members import CompiledMember, Member
 from birdlib.errors import BirdlibError
 from birdlib.progress import progress_bar
 from birdlib.submission.cascade import Cascade, plan_cascade
 from birdlib.submission.plan import FASTEST_PACE, Candidate, Plan, compile_ahead, compile_candidate, measure_again
+from birdlib.submission.reports import MemberReport
 from birdlib.submission.run import Run
 from birdlib.submission.windows import Soundscape, Windows
 
@@ -23,16 +23,6 @@ SAFETY_OF_SOME = 1.5
 ENOUGH_TO_BEGIN = 20.0
 # Share of the time left that measuring anew may take where no other model fits: it would go unused.
 UNUSED = 0.5
-
-
-@dataclass
-class MemberReport:
-    """What became of one model: "scored", or why it was left out."""
-
-    name: str
-    outcome: str
-    windows: int = 0
-    seconds: float = 0.0
 
 
 @dataclass
@@ -127,6 +117,22 @@ class _Scoring:
     def score(self) -> EnsembleTable:
         plan, run, table = self.plan, self.plan.run, self.table
         table.reports += [MemberReport(name, "failed") for name in plan.failed]
+        self._score_all_windows()
+        if not table.models:
+            self._score_some_windows()
+        for candidate in plan.candidates:
+            needed, left = plan.seconds(candidate) + plan.shared_seconds(), max(run.left(), 0)
+            table.reports.append(MemberReport(candidate.member.name, f"needs {needed:.0f} s, {left:.0f} s are left"))
+        if self.cascade > 0 and not self.spared:
+            first = f"its first {self.cascade_models} models were not all scored"
+            print(f"The cascade spared nothing: {first}.")
+        if not table.scored_rows.any():
+            run.fault(BirdlibError("no model scored any window: every score in the table is the missing_score"))
+        return table
+
+    def _score_all_windows(self) -> None:
+        """Model after model over all windows, while there is one that fits the time."""
+        plan, table = self.plan, self.table
         fresh = True  # whether the costs were measured since the last model was scored
         while plan.candidates:
             if 0 < self.cascade and not self.spared and table.models + bool(self.running) >= self.cascade_models:
@@ -137,11 +143,9 @@ class _Scoring:
                 if table.models and not fresh and self._misjudged() and measure_again(plan, UNUSED):
                     fresh = True
                     continue
-                if table.models or self.begun or run.left() < ENOUGH_TO_BEGIN:
+                chosen = self._fastest_unless_late()
+                if not chosen:
                     break
-                print("No model is thought to fit the time; the fastest is begun all the same.")
-                self.begun = True
-                chosen = [min(plan.candidates, key=plan.seconds)]
             fresh = False
             plan.candidates.remove(chosen[0])
             number = table.models + bool(self.running) + 1
@@ -149,22 +153,24 @@ class _Scoring:
             if len(plan.chosen()) != len(chosen) - 1:
                 print(plan.summary())
         self._settle()
-        if not table.models:
-            for fastest in sorted(plan.candidates + self.too_slow, key=plan.seconds):
-                if fastest in plan.candidates:
-                    plan.candidates.remove(fastest)
-                _score_some(plan, fastest, self.windows, table, self.save)
-                if table.models:
-                    break
-        for candidate in plan.candidates:
-            needed, left = plan.seconds(candidate) + plan.shared_seconds(), max(run.left(), 0)
-            table.reports.append(MemberReport(candidate.member.name, f"needs {needed:.0f} s, {left:.0f} s are left"))
-        if self.cascade > 0 and not self.spared:
-            first = f"its first {self.cascade_models} models were not all scored"
-            print(f"The cascade spared nothing: {first}.")
-        if not table.scored_rows.any():
-            run.fault(BirdlibError("no model scored any window: every score in the table is the missing_score"))
-        return table
+
+    def _fastest_unless_late(self) -> list[Candidate]:
+        """The fastest model, where none is thought to fit and none was scored or begun; else none."""
+        if self.table.models or self.begun or self.plan.run.left() < ENOUGH_TO_BEGIN:
+            return []
+        print("No model is thought to fit the time; the fastest is begun all the same.")
+        self.begun = True
+        return [min(self.plan.candidates, key=self.plan.seconds)]
+
+    def _score_some_windows(self) -> None:
+        """The fastest model that works over every n-th window."""
+        plan = self.plan
+        for fastest in sorted(plan.candidates + self.too_slow, key=plan.seconds):
+            if fastest in plan.candidates:
+                plan.candidates.remove(fastest)
+            _score_some(plan, fastest, self.windows, self.table, self.save)
+            if self.table.models:
+                return
 
     def _misjudged(self) -> bool:
         """Whether what the other models cost is not known well: some were never measured, or the last one took more
@@ -246,22 +252,6 @@ class _Scoring:
             print(f"The cascade spares the other models {spared}.")
 
 
-def reports_table(reports: list[MemberReport]) -> pd.DataFrame:
-    """A row per model: what became of it, and how fast it was."""
-    rows = [
-        {
-            "model": report.name,
-            "outcome": report.outcome,
-            "windows": report.windows,
-            "seconds": round(report.seconds, 1),
-            "windows per second": round(report.windows / report.seconds, 1) if report.seconds else None,
-        }
-        for report in reports
-    ]
-    columns = ["model", "outcome", "windows", "seconds", "windows per second"]
-    return pd.DataFrame(rows, columns=columns).set_index("model")
-
-
 def _pass(
     run: Run,
     compiled: CompiledMember,
@@ -314,7 +304,7 @@ def _score_some(
     print(f"No model fits the time for all windows: {member.name} scores every {stride}. window.")
     report = MemberReport(member.name, f"scored every {stride}. window")
     table.reports.append(report)
-    thinned = Windows(windows.every(stride), windows.front_ends, windows.scratch, windows.on_fault)
+    thinned = windows.thinned(stride)
     scores = np.full((table.n_rows, len(member.columns)), np.nan, np.float32)
     started = time.perf_counter()
     try:

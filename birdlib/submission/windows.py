@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from birdlib.audio.padding import CYCLIC
 from birdlib.audio.recordings import DecodingMemory, read_windows
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
@@ -50,8 +51,10 @@ class Windows:
         front_ends: list[FrontEnd],
         scratch: Path,
         on_fault: Callable[[Exception], None],
+        padding: str = CYCLIC,
     ) -> None:
         self.soundscapes = soundscapes
+        self.padding = padding
         self.front_ends = list(dict.fromkeys(front_ends))
         if not all(front_end.cuts_windows_as(self.front_ends[0]) for front_end in self.front_ends):
             raise BirdlibError("the models' front ends differ in sample rate or window length; submit them apart")
@@ -65,9 +68,10 @@ class Windows:
     def __len__(self) -> int:
         return sum(len(soundscape.ends) for soundscape in self.soundscapes)
 
-    def every(self, stride: int) -> list[Soundscape]:
-        """The same soundscapes with every ``stride``-th window."""
-        return [Soundscape(item.path, item.ends[::stride], item.rows[::stride]) for item in self.soundscapes]
+    def thinned(self, stride: int) -> "Windows":
+        """Every ``stride``-th window of the same soundscapes."""
+        some = [Soundscape(item.path, item.ends[::stride], item.rows[::stride]) for item in self.soundscapes]
+        return Windows(some, self.front_ends, self.scratch, self.on_fault, self.padding)
 
     def blocks(self, front_end: FrontEnd, wanted: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows, int [n], and mels, float32 [n, 1, n_mels, frames], of the windows that have audio.
@@ -99,10 +103,10 @@ class Windows:
         cut = {"window_seconds": front_end.window_seconds, "sample_rate": front_end.sample_rate}
         started = time.perf_counter()
         try:
-            waves, _ = read_windows(first.path, sorted(first.ends)[:count], **cut)
+            waves, _ = read_windows(first.path, sorted(first.ends)[:count], **cut, padding=self.padding)
             memory = [np.empty((count, *one.shape), np.float32) for one in self.front_ends]
             self._transform(np.nan_to_num(waves), [MelSpectrogram(one) for one in self.front_ends], memory)
-        except Exception:
+        except (Exception, SystemExit):
             return 0.0
         return (time.perf_counter() - started) / count
 
@@ -154,7 +158,8 @@ class Windows:
                         reason = f"cannot keep the mels for the next model ({error.strerror})"
                         self.on_fault(BirdlibError(f"{self.scratch}: {reason}"))
                 yield rows, mels
-                used.put(mels)
+                if len(rows) == BLOCK:
+                    used.put(mels)
             if store:
                 self._rows = np.concatenate(all_rows) if all_rows else np.empty(0, int)
         finally:
@@ -189,7 +194,9 @@ class Windows:
                     memory = [np.empty((BLOCK, *one.shape), np.float32) for one in self.front_ends]
                 mels = self._transform(waves, front_ends, memory)
                 self.seconds_front_end += time.perf_counter() - started
-                handed_over.put((rows, mels))
+                rows, mels = self._finite(rows, mels)
+                if len(rows):
+                    handed_over.put((rows, mels))
             handed_over.put(None)
         except BaseException as error:  # it belongs to the thread that waits for the blocks
             handed_over.put(error)
@@ -206,6 +213,20 @@ class Windows:
                 for front_end, mels in zip(front_ends, memory, strict=True):
                     mels[place] = front_end(wave[None])[0].numpy()
         return [mels[: len(waves)] for mels in memory]
+
+    def _finite(self, rows: np.ndarray, mels: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """The windows whose mels are numbers, because one window of NaN drops a whole model.
+
+        Samples far outside of -1 to 1 overflow.
+        """
+        finite = np.logical_and.reduce([np.isfinite(some).all(axis=(1, 2, 3)) for some in mels])
+        if finite.all():
+            return rows, mels
+        for soundscape in self.soundscapes:
+            lost = int(np.isin(rows[~finite], soundscape.rows).sum())
+            if lost:
+                self.on_fault(BirdlibError(f"{soundscape.path.name}: {lost} windows give no finite mel spectrogram"))
+        return rows[finite], [some[finite] for some in mels]
 
     def _waves(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Full blocks of rows and audio, float32 [n, samples], across soundscapes; only the last may be short.
@@ -239,9 +260,10 @@ class Windows:
                 soundscape.ends,
                 window_seconds=front_end.window_seconds,
                 sample_rate=front_end.sample_rate,
+                padding=self.padding,
                 memory=memory,
             )
-        except Exception as error:  # whatever a decoder raises, it is this recording's fault
+        except (Exception, SystemExit) as error:  # whatever a decoder raises costs this recording's rows only
             windows = np.full((len(soundscape.ends), front_end.samples), np.nan, np.float32)
             damage = str(error) if isinstance(error, BirdlibError) else f"{soundscape.path.name}: {error!r}"
         silent = int(np.isnan(windows[:, 0]).sum())

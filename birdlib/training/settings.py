@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from birdlib.data.padding import PADDINGS
+from birdlib.audio.padding import PADDINGS
 from birdlib.data.prepared import FULL, SECONDARY
 from birdlib.errors import BirdlibError
 from birdlib.training.losses import DIVERGENCES

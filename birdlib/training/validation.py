@@ -132,7 +132,8 @@ class Validation:
         if self.soundscapes is None:
             return None
         row_ids, probabilities, truth = [], [], []
-        for ids, waves, labels in self.soundscapes.windows(self.front_end.sample_rate, self.front_end.window_seconds):
+        windows = self.soundscapes.windows(self.front_end.sample_rate, self.front_end.window_seconds, self.padding)
+        for ids, waves, labels in windows:
             row_ids += list(ids)
             truth.append(labels)
             for batch in torch.from_numpy(waves).split(self.batch_size):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
+from birdlib.audio.padding import CYCLIC, check_padding
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
 
@@ -64,6 +65,7 @@ class ModelEntry:
         parity: the largest difference of the float IR from torch's probabilities on real audio.
         recipe: the settings of the kernel that trained it.
         commit: of the source that built the kernel which wrote it.
+        padding: how the model learnt to hear a window that is short of audio; see ``birdlib.audio.padding``.
         int8: what INT8 was found to cost and to bring, None where it was not tried or could not be done.
     """
 
@@ -81,6 +83,7 @@ class ModelEntry:
     parity: float
     recipe: dict
     commit: str
+    padding: str = CYCLIC
     int8: Int8Verdict | None = None
 
     @property
@@ -154,6 +157,7 @@ _TYPES = {
     "parity": (int, float),
     "recipe": dict,
     "commit": str,
+    "padding": str,
     "int8": (dict, type(None)),
 }
 _INT8_TYPES = {
@@ -175,6 +179,8 @@ def _entry(values: object, where: str) -> ModelEntry:
         raise BirdlibError(f"{where}: not a table")
     if isinstance(values.get("name"), str):
         where = f"{where} ({values['name']})"
+    if isinstance(values.get("recipe"), dict):  # older manifests say it only where they quote the training's settings
+        values = {"padding": values["recipe"].get("padding", CYCLIC)} | values
     values = _checked(values, ModelEntry, _TYPES, where)
     if not 0 < values["seconds_per_window"] < math.inf:
         raise BirdlibError(f"{where}: seconds_per_window is {values['seconds_per_window']}; export the model anew")
@@ -184,6 +190,7 @@ def _entry(values: object, where: str) -> ModelEntry:
     if not classes or len(set(map(str, classes))) != len(classes) or not all(isinstance(c, str) for c in classes):
         raise BirdlibError(f"{where}: classes must be distinct labels, at least one")
     try:
+        check_padding(values["padding"])
         front_end = FrontEnd.from_dict(values["front_end"])
     except BirdlibError as error:
         raise BirdlibError(f"{where}: {error}") from None

@@ -32,9 +32,9 @@ class Kernel:
 
     settings: exactly those that its template names. sources: by their names in the recipe, each one
     source, several, or none. agrees: for sources that are kernels of the recipe, the settings that must
-    fit theirs. time_limit: minutes, or the name of the setting that holds them. resumed: whether it is
-    given the output of an earlier run of its own, where it names that as a source. submits: the file of its
-    output that a code competition takes.
+    fit theirs. time_limit: minutes, or the name of the setting that holds them, where 0 is Kaggle's session.
+    resumed: whether it is given the output of an earlier run of its own, where it names that as a source.
+    submits: the file of its output that a code competition takes.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Kernel:
     def time_limit_minutes(self) -> float:
         """How long a run may take."""
         limit = self.settings[self.time_limit] if isinstance(self.time_limit, str) else self.time_limit
-        return float(limit)
+        return float(limit) or SESSION_MINUTES
 
     @property
     def needs(self) -> list[str]:
@@ -339,7 +339,7 @@ def _kernel(
     used = dict(names.settings)
     if isinstance(limit, str):
         held = member.settings.get(limit)
-        if isinstance(held, bool) or not isinstance(held, int | float) or held <= 0:
+        if isinstance(held, bool) or not isinstance(held, int | float) or held < 0:
             problems.add(table, "time_limit", f"{limit!r} is not a setting that holds a number of minutes")
         used.setdefault(limit, 0)
     for name, line in names.settings.items():

@@ -59,6 +59,7 @@ def two_models(small):
                 fold=None,
                 score=None,
                 score_name="untrained",
+                padding="cyclic",
                 recipe={},
             )
         return models

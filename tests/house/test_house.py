@@ -65,9 +65,10 @@ def test_a_template_is_valid_python_with_values_and_no_logic(template):
     ast.parse(text)  # {{ value | literal }} is a set in a set
 
 
-def test_the_submissions_time_limit_is_the_competitions():
+def test_the_submissions_time_limit_is_the_editions():
     settings = RECIPE["kernels"]["submission"]["settings"]
-    assert settings["time_limit_minutes"] == edition(RECIPE["settings"]["edition"]).time_limit_minutes
+    for year, minutes in ((RECIPE["settings"]["edition"], 120), (2025, 90)):
+        assert edition(year).limit_minutes(settings["time_limit_minutes"]) == minutes
     assert RECIPE["kernels"]["submission"]["sources"]["competition"] == f"competition:{edition(2023).slug}"
 
 
@@ -100,7 +101,7 @@ ROOMS = {
     "competition": set(),
     "data": {"audio", "competition"},
     "demo": {"audio", "competition"},
-    "ensemble": {"inference", "weights"},
+    "ensemble": {"competition", "inference", "weights"},
     "errors": set(),
     "export": {"audio", "competition", "data", "frontend", "inference", "metrics", "models", "weights"},
     "frontend": set(),
@@ -112,8 +113,8 @@ ROOMS = {
     "progress": set(),
     "sources": set(),
     "submission": {"audio", "competition", "ensemble", "frontend", "inference"},
-    "training": {"augmentation", "competition", "data", "frontend", "metrics", "models", "weights"},
-    "weights": {"frontend"},
+    "training": {"audio", "augmentation", "competition", "data", "frontend", "metrics", "models", "weights"},
+    "weights": {"audio", "frontend"},
     "wheels": set(),
 }
 

@@ -87,9 +87,13 @@ def test_in_the_commit_run_a_fault_stops_loudly_and_says_what_and_where(submit, 
     assert done.table.exists()  # the valid file was written before
 
 
+def read_csv(path):
+    return pd.read_csv(path, keep_default_na=False, dtype={"row_id": str}, encoding="utf-8-sig")
+
+
 def check_table(done, submit):
-    sample = pd.read_csv(submit.competition / "sample_submission.csv")
-    table = pd.read_csv(done.table)
+    sample = read_csv(submit.competition / "sample_submission.csv")
+    table = read_csv(done.table)
     assert table.columns.tolist() == sample.columns.tolist()
     assert table["row_id"].tolist() == sample["row_id"].tolist()
     scores = table.set_index("row_id")
@@ -116,6 +120,47 @@ def test_in_the_hidden_rerun_all_faults_at_once_cost_only_what_they_spoil(submit
         assert said in done.text
 
 
+def test_in_the_hidden_rerun_odd_rows_and_recordings_cost_nothing_but_themselves(submit, chain):
+    """Row ids that name no window, recordings that overflow or claim to be endless: all others get their scores."""
+    path = submit.competition / "sample_submission.csv"
+    head, *lines = path.read_text().splitlines()
+    zeros = ",0" * head.count(",")
+    stem, other = (path.stem for path in soundscapes(submit.competition))
+    bad = ["garbage", f"{stem}_-5", f"{stem}_{10**25}", "nowhere_5", "", f"{stem}_500"]
+    same = {f"{stem}_5.0": f"{stem}_5", f" {stem}_10 ": f"{stem}_10", f"{other}_5": f"{other}_5"}  # the last one twice
+    huge, endless = "huge", "endless"
+    wave, rate = soundfile.read(soundscapes(submit.competition)[0], dtype="float32")
+    soundfile.write(submit.competition / "test_soundscapes" / f"{huge}.wav", 1e30 * wave, rate, subtype="FLOAT")
+    soundfile.write(submit.competition / "test_soundscapes" / f"{endless}.flac", wave, rate)
+    claims = bytearray((submit.competition / "test_soundscapes" / f"{endless}.flac").read_bytes())
+    claims[21:26] = bytes([claims[21] | 0x0F, 0xFF, 0xFF, 0xFF, 0xFF])  # 2^36 - 1 samples
+    (submit.competition / "test_soundscapes" / f"{endless}.flac").write_bytes(claims)
+    odd = [*bad, *same, *(f"{name}_{end}" for name in (huge, endless) for end in (5, 30))]
+    path.write_text("\ufeff" + "\n".join([head, *lines, *(f'"{row_id}"{zeros}' for row_id in odd)]) + "\n")
+
+    done = submit(rerun=True)
+    assert done.status == 0, done.text
+    scores = check_table(done, submit)
+    before = pd.read_csv(chain.out / "demo-untrained-submission" / "run" / "submission.csv").set_index("row_id")
+    np.testing.assert_allclose(scores.iloc[: len(before)], before, atol=1e-6)
+    assert (scores.loc[bad] == 0).all().all() and (scores.filter(like=huge, axis=0) == 0).all().all()
+    assert (scores.filter(like=endless, axis=0) > 0).all().all()
+    for written, meant in same.items():
+        np.testing.assert_allclose(scores.loc[[written]].iloc[-1], before.loc[meant], atol=1e-6)
+    for said in ("4 row ids ('garbage', ", f"{huge}.wav: 2 windows give no finite mel", "1 row id (", "more than once"):
+        assert said in done.text
+    assert "NameError" not in done.text
+
+
+@pytest.mark.parametrize("content", [b"", b"id,a\nx_5,0.5\n", "row_id,a\nx_5,0.5\n".encode("utf-16")], ids=len)
+def test_in_the_hidden_rerun_a_sample_that_cannot_be_understood_is_the_submission(submit, content):
+    (submit.competition / "sample_submission.csv").write_bytes(content)
+    done = submit(rerun=True)
+    assert done.status == 0, done.text
+    assert done.table.read_bytes() == content
+    assert done.text.count("not readable as a table") and "NameError" not in done.text
+
+
 @pytest.mark.parametrize("rerun", [False, True], ids=["commit run", "hidden rerun"])
 def test_settings_out_of_range_are_named_and_the_file_is_there_all_the_same(submit, rerun):
     done = submit(rerun=rerun, settings=["missing_score=2.0", "batch_size=-1", "cascade=1.0"])
@@ -127,6 +172,14 @@ def test_settings_out_of_range_are_named_and_the_file_is_there_all_the_same(subm
     ):
         assert said in done.text
     assert check_table(done, submit).stack().between(0, 1).all()
+
+
+@pytest.mark.parametrize("settings", [[], ["time_limit_minutes=30"]], ids=["the edition's", "set"])
+def test_the_time_limit_is_the_editions_unless_it_is_set(submit, settings):
+    done = submit(settings=["edition=2025", *settings])
+    assert done.status == 0, done.text
+    minutes = 30 if settings else 90
+    assert f"fit into the limit of {minutes} less its margin of 5%" in done.text
 
 
 def test_in_the_hidden_rerun_without_any_model_a_valid_file_remains(submit):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from birdlib.audio.padding import padded
 from birdlib.audio.recordings import DecodingMemory, probe, read_windows
 from birdlib.audio.recordings import read as read_piece
 from birdlib.errors import BirdlibError
@@ -18,8 +19,8 @@ def write(path, wave, rate=RATE):
     return path
 
 
-def read(path, ends):
-    return read_windows(path, ends, window_seconds=5, sample_rate=RATE)
+def read(path, ends, padding="zeros"):
+    return read_windows(path, ends, window_seconds=5, sample_rate=RATE, padding=padding)
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_recordings_that_are_decoded_into_the_same_memory_are_the_same_as_alone(
     memory = DecodingMemory()
     for path, wanted in [(minute, [5.0 * n for n in range(1, 13)]), *((path, ends) for path in others)] * 2:
         alone, _ = read(path, wanted)
-        again, damage = read_windows(path, wanted, window_seconds=5, sample_rate=RATE, memory=memory)
+        again, damage = read_windows(path, wanted, window_seconds=5, sample_rate=RATE, padding="zeros", memory=memory)
         assert damage == ""
         np.testing.assert_array_equal(again, alone)
 
@@ -76,6 +77,16 @@ def test_a_short_last_window_is_padded_and_one_beyond_the_end_has_no_audio(tmp_p
     assert damage == ""
     assert windows[1, : 2 * RATE].min() > 0.4 and not windows[1, 2 * RATE :].any()
     assert np.isnan(windows[2]).all()
+
+
+@pytest.mark.parametrize("padding", ["cyclic", "zeros", "reflect"])
+@pytest.mark.parametrize("ends", [[5.0, 10.0], [10.0]], ids=["decoded whole", "sought"])
+def test_a_window_that_is_short_of_audio_is_padded_as_a_clip_of_the_training_is(tmp_path, padding, ends):
+    noise = np.random.default_rng(0).uniform(-1, 1, 31 * RATE + 9000).astype(np.float32)
+    path = write(tmp_path / "short.flac", noise)
+    wave, _ = soundfile.read(path, dtype="float32")
+    windows, _ = read(path, [end + 25 for end in ends], padding)
+    np.testing.assert_array_equal(windows[-1], padded(wave[30 * RATE :], 5 * RATE, padding))
 
 
 def test_stereo_at_another_rate_is_averaged_and_resampled(tmp_path):

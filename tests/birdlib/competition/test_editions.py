@@ -2,7 +2,7 @@
 
 import pytest
 
-from birdlib.competition.editions import edition
+from birdlib.competition.editions import check_window_seconds, edition
 from birdlib.errors import BirdlibError
 
 
@@ -25,6 +25,21 @@ def test_classes_windows_and_the_time_for_one_window(year: int, classes: int, wi
 def test_an_unknown_limit_gives_no_budget():
     assert edition(2022).time_limit_minutes is None
     assert edition(2022).seconds_per_window is None
+
+
+def test_the_limit_is_the_editions_unless_it_is_set():
+    assert [edition(year).limit_minutes(0.0) for year in (2023, 2025)] == [120, 90]
+    assert edition(2025).limit_minutes(30) == 30 and edition(2022).limit_minutes(540) == 540
+    with pytest.raises(BirdlibError, match="the time limit of BirdCLEF 2022 is not known; set time_limit_minutes"):
+        edition(2022).limit_minutes(0)
+
+
+def test_a_window_of_another_length_than_a_rows_is_refused():
+    check_window_seconds(5.0)
+    with pytest.raises(BirdlibError, match=r"^window_seconds = 10: a row of the submission is 5 s .* set it to 5$"):
+        check_window_seconds(10)
+    with pytest.raises(BirdlibError, match="^m1: window_seconds = 2.5: .* export a model of 5$"):
+        check_window_seconds(2.5, "m1")
 
 
 @pytest.mark.parametrize("year", [2020, 2027, "2023"])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from birdlib.competition.rows import SampleSubmission, plan_rows
+from birdlib.competition.rows import RowPlan, SampleSubmission, plan_rows
 from birdlib.competition.table import check_submission, read_table, submission_table, write_table
 from birdlib.errors import BirdlibError
 
@@ -117,7 +117,6 @@ def test_several_faults_are_several_lines():
     [
         ("", "no column row_id"),
         ("zebra,1139490\n0,0\n0,0\n0,0\n", "no column row_id"),
-        ("row_id,zebra,zebra\na_5,0,0\n", "zebra) more than once"),
         ("row_id,zebra,1139490\na_5,0,0,0.5\na_10,0,0,0.5\nb_5,0,0,0.5\n", "not readable"),
         ("row_id,zebra,1139490\na_5,0,0\na_10,0\nb_5,0,0\n", "(1139490) with NaN"),
     ],
@@ -127,6 +126,38 @@ def test_a_file_that_is_no_proper_table_is_reported_not_raised(tmp_path: Path, t
     path.write_text(text)
     (found,) = check_submission(path, PLAN)
     assert problem in found and "\n" not in found
+
+
+def test_a_sample_with_doubled_rows_and_classes_has_them_doubled_in_the_submission(tmp_path: Path):
+    columns = ("", "zebra", "row_id", "5", "zebra")
+    plan = plan_rows(SampleSubmission(("a_5", "NA", "a_5"), columns), {"a": 5.0})
+    scores = np.arange(12).reshape(3, 4) / 16
+    path = tmp_path / "submission.csv"
+    write_table(submission_table(plan, scores), path)
+    assert path.read_text().splitlines()[0] == ",zebra,row_id,5,zebra"
+    assert check_submission(path, plan) == []
+    np.testing.assert_array_equal(read_table(path).drop(columns="row_id"), scores)
+    once = RowPlan(("a_5", "NA"), ("row_id", "5", "zebra"), {}, {}, (), (), ())
+    assert check_submission(path, once) == [
+        "1 column () not asked for",
+        "1 column (zebra) doubled",
+        "1 row (a_5) doubled",
+    ]
+
+
+def test_a_table_without_rows_is_valid(tmp_path: Path):
+    plan = plan_rows(SampleSubmission((), ("row_id", "a")), {})
+    write_table(submission_table(plan, np.empty((0, 1), np.float32)), tmp_path / "submission.csv")
+    assert check_submission(tmp_path / "submission.csv", plan) == []
+
+
+def test_different_scores_stay_different_in_the_file(tmp_path: Path):
+    high = np.float32(1) - np.float32(2**-24) * np.arange(1, 6, dtype=np.float32)
+    low = np.array([1e-38, 1e-9, 0.12345678, 0.12345679, 0.5], np.float32)
+    write_table(pd.DataFrame({"row_id": list("abcde"), "high": high, "low": low}), tmp_path / "t.csv")
+    back = read_table(tmp_path / "t.csv")
+    assert back["high"].max() < 1 and back["high"].nunique() == back["low"].nunique() == 5
+    np.testing.assert_array_equal(back[["high", "low"]].astype(np.float32), np.stack([high, low], axis=1))
 
 
 def test_a_missing_file_is_reported_not_raised(tmp_path: Path):

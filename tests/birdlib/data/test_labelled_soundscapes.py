@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from birdlib.audio.padding import padded
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.labelled_soundscapes import LabelledSoundscapes
 from birdlib.errors import BirdlibError
@@ -75,7 +76,9 @@ def test_waves_are_the_windows_that_end_where_the_rows_say(audio, write_audio, t
     assert waves.dtype == truth.dtype == np.float32 and waves.shape == (3, 160_000) and truth.shape == (3, 3)
     np.testing.assert_allclose(waves[1], recording[160_000:320_000], atol=1e-6)
     np.testing.assert_allclose(waves[2, : 3 * 32_000], recording[320_000:], atol=1e-6)
-    assert not waves[2, 3 * 32_000 :].any()
+    np.testing.assert_allclose(waves[2], padded(recording[320_000:], 160_000, "cyclic"), atol=1e-6)
+    ((_, silent, _),) = labelled.windows(32_000, 5, "zeros")
+    assert not silent[2, 3 * 32_000 :].any()
 
 
 def test_a_recording_that_is_missing_or_broken_is_left_out_and_noted(audio):

@@ -11,7 +11,7 @@ from birdlib.errors import BirdlibError
 from birdlib.export.checkpoints import find_models, models_table
 from birdlib.export.weight_dataset import WeightDataset
 from birdlib.frontend.mel import FrontEnd
-from birdlib.inference.requests import the_core
+from birdlib.inference.requests import compile_for_cpu
 from birdlib.models.architectures import build_model
 from birdlib.weights.checkpoint import BEST, LAST, Checkpoint, save_checkpoint
 from birdlib.weights.manifest import read_manifest
@@ -124,7 +124,7 @@ def test_what_is_exported_is_listed_with_all_that_is_known_of_it(folder, tmp_pat
     assert entry.recipe["augmentations"] == [{"name": "sumix", "p": 1.0}]
     assert entry.recipe["weights"] == "ema" and entry.recipe["trained_by"] == "f00d"
     assert entry.recipe["teachers"] == ["test_efficientnet-wdfbn-ema-3-fold0-seed1"]
-    compiled = the_core().compile_model(tmp_path / "out" / entry.xml, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = compile_for_cpu(tmp_path / "out" / entry.xml, "f32")
     found = torch.from_numpy(compiled({0: mels.numpy()})[0]).sigmoid()
     bound = 1e-4 if precision == "f32" else 5e-3
     assert (found - logits(net(seed=101), mels).sigmoid()).abs().max() <= bound
@@ -238,6 +238,19 @@ def test_weights_that_are_not_there_are_one_line(folder, options, said):
 
 def test_a_folder_without_checkpoints_is_one_line(tmp_path):
     assert problem(tmp_path).startswith(f"no *.last.pt in {tmp_path}; attach the output of a train kernel")
+
+
+def test_a_model_says_how_it_learnt_to_hear_a_window_that_is_short_of_audio(folder):
+    where = folder(checkpoint(), checkpoint(seed=2, settings={"epochs": 3, "padding": "zeros"}))
+    models = find_models([where], metric=PADDED_CMAP)
+    assert [model.hearing for model in models] == [(FRONT_END, "cyclic"), (FRONT_END, "zeros")]
+    assert [model.facts()["padding"] for model in models] == ["cyclic", "zeros"]
+
+
+def test_a_model_whose_window_is_no_row_of_the_submission_is_refused(folder):
+    where = folder(checkpoint(front_end=replace(FRONT_END, window_seconds=10)))
+    with pytest.raises(BirdlibError, match="-seed1: window_seconds = 10: a row of the submission is 5 s"):
+        find_models([where], metric=PADDED_CMAP)
 
 
 def test_a_renamed_checkpoint_is_told_its_name(folder):

@@ -9,7 +9,7 @@ from birdlib.errors import BirdlibError
 from birdlib.export.openvino_ir import PARITY_BOUNDS, export_ir, flush_denormals, seconds_per_window, speedup
 from birdlib.export.weight_dataset import WeightDataset, real_mels
 from birdlib.frontend.mel import FrontEnd
-from birdlib.inference.requests import the_core
+from birdlib.inference.requests import compile_for_cpu
 from birdlib.models.architectures import BirdModel
 from birdlib.models.heads import AttentionHead, PoolHead
 from birdlib.weights.manifest import Int8Verdict, read_manifest
@@ -37,7 +37,7 @@ def test_the_ir_gives_torchs_probabilities_at_any_batch(tmp_path, mels, head, pr
     net = model(head)
     files, difference = export_ir(net, mels, tmp_path, "net", precision)
     assert set(files) == {"net.xml", "net.bin"} == {path.name for path in tmp_path.iterdir()}
-    compiled = the_core().compile_model(tmp_path / "net.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = compile_for_cpu(tmp_path / "net.xml", "f32")
     with torch.no_grad():
         expected = net(mels[:batch]).sigmoid().numpy()
     found = torch.from_numpy(compiled({0: mels[:batch].numpy()})[0]).sigmoid().numpy()
@@ -113,6 +113,7 @@ FACTS = {
     "fold": 0,
     "score": 0.5,
     "score_name": "test",
+    "padding": "cyclic",
     "recipe": {},
 }
 
@@ -172,6 +173,7 @@ def test_a_weight_dataset_is_what_the_submission_reads(tmp_path, mels):
             "fold": None,
             "score": seed / 10,
             "score_name": "test",
+            "padding": "reflect",
             "recipe": {"seed": 3},
         }
         weights.add(model(seed=seed), **values)
@@ -201,6 +203,6 @@ def test_a_recording_that_cannot_be_read_is_left_out_and_named(tmp_path, capsys)
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 10 * 16000)
     soundfile.write(tmp_path / "good.wav", noise, 16000)
     (tmp_path / "broken.ogg").write_text("not audio")
-    mels = real_mels((tmp_path / "broken.ogg", tmp_path / "good.wav"), FRONT_END)
+    mels = real_mels((tmp_path / "broken.ogg", tmp_path / "good.wav"), FRONT_END, "cyclic")
     assert mels.shape == (2, *FRONT_END.shape)
     assert "left out: broken.ogg: cannot be read as audio" in capsys.readouterr().out

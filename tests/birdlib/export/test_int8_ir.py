@@ -10,7 +10,7 @@ import torch
 from birdlib.errors import BirdlibError
 from birdlib.export.int8_ir import quantize_ir
 from birdlib.export.openvino_ir import export_ir, probabilities
-from birdlib.inference.requests import the_core
+from birdlib.inference.requests import compile_for_cpu, the_core
 from birdlib.models.architectures import BirdModel
 from birdlib.models.heads import AttentionHead, PoolHead
 
@@ -55,7 +55,7 @@ def test_an_int8_model_hears_nearly_the_same(nncf, tmp_path, mels, head, precisi
     # As a submission compiles it: static batches, float32 for what is not INT8.
     graph = the_core().read_model(tmp_path / "int8.xml")
     graph.reshape([4, *SHAPE])
-    compiled = the_core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = compile_for_cpu(graph, "f32")
     found = 1 / (1 + np.exp(-compiled({0: mels[:4].numpy()})[0]))
     assert np.abs(found - after[:4]).max() < 1e-4
     layers = [layer.get_rt_info() for layer in compiled.get_runtime_model().get_ops()]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from birdlib.submission.cross_validation import write_cross_validation
-from birdlib.submission.scoring import MemberReport
+from birdlib.submission.reports import MemberReport
 
 CMAP, OTHER = "padded cmAP, clips out of fold", "macro ROC-AUC, soundscapes"
 

@@ -1,27 +1,115 @@
 """The task: what is asked for and at hand, and what is wrong with it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
+import pytest
 
+from birdlib.audio.recordings import probe
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.competition.table import check_submission
-from birdlib.submission.preparation import prepare
+from birdlib.errors import BirdlibError
+from birdlib.submission import preparation
+from birdlib.submission.preparation import prepare, write_valid_file
+
+from .conftest import write_soundscape
 
 
-def test_a_row_id_that_cannot_be_understood_is_named_and_the_default_table_still_written(competition, tmp_path):
+def test_a_row_id_that_cannot_be_understood_is_named_and_costs_its_own_row(competition, tmp_path):
     path = competition / "sample_submission.csv"
     path.write_text(path.read_text().replace("soundscape_1_15", "soundscape_one"))
     task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv")
-    assert "row id 'soundscape_one' does not end in" in task.problems[0] and not task.soundscapes
+    (problem,) = task.problems
+    assert "sample_submission.csv: 1 row id ('soundscape_one') without _<end" in problem
+    assert task.windows == 17
     task.save_default(0.25)
     assert check_submission(task.target, task.plan) == []
     assert len(pd.read_csv(task.target)) == 18
 
 
-def test_scores_outside_0_to_1_are_never_written(competition, tmp_path):
+def test_doubled_rows_and_classes_are_named_and_kept(competition, tmp_path):
+    path = competition / "sample_submission.csv"
+    head, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([head.replace("f", "a"), *lines, lines[0]]) + "\n")
+    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv")
+    row_ids, columns = task.problems
+    assert f"1 row id ({lines[0].partition(',')[0]}) more than once" in row_ids
+    assert "1 column (a) more than once" in columns
+    task.save_default(0.25)
+    assert check_submission(task.target, task.plan) == [] and task.windows == 19
+
+
+def test_scores_are_written_from_0_to_below_1(competition, tmp_path):
     task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv")
     task.save(np.linspace(-1, 2, 18 * 6).reshape(18, 6))
     assert check_submission(task.target, task.plan) == []
+    scores = pd.read_csv(task.target).drop(columns="row_id").to_numpy()
+    assert scores.min() == 0 and 0.9999999 < scores.max() < 1  # the metric of 2023 adds rows of 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(float(2**63) / 32000, "says that it is 2.88e+14 s long"), (MemoryError("6 TB"), "MemoryError('6 TB')")]
+    + [(SystemExit(3), "SystemExit(3)"), (RuntimeError("soxr"), "RuntimeError('soxr')")],
+    ids=["2^63 frames", "no memory", "exit", "crash"],
+)
+@pytest.mark.parametrize("sample", ["complete", "placeholders"])
+def test_a_recording_of_absurd_length_costs_its_own_rows_only(
+    competition, tmp_path, monkeypatch, sample, seconds, told
+):
+    def odd_probe(path):
+        if path.stem != "soundscape_1":
+            return probe(path)
+        if isinstance(seconds, BaseException):
+            raise seconds
+        return SimpleNamespace(seconds=seconds)
+
+    monkeypatch.setattr(preparation, "probe", odd_probe)
+    path = competition / "sample_submission.csv"
+    if sample == "placeholders":
+        path.write_text(path.read_text().replace("soundscape_", "other_"))
+    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv")
+    assert {soundscape.path.stem for soundscape in task.soundscapes} == {"soundscape_0", "soundscape_2"}
+    assert len(task.plan.row_ids) == 18 and task.windows == 12  # of unknown length: as many rows as the others have
+    (problem,) = task.problems
+    assert problem.startswith("soundscape_1.ogg: ") and told in problem
+
+
+def test_a_valid_file_is_there_before_any_recording_is_looked_at(competition, tmp_path):
+    path, target = competition / "sample_submission.csv", tmp_path / "submission.csv"
+    write_valid_file(CompetitionFiles(competition), target, 0.25)
+    written = pd.read_csv(target)
+    assert written["row_id"].tolist() == pd.read_csv(path)["row_id"].tolist()
+    assert (written.drop(columns="row_id") == 0.25).all().all()
+
+
+def test_a_sample_that_cannot_be_read_is_copied_as_it_is(competition, tmp_path):
+    path, target = competition / "sample_submission.csv", tmp_path / "submission.csv"
+    path.write_bytes("row_id,a\nx_5,0.5\n".encode("utf-16"))
+    with pytest.raises(BirdlibError, match="not readable as a table"):
+        write_valid_file(CompetitionFiles(competition), target, 0.25)
+    assert target.read_bytes() == path.read_bytes()
+
+
+def test_recordings_whose_end_is_padded_or_not_scored_are_counted_and_named(competition, tmp_path):
+    audio = competition / "test_soundscapes"
+    for number, seconds in enumerate((29.9, 33, 30.04)):
+        (audio / f"soundscape_{number}.ogg").unlink()
+        write_soundscape(audio / f"soundscape_{number}.flac", seconds, number)
+    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv")
+    assert task.problems == () and task.windows == 18
+    assert task.notes == (
+        "1 recording (soundscape_0.flac) with a last window that lacks audio: padded",
+        "1 recording (soundscape_1.flac) longer than their rows: the rest is not scored",
+    )
+
+
+def test_two_recordings_of_one_name_are_named_and_one_is_scored(competition, tmp_path):
+    (competition / "test_soundscapes" / "soundscape_1.flac").write_bytes(b"")
+    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv")
+    assert task.windows == 18 and {item.path.suffix for item in task.soundscapes} == {".ogg"}
+    assert "soundscape_1.ogg: soundscape_1.flac has the same name; remove one of them" in task.problems
 
 
 def test_a_recording_that_ends_before_its_rows_is_a_problem_and_keeps_what_it_has(competition, tmp_path):

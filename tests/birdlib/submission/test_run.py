@@ -66,6 +66,20 @@ def test_a_limit_out_of_range_is_named(minutes, margin, named):
         Run().set_limit(minutes, margin)
 
 
+def test_a_run_beyond_its_limit_is_a_fault(monkeypatch):
+    monkeypatch.delenv("KAGGLE_IS_COMPETITION_RERUN", raising=False)
+    run = Run()
+    run.check_limit()
+    run.set_limit(90, 0.05)
+    monkeypatch.setattr(run, "elapsed", lambda: 90 * 60 + 30)
+    with pytest.raises(BirdlibError, match="this run took 90.5 minutes, more than its limit of 90; set"):
+        run.check_limit()
+
+
+def test_without_a_known_limit_kaggles_session_counts():
+    assert 11 * 3600 < Run().left() < 12 * 3600
+
+
 def test_the_table_of_stages_counts_no_second_twice():
     run = Run()
     with run.stage("Score"):

@@ -1,16 +1,18 @@
 """Scoring: the numbers torch gives, the strongest first, and never past the clock."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import openvino as ov
 import pandas as pd
 import pytest
+import soundfile
 import torch
 
 from birdlib.audio.recordings import read_windows
 from birdlib.competition.layout import CompetitionFiles
-from birdlib.competition.table import check_submission
+from birdlib.competition.table import check_submission, read_table
 from birdlib.ensemble.members import CompiledMember, load_members, unknown_classes
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import MelSpectrogram
@@ -96,6 +98,61 @@ def test_classes_are_mapped_by_name_and_unknown_ones_get_the_stated_default(run,
         outputs = model(MelSpectrogram(FRONT_END)(torch.from_numpy(wave))).sigmoid()[0].numpy()
     row = written.iloc[soundscape.rows[0]]
     np.testing.assert_allclose([row["f"], row["b"], row["a"]], outputs[[0, 1, 3]], atol=1e-4)
+
+
+def test_models_of_other_windows_paddings_and_rates_are_left_out_by_name(run, competition, tmp_path):
+    cuts = {
+        "usual": (FRONT_END, "cyclic"),
+        "same": (COARSE, "cyclic"),
+        "long": (replace(FRONT_END, window_seconds=10), "cyclic"),
+        "other": (FRONT_END, "zeros"),
+    }
+    models = []
+    for place, (name, (front_end, padding)) in enumerate(cuts.items()):
+        write_weights(tmp_path / "weights", {name: (small_model(1), 0.9 - place / 10)}, front_end=front_end)
+        (model,) = json.loads((tmp_path / "weights" / "manifest.json").read_text())["models"]
+        models.append(model | {"padding": padding})
+    (tmp_path / "weights" / "manifest.json").write_text(json.dumps({"schema": 1, "models": models}))
+    faults = []
+    members = load_members(tmp_path / "weights", CLASSES, faults.append)
+    assert [member.name for member in members] == ["usual", "same"]
+    long, other = map(str, faults)
+    assert long.startswith("long: window_seconds = 10: a row of the submission is 5 s of audio")
+    assert other == (
+        "other: takes 5 s at 32000 Hz with zeros padding, the ensemble 5 s at 32000 Hz with cyclic padding; "
+        "submit them apart"
+    )
+
+
+def test_a_class_that_the_sample_names_twice_has_its_score_twice(run, competition, tmp_path):
+    path = competition / "sample_submission.csv"
+    path.write_text(path.read_text().replace("row_id,a,b,c,d,e,f", "a,row_id,b,c,d,e,b"))
+    lines = [line.split(",") for line in path.read_text().splitlines()[1:]]
+    path.write_text("a,row_id,b,c,d,e,b\n" + "".join(f"0,{row[0]},0,0,0,0,0\n" for row in lines))
+    model = small_model(1)
+    weights = write_weights(tmp_path / "weights", {"m": (model, 0.5)})
+    task, _ = submit(run, competition, weights, tmp_path)
+    expected = expected_scores(task, [model])
+    written = read_table(tmp_path / "submission.csv")
+    assert list(written.columns) == ["a", "row_id", "b", "c", "d", "e", "b"]
+    np.testing.assert_allclose(written.drop(columns="row_id"), expected[:, [0, 1, 2, 3, 4, 1]], atol=1e-4)
+
+
+def test_a_window_that_is_short_of_audio_is_heard_as_the_model_learnt_it(run, competition, tmp_path):
+    for path in (competition / "test_soundscapes").iterdir():
+        wave, rate = soundfile.read(path, dtype="float32")
+        path.unlink()
+        soundfile.write(path.with_suffix(".flac"), wave[: int(29.9 * rate)], rate)
+    model = small_model(1)
+    weights = write_weights(tmp_path / "weights", {"m": (model, 0.5)})
+    task, _ = submit(run, competition, weights, tmp_path)
+    written = pd.read_csv(tmp_path / "submission.csv").set_index("row_id")
+    for soundscape in task.soundscapes:
+        wave, _ = soundfile.read(soundscape.path, dtype="float32")
+        mel = MelSpectrogram(FRONT_END)(torch.from_numpy(np.resize(wave[25 * 32000 :], 160_000))[None])
+        with torch.no_grad():
+            expected = model(mel).sigmoid()[0].numpy()
+        np.testing.assert_allclose(written.loc[f"{soundscape.path.stem}_30"], expected, atol=1e-4)
 
 
 def test_models_that_follow_each_other_without_a_gap_keep_their_scores_apart(run, competition, tmp_path, monkeypatch):
@@ -327,7 +384,9 @@ def test_a_model_at_another_sample_rate_than_most_costs_only_itself(run, competi
     change_manifest(weights, lambda entry: entry["name"] == odd and entry["front_end"].update(sample_rate=31000))
     faults = []
     task, _ = submit(run, competition, weights, tmp_path, on_fault=faults.append)
-    assert len(faults) == 1 and f"{odd}: takes 5 s at 31000 Hz, the ensemble 5 s at 32000 Hz" in str(faults[0])
+    assert len(
+        faults
+    ) == 1 and f"{odd}: takes 5 s at 31000 Hz with cyclic padding, the ensemble 5 s at 32000 Hz" in str(faults[0])
     written = pd.read_csv(tmp_path / "submission.csv")[list(CLASSES)]
     others = [model for name, (model, _) in models.items() if name != odd]
     np.testing.assert_allclose(written, expected_scores(task, others), atol=1e-4)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import soundfile
 
 from birdlib.audio.recordings import read_windows
 from birdlib.competition.layout import CompetitionFiles
@@ -11,7 +12,7 @@ from birdlib.submission import windows as windows_module
 from birdlib.submission.preparation import prepare
 from birdlib.submission.windows import Windows
 
-from .conftest import FRONT_END
+from .conftest import COARSE, FRONT_END
 
 
 def stop(error):
@@ -50,7 +51,7 @@ def test_stopping_early_leaves_nothing_running_and_the_next_model_gets_everythin
     assert sorted(rows) == list(range(18))
 
 
-@pytest.mark.parametrize("error", [RuntimeError("soxr fell over"), MemoryError()])
+@pytest.mark.parametrize("error", [RuntimeError("soxr fell over"), MemoryError(), SystemExit(1)])
 def test_whatever_a_decoder_raises_costs_only_its_recordings_rows(competition, tmp_path, monkeypatch, error):
     def read(path, *arguments, **options):
         if path.stem == "soundscape_1":
@@ -63,6 +64,23 @@ def test_whatever_a_decoder_raises_costs_only_its_recordings_rows(competition, t
     monkeypatch.setattr(windows_module, "read_windows", read)
     rows, _ = collect(windows)
     assert len(rows) == 12 and "soundscape_1.ogg: " in str(faults[0])
+
+
+@pytest.mark.parametrize("samples", [1e30, -3e38, 1e20], ids=str)
+def test_samples_that_overflow_cost_only_their_windows_rows(competition, tmp_path, monkeypatch, samples):
+    path = competition / "test_soundscapes" / "soundscape_1.ogg"
+    wave, rate = soundfile.read(path, dtype="float32")
+    path.unlink()
+    wave[7 * rate : 8 * rate] *= samples
+    soundfile.write(path.with_suffix(".wav"), wave, rate, subtype="FLOAT")
+    faults = []
+    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
+    windows = Windows(task.soundscapes, [FRONT_END, COARSE], tmp_path, faults.append)
+    for front_end in (FRONT_END, COARSE, FRONT_END):
+        rows, mels = collect(windows, front_end)
+        assert len(rows) == 17 and np.isfinite(mels).all()
+        assert task.plan.row_ids.index("soundscape_1_10") not in rows
+    assert [str(fault) for fault in faults] == ["soundscape_1.wav: 1 windows give no finite mel spectrogram"]
 
 
 def test_a_scratch_folder_that_takes_nothing_costs_time_but_no_rows(competition, tmp_path):

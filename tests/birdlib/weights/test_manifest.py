@@ -77,6 +77,19 @@ def test_a_manifest_from_before_int8_is_still_read(folder):
     assert [model.int8 for model in read_manifest(folder, stop)] == [None, None, None]
 
 
+@pytest.mark.parametrize(
+    ("recipe", "padding"), [({"padding": "reflect"}, "reflect"), ({"weights": "random"}, "cyclic")]
+)
+def test_an_older_manifest_says_the_padding_in_the_trainings_settings_or_means_cyclic(folder, recipe, padding):
+    def as_before(content):
+        for model in content["models"]:
+            del model["padding"]
+            model["recipe"] = recipe
+
+    change(folder, as_before)
+    assert [model.padding for model in read_manifest(folder, stop)] == [padding] * 3
+
+
 def change(folder, edit):
     path = folder / "manifest.json"
     content = json.loads(path.read_text())
@@ -99,6 +112,10 @@ DAMAGE = {
     "a bad front end": (
         lambda f: change(f, lambda c: c["models"][0]["front_end"].update(hop_length=-1)),
         "hop_length = -1 is out of range",
+    ),
+    "a padding that there is not": (
+        lambda f: change(f, lambda c: c["models"][0].update(padding="wrap")),
+        r"model 1 \(weak\): padding = 'wrap': expected one of cyclic, zeros, reflect",
     ),
     "a front end of halves": (
         lambda f: change(f, lambda c: c["models"][0]["front_end"].update(n_fft=2048.5)),

@@ -24,6 +24,14 @@ def test_the_smallest_recipe_has_a_default_for_everything(write_project):
     assert project.owner is None and project.datasets == {}
 
 
+@pytest.mark.parametrize(("minutes", "limit"), [("0", 720), ("0.0", 720), ("90.0", 90)])
+def test_a_time_limit_of_0_minutes_is_kaggles_session(write_project, minutes, limit):
+    root = write_project(
+        f'library = "pk"\n[kernels.case]\ntemplate = "case"\ntime_limit = "minutes"\nsettings = {{ minutes = {minutes} }}'
+    )
+    assert load_project(root).kernels["case"].time_limit_minutes == limit
+
+
 BAD_RECIPES = {
     "a number as library": (
         'library = 3\n[kernels.case]\ntemplate = "case"',

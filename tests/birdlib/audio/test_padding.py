@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from birdlib.data.padding import check_padding, padded
+from birdlib.audio.padding import check_padding, padded
 from birdlib.errors import BirdlibError
 
 

@@ -1,8 +1,10 @@
-"""What becomes of clips that are shorter than a window."""
+"""Padding: how a window that is short of audio is filled, alike in training, export and submission."""
 
 import numpy as np
 
 from birdlib.errors import BirdlibError
+
+CYCLIC = "cyclic"  # what a model learnt where nothing else is said of it
 
 
 def _cyclic(wave: np.ndarray, samples: int) -> np.ndarray:
@@ -17,7 +19,7 @@ def _reflect(wave: np.ndarray, samples: int) -> np.ndarray:
     return np.pad(wave, (0, samples - len(wave)), mode="reflect")
 
 
-PADDINGS = {"cyclic": _cyclic, "zeros": _zeros, "reflect": _reflect}
+PADDINGS = {CYCLIC: _cyclic, "zeros": _zeros, "reflect": _reflect}
 
 
 def check_padding(padding: str) -> None:
