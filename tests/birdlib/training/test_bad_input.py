@@ -18,16 +18,16 @@ from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
 from birdlib.training import trainer as trainer_module
 from birdlib.training.clock import SessionClock
-from birdlib.training.launch import Members, train_members
+from birdlib.training.members import Members
 from birdlib.training.settings import read_members
 from birdlib.training.validation import Validation
 from birdlib.weights.checkpoint import LAST, checkpoints_in, load_checkpoint, save_checkpoint
 
-from .conftest import FRONT_END, SETTINGS, surroundings_of
+from .conftest import FRONT_END, SETTINGS, surroundings_of, train_here
 
 
 def train(settings, around, *, seed=1, fold=0, teachers=()):
-    return train_members(Members(settings, [seed], [fold], tuple(teachers)), around, processes=1)
+    return train_here(Members(settings, [seed], [fold], tuple(teachers)), around)
 
 
 def fault(settings, around, **members):

@@ -11,9 +11,12 @@ import torch
 
 from birdlib.errors import BirdlibError
 from birdlib.training.clock import SessionClock
-from birdlib.training.launch import Members, train_members
+from birdlib.training.launch import train_members
+from birdlib.training.members import Members
 from birdlib.training.resuming import take_up
 from birdlib.weights.checkpoint import checkpoints_in, load_checkpoint
+
+from .conftest import train_here
 
 
 def assert_same(one, other):
@@ -81,7 +84,7 @@ class StepsClock(SessionClock):
 def test_a_session_that_closes_is_taken_up_by_the_next_version_of_the_kernel(settings, surroundings, tmp_path):
     members = Members(settings(epochs=2), seeds=[1, 2], folds=[0])
     whole = surroundings(tmp_path / "whole")
-    assert train_members(members, whole, 1)
+    assert train_here(members, whole)
     folders = []
     finished = False
     while not finished:
@@ -89,7 +92,7 @@ def test_a_session_that_closes_is_taken_up_by_the_next_version_of_the_kernel(set
         around = surroundings(folder, checkpoint_minutes=99.0, clock=StepsClock(3))
         if folders:
             take_up(folders[-1], folder)  # what Kaggle attaches: the last output, and that alone
-        finished = train_members(members, around, 1)
+        finished = train_here(members, around)
         folders.append(folder)
     assert len(folders) > 2
     assert_same(whole.folder, folders[-1])
@@ -98,7 +101,7 @@ def test_a_session_that_closes_is_taken_up_by_the_next_version_of_the_kernel(set
 def test_what_is_finished_is_not_trained_again(settings, surroundings, tmp_path, capsys):
     around = surroundings(tmp_path / "out")
     members = Members(settings(epochs=1), seeds=[1], folds=["full"])
-    train_members(members, around, 1)
+    train_here(members, around)
     before = {path.name: path.read_bytes() for path in around.folder.glob("*.pt")}
     assert train_members(members, around, 1)
     assert "finished in an earlier session" in capsys.readouterr().out
@@ -115,22 +118,22 @@ def test_what_is_finished_is_not_trained_again(settings, surroundings, tmp_path,
 )
 def test_a_checkpoint_of_another_recipe_is_refused_and_kept(settings, surroundings, tmp_path, change, said):
     around = surroundings(tmp_path / "out", device_batch=3)
-    train_members(Members(settings(epochs=1), [1], [0]), around, 1)
+    train_here(Members(settings(epochs=1), [1], [0]), around)
     before = {path.name: path.read_bytes() for path in around.folder.iterdir()}
     with pytest.raises(BirdlibError, match=said) as caught:
-        train_members(Members(settings(epochs=1, **change), [1], [0]), around, 1)
+        train_here(Members(settings(epochs=1, **change), [1], [0]), around)
     assert "the checkpoint is of another training" in str(caught.value) and "\n" not in str(caught.value)
     assert {path.name: path.read_bytes() for path in around.folder.iterdir()} == before
 
 
 def test_a_checkpoint_of_another_model_is_refused(settings, surroundings, tmp_path):
     around = surroundings(tmp_path / "out")
-    train_members(Members(settings(epochs=1), [1], [0]), around, 1)
+    train_here(Members(settings(epochs=1), [1], [0]), around)
     path = checkpoints_in(around.folder)[0]
     other = "test_efficientnet-wdfbn-ema-1-fold0-seed1.last.pt"
     path.rename(around.folder / other)
     with pytest.raises(BirdlibError, match="architecture was test_resnet, is test_efficientnet"):
-        train_members(Members(settings(epochs=1, architecture="test_efficientnet"), [1], [0]), around, 1)
+        train_here(Members(settings(epochs=1, architecture="test_efficientnet"), [1], [0]), around)
 
 
 def test_nothing_to_take_up_is_one_line(tmp_path):
