@@ -30,7 +30,11 @@ class SafeCheckpoint:
         save_checkpoint(checkpoint, self.path)
         self.proven = False
         if checkpoint.finished:
-            self._before.unlink(missing_ok=True)
+            self.settle()
+
+    def settle(self) -> None:
+        """Leave the last checkpoint alone: nothing is to follow in this session."""
+        self._before.unlink(missing_ok=True)
 
     def prove(self) -> None:
         """Take note that a step has succeeded."""

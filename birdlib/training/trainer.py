@@ -118,6 +118,7 @@ class Trainer:
                     self._save(best=False)
                     saved_at = time.monotonic()
                 if must_stop:
+                    self.file.settle()
                     break
             else:
                 begun = time.monotonic()
@@ -204,7 +205,7 @@ class Trainer:
         where += f" (batch of {listed})" if files else ""
         if self._in_a_row >= self.settings.max_skipped:
             raise BirdlibError(
-                f"{where}; stopped, since {self._in_a_row} steps in a row were skipped; {self._last_good()}"
+                f"{where}; stopped, since {self._in_a_row} steps in a row were skipped; {self._way_out()}"
             )
         # A loss scaler tries its scales in the first steps: no news.
         if self.skipped <= _SKIPS_TOLD and not (math.isfinite(mean) and self.accelerator.scaler):
@@ -290,18 +291,23 @@ class Trainer:
         )
         if key := first_not_finite(checkpoint.model):
             raise BirdlibError(
-                f"{self.name}: {key} is no longer finite at step {self.step}; stopped; {self._last_good()}"
+                f"{self.name}: {key} is no longer finite at step {self.step}; stopped; {self._way_out()}"
             )
         if best:
             save_checkpoint(checkpoint.weights_only(), self.around.folder / f"{self.name}{BEST}")
             return
         self.file.save(checkpoint)
 
-    def _last_good(self) -> str:
+    def _way_out(self) -> str:
         """Put the last checkpoint that can be continued in its place; how to go on from there."""
-        if self.accelerator.is_main_process and self.file.go_back():
-            return f"{self.file.path.name} is the state before; resume with {_GENTLER}"
-        return f"train anew with {_GENTLER}, or look at these recordings"
+        name = self.file.path.name
+        if not self.accelerator.is_main_process:
+            return f"{name} is the state before"
+        if self.file.go_back():
+            return f"{name} is the state before; resume with {_GENTLER}"
+        if self.file.path.exists():
+            return f"no step has succeeded from {name}; resume with {_GENTLER}, or train anew"
+        return f"no checkpoint was written yet; train anew with {_GENTLER}, or look at these recordings"
 
     def _restore(self, saved: Checkpoint) -> None:
         self.average.module.load_state_dict(saved.ema)

@@ -86,6 +86,17 @@ def surroundings_of(prepared, folder: Path, **changes) -> Surroundings:
     return Surroundings(**values | changes)
 
 
+class StepsClock(SessionClock):
+    """A session that has time for some steps."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def left(self):
+        self.steps -= 1
+        return 1e9 if self.steps > 0 else -1.0
+
+
 def train_here(members: Members, around: Surroundings) -> bool:
     """What ``train_members`` does, in this process and one model after another; whether all are finished."""
     for plan in plan_members(members, around):

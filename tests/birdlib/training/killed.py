@@ -1,4 +1,4 @@
-"""Trains undisturbed, then the same with SIGKILL at random points: python killed.py COMPETITION PREPARED FOLDER KILLS.
+"""Trains undisturbed, then the same with SIGKILL at random points: python killed.py COMPETITION PREPARED FOLDER MOST.
 
 Prints how often it killed. A process of its own, since it forks: each session must be a process that can die.
 """
@@ -33,7 +33,7 @@ def session(name: str, workers: int) -> int:
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         around = surroundings_of(prepared, folder / name, workers=workers)
-        train_here(Members(replace(SETTINGS, epochs=9), seeds=[1, 2], folds=[0]), around)
+        train_here(Members(replace(SETTINGS, epochs=12), seeds=[1, 2], folds=[0]), around)
     os._exit(0)
 
 
@@ -42,7 +42,7 @@ kills, draw = 0, random.Random(0)
 while True:
     child = session("killed", workers=kills % 2)
     if kills < int(sys.argv[4]):
-        time.sleep(draw.uniform(0.2, 0.9))
+        time.sleep(draw.uniform(0.2, 0.6))
         os.kill(child, signal.SIGKILL)
     status = os.waitpid(child, 0)[1]
     if status == 0:

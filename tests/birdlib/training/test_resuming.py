@@ -10,13 +10,12 @@ import pytest
 import torch
 
 from birdlib.errors import BirdlibError
-from birdlib.training.clock import SessionClock
 from birdlib.training.launch import train_members
 from birdlib.training.members import Members
 from birdlib.training.resuming import take_up
 from birdlib.weights.checkpoint import checkpoints_in, load_checkpoint
 
-from .conftest import train_here
+from .conftest import StepsClock, train_here
 
 
 def assert_same(one, other):
@@ -54,7 +53,7 @@ def records(path):
     return [{k: v for k, v in line.items() if k != "seconds"} for line in lines if line["event"] != "session"]
 
 
-def test_killed_twenty_times_a_run_ends_with_the_weights_of_one_that_never_was(competition, tmp_path):
+def test_killed_again_and_again_a_run_ends_with_the_weights_of_one_that_never_was(competition, tmp_path):
     """SIGKILL at random points: while reading, in a step, while a checkpoint is written, between two models."""
     script = Path(__file__).with_name("killed.py")
     done = subprocess.run(
@@ -63,22 +62,11 @@ def test_killed_twenty_times_a_run_ends_with_the_weights_of_one_that_never_was(c
         text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.strip() == "20"
+    assert int(done.stdout) >= 8  # as many as there was time for
     for left in (tmp_path / "killed").glob("*.part"):  # of a checkpoint that was being written; nobody reads it
         left.unlink()
     assert len(checkpoints_in(tmp_path / "killed")) == 2
     assert_same(tmp_path / "undisturbed", tmp_path / "killed")
-
-
-class StepsClock(SessionClock):
-    """A session that has time for some steps."""
-
-    def __init__(self, steps):
-        self.steps = steps
-
-    def left(self):
-        self.steps -= 1
-        return 1e9 if self.steps > 0 else -1.0
 
 
 def test_a_session_that_closes_is_taken_up_by_the_next_version_of_the_kernel(settings, surroundings, tmp_path):
@@ -111,7 +99,7 @@ def test_what_is_finished_is_not_trained_again(settings, surroundings, tmp_path,
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"learning_rate": 5e-4}, "learning_rate was 0.001, is 0.0005"),
+        ({"dropout": 0.5}, "dropout was 0.1, is 0.5"),
         ({"batch_size": 3}, "batch_size was 6, is 3"),
         ({"augmentations": []}, "augmentations was"),
     ],
