@@ -39,6 +39,7 @@ class Training:
 
     def __init__(self, name: str, task: Task, *, processes: int, devices: str | None) -> None:
         self.name, self.fault = name, ""
+        self._was_ended = False
         self._scratch = tempfile.TemporaryDirectory(prefix="birdlib-training-")
         self._folder = Path(self._scratch.name)
         (self._folder / TASK).write_bytes(pickle.dumps(task))
@@ -84,7 +85,7 @@ class Training:
             reader.join(timeout=10)
         self.relay()
         outcome = self._outcome()
-        if not self.fault and FINISHED not in outcome:
+        if not self._was_ended and FINISHED not in outcome:
             self.fault = outcome.get(FAULT) or self._death()
         self._close()
         return outcome.get(FINISHED, False)
@@ -96,11 +97,15 @@ class Training:
         time.sleep(2)
         print(f"{self.name}: no batch for {minutes:g} minutes. Where its processes are:")
         print("\n".join(list(self._errors)), flush=True)
-        self.end(f"no batch was learnt from or validated for {minutes:g} minutes; ended, with its stacks above")
+        self.end()
+        self.fault = (
+            f"no batch was learnt from or validated for STALL_MINUTES = {minutes:g}; ended, its stacks are above and "
+            "its last checkpoint stays; resume, with more STALL_MINUTES if it is only slow"
+        )
 
-    def end(self, reason: str) -> None:
+    def end(self) -> None:
         """Kill all its processes. Checkpoints are written whole or not at all, so the last one stays."""
-        self.fault = self.fault or reason
+        self._was_ended = True
         for one in self._descendants(with_launcher=True):
             _signal(one, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
         self._starter.wait()

@@ -112,7 +112,8 @@ class _Session:
                 if training.seconds_without_life > 60 * self.stall_minutes:
                     training.end_stalled(self.stall_minutes)
                 elif clock.left() < -clock.closing_seconds / 2:
-                    training.end("the session closes, and it did not save in time: its last checkpoint counts")
+                    print(f"{training.name}: the session closes before the next save: its last checkpoint counts")
+                    training.end()
                 continue
             self.all_finished &= training.finish()
             if training.fault:
@@ -123,7 +124,7 @@ class _Session:
     def end(self) -> None:
         """Whatever still runs when this process is interrupted."""
         for training in self.running:
-            training.end("interrupted")
+            training.end()
             training.finish()
 
 
