@@ -97,7 +97,9 @@ def rename_training(old: str, new: str, settings: TrainSettings, folder: Path) -
     for suffix in (BEST, LAST):
         path = folder / f"{old}{suffix}"
         if path.exists():
-            renamed = replace(load_checkpoint(path), name=new, settings=settings.recipe(), finished=False)
+            saved = load_checkpoint(path)
+            finished = suffix == BEST and saved.epoch == settings.epochs  # the last has predictions to make still
+            renamed = replace(saved, name=new, settings=settings.recipe(), finished=finished)
             save_checkpoint(renamed, folder / f"{new}{suffix}")
         if suffix == BEST and (folder / f"{old}{SUFFIX}").exists():
             _copy(folder / f"{old}{SUFFIX}", folder / f"{new}{SUFFIX}")

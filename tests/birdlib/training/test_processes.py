@@ -138,8 +138,8 @@ def test_a_model_that_fails_leaves_the_others_alone(settings, surroundings, comp
     prepared = Prepared.read(competition.output, CompetitionFiles(root))
     path = prepared.audio / prepared.recordings["filename"][int(prepared.validation_rows(1)[0])]
     path.write_bytes(path.read_bytes()[:100])
-    around = surroundings_of(prepared, tmp_path / "out", validation=validation(prepared, 0), device_batch=4)
-    members = Members(settings(epochs=1, batch_size=4), [1], [0, 1])
+    around = surroundings_of(prepared, tmp_path / "out", validation=validation(prepared, 0), device_batch=2)
+    members = Members(settings(epochs=1, batch_size=2), [1], [0, 1])
     with pytest.raises(BirdlibError) as caught:
         train_members(members, around)
     name = "test_resnet-wdfbn-ema-1-fold{}-seed1"
