@@ -155,7 +155,8 @@ def _environment(processes: int, devices: str | None, threads: int) -> dict[str,
     if devices is not None:
         environment["CUDA_VISIBLE_DEVICES"] = devices
     if threads:
-        environment["OMP_NUM_THREADS"] = str(threads)
+        # So many on every machine, since sums on a CPU depend on it.
+        environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "MKL_DYNAMIC": "FALSE"}
     return environment
 
 

@@ -77,14 +77,15 @@ def check_continues(
         changeable = ", ".join(name.upper() for name in CHANGEABLE)
         raise BirdlibError(
             f"{saved.name}{LAST}: the checkpoint is of another training ({'; '.join(shown)}); resume with the same "
-            f"settings and data, or train anew without this checkpoint; only {changeable} may change on resume"
+            f"settings and data, or train anew without this checkpoint (EARLIER = None); only {changeable} may "
+            "change on resume"
         )
     steps_per_epoch = len(around.prepared.training_rows(saved.fold)) // settings.batch_size
     done = saved.step / max(steps_per_epoch, 1)
     if done > settings.epochs:
         raise BirdlibError(
             f"{saved.name}{LAST}: {done:.4g} epochs are done, and EPOCHS is {settings.epochs}; "
-            f"resume with EPOCHS = {math.ceil(done)} or more, or train anew without this checkpoint"
+            f"resume with EPOCHS = {math.ceil(done)} or more, or train anew (EARLIER = None)"
         )
 
 

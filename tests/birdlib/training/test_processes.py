@@ -113,9 +113,23 @@ def test_a_training_is_started_after_torch_has_run_with_threads_and_leaves_one_s
     assert len(steps) == 4 and len(epochs) == 1
 
 
-def test_a_training_in_a_process_of_its_own_gives_the_weights_of_one_in_this(settings, surroundings, tmp_path):
+@pytest.fixture
+def two_threads():
+    """torch with two threads in this process."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("machine", ["1", "4"])
+def test_a_training_gives_the_weights_of_its_number_of_threads_whatever_the_machines(
+    settings, surroundings, tmp_path, monkeypatch, two_threads, machine
+):
+    """Sums on a CPU depend on how many threads share them, so the recipe names the number."""
+    monkeypatch.setenv("OMP_NUM_THREADS", machine)
     members = Members(settings(epochs=1), [1], ["full"])
-    assert train_members(members, surroundings(tmp_path / "own"), threads=torch.get_num_threads())
+    assert train_members(members, surroundings(tmp_path / "own"), threads=2)
     assert train_here(members, surroundings(tmp_path / "here"))
     own, here = (load_checkpoint(checkpoints_in(tmp_path / name)[0]) for name in ("own", "here"))
     assert all(torch.equal(own.model[key], here.model[key]) for key in own.model)
