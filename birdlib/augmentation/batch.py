@@ -14,7 +14,7 @@ class Batch:
     Attributes:
         input: waves, float [batch, samples], or mel spectrograms, float [batch, 1, n_mels, frames].
         targets: float [batch, classes] in 0 to 1.
-        weights: float [batch, classes]; a target of weight 0 is unknown and stays out of the loss.
+        weights: float [batch, classes]; a target of weight 0 is unknown (it may be larger) and stays out of the loss.
         parts: how many windows of the model's length a clip has: 2 once ``concatmix`` has doubled it.
     """
 
@@ -32,3 +32,16 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.input)
+
+
+def mixed_weights(targets: torch.Tensor, own: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """The weights of a mixture, [batch, classes].
+
+    What is unknown in either clip is unknown in their mixture, but for classes that are present with certainty
+    (target 1): an unknown target can only be larger than it is written, so it cannot take anything away from them.
+
+    Args:
+        targets: of the mixture.
+        own, other: weights of the clips and of their partners.
+    """
+    return torch.where(targets >= 1, torch.ones_like(own), torch.minimum(own, other))

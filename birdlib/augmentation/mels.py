@@ -1,6 +1,6 @@
 """Mixing of mel spectrograms: mixup and cutmix.
 
-Like the mixing of waves: drawn on the CPU, mixed on the batch's device, unknown where either is.
+Like the mixing of waves: drawn on the CPU, mixed on the batch's device, unknown where either is and neither certain.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from birdlib.augmentation.batch import Batch
+from birdlib.augmentation.batch import Batch, mixed_weights
 from birdlib.augmentation.parameters import checked_number
 
 # Beta(0.01, 0.01) is a coin already; below, draws underflow.
@@ -42,10 +42,11 @@ class MixUp:
     def mix(self, batch: Batch, partner: torch.Tensor, own: torch.Tensor) -> Batch:
         """Mels [batch, 1, n_mels, frames] to mels of the same shape."""
         share = own.to(batch.input.dtype)[:, None, None, None]
+        targets = _shared_targets(batch, partner, own)
         return Batch(
             torch.lerp(batch.input[partner], batch.input, share),
-            _shared_targets(batch, partner, own),
-            torch.minimum(batch.weights, batch.weights[partner]),
+            targets,
+            mixed_weights(targets, batch.weights, batch.weights[partner]),
             batch.parts,
         )
 
@@ -87,10 +88,11 @@ class CutMix:
         low, high, first, last = box[:, :, None, None, None].unbind(1)
         cut = (bands >= low) & (bands < high) & (frames >= first) & (frames < last)
         cells = ((high - low) * (last - first)).flatten()
+        targets = _shared_targets(batch, partner, 1 - cells / mel[0].numel())
         return Batch(
             torch.where(cut, mel[partner], mel),
-            _shared_targets(batch, partner, 1 - cells / mel[0].numel()),
-            torch.minimum(batch.weights, batch.weights[partner]),
+            targets,
+            mixed_weights(targets, batch.weights, batch.weights[partner]),
             batch.parts,
         )
 

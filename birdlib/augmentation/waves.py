@@ -1,7 +1,7 @@
 """Mixing of waves: sumup, sumix and concatmix (BirdCLEF 2023, 7th place).
 
 Every mixing draws what it needs on the CPU and then mixes on the batch's device, so that the same generator gives the
-same batch everywhere. Where a target of either clip is unknown (weight 0), that of the mixture is.
+same batch everywhere. Where a target of either clip is unknown (weight 0), that of the mixture is, unless it is 1.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from birdlib.augmentation.batch import Batch
+from birdlib.augmentation.batch import Batch, mixed_weights
 from birdlib.augmentation.parameters import checked_number
 from birdlib.errors import BirdlibError
 
@@ -28,10 +28,11 @@ class SumUp:
 
     def mix(self, batch: Batch, partner: torch.Tensor) -> Batch:
         """Waves [batch, samples] to waves of the same shape."""
+        targets = (batch.targets + batch.targets[partner]).clamp(0, 1)
         return Batch(
             batch.input + batch.input[partner],
-            (batch.targets + batch.targets[partner]).clamp(0, 1),
-            torch.minimum(batch.weights, batch.weights[partner]),
+            targets,
+            mixed_weights(targets, batch.weights, batch.weights[partner]),
             batch.parts,
         )
 
@@ -93,10 +94,11 @@ class SumIx:
         """Waves [batch, samples] to waves of the same shape."""
         wave = own[:, None] * batch.input + other[:, None] * batch.input[partner]
         targets = own_factor[:, None] * batch.targets + other_factor[:, None] * batch.targets[partner]
+        targets = targets.to(batch.targets.dtype).clamp(0, 1)
         return Batch(
             wave.to(batch.input.dtype),
-            targets.to(batch.targets.dtype).clamp(0, 1),
-            torch.minimum(batch.weights, batch.weights[partner]),
+            targets,
+            mixed_weights(targets, batch.weights, batch.weights[partner]),
             batch.parts,
         )
 
@@ -163,9 +165,5 @@ class ConcatMix:
         else:
             middle = wave.shape[1] // 2
             wave = torch.cat([wave[:, :middle], wave[partner, middle:]], dim=1)
-        return Batch(
-            wave,
-            torch.maximum(batch.targets, batch.targets[partner]),
-            torch.minimum(batch.weights, batch.weights[partner]),
-            parts,
-        )
+        targets = torch.maximum(batch.targets, batch.targets[partner])
+        return Batch(wave, targets, mixed_weights(targets, batch.weights, batch.weights[partner]), parts)

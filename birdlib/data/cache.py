@@ -1,4 +1,10 @@
-"""The starts of recordings, decoded once into one flat file of int16 samples."""
+"""The starts of recordings, decoded once into one flat file of int16 samples with a scale for each recording.
+
+The scale is a power of two: recordings of 16 bits keep every bit, however quiet, and what was decoded from a lossy
+format is rounded by 2^-16 of its loudest sample at most.
+
+The file: ``_MARK``; then for each recording its scale, float32, and its samples, int16; all little-endian.
+"""
 
 import os
 import shutil
@@ -7,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from birdlib.data.reading import as_float32
 from birdlib.errors import BirdlibError
 
 CACHE_FILE = "cache.i16"
 _BYTES = 2  # of a sample
+_MARK = b"scaled 1"  # files without it are of the time before the scales
+_SCALE = 2  # samples' room that a scale takes
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,7 @@ class CachePlan:
     """Where each recording's start lies in the cache, in samples.
 
     Attributes:
-        starts: int64 [recordings]; -1 where nothing of it is kept.
+        starts: of their samples, in samples of the file, int64 [recordings]; -1 where nothing of it is kept.
         samples: int64 [recordings].
     """
 
@@ -29,7 +36,8 @@ class CachePlan:
 
     @property
     def bytes(self) -> int:
-        return int(self.samples.sum()) * _BYTES
+        kept = np.count_nonzero(self.samples)
+        return int(self.samples.sum() + kept * _SCALE) * _BYTES + len(_MARK) if kept else 0
 
 
 def plan_cache(seconds: np.ndarray, sample_rate: int, gigabytes: float, cache_seconds: float) -> CachePlan:
@@ -45,9 +53,10 @@ def plan_cache(seconds: np.ndarray, sample_rate: int, gigabytes: float, cache_se
             f"cache_gigabytes = {gigabytes}, cache_seconds = {cache_seconds}: expected at least 0 and more than 0"
         )
     lengths = np.ceil(np.minimum(seconds, cache_seconds) * sample_rate).astype(np.int64)
-    samples = np.minimum(lengths, _fair_share(lengths, int(gigabytes * 1e9) // _BYTES))
-    starts = np.where(samples > 0, np.cumsum(samples) - samples, -1)
-    return CachePlan(starts, samples, sample_rate)
+    overhead = len(_MARK) // _BYTES + np.count_nonzero(lengths) * _SCALE
+    samples = np.minimum(lengths, _fair_share(lengths, int(gigabytes * 1e9) // _BYTES - overhead))
+    ends = len(_MARK) // _BYTES + np.cumsum(np.where(samples > 0, samples + _SCALE, 0))
+    return CachePlan(np.where(samples > 0, ends - samples, -1), samples, sample_rate)
 
 
 def _fair_share(lengths: np.ndarray, budget: int) -> int:
@@ -78,34 +87,47 @@ class CacheWriter:
         self.plan = plan
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
         os.ftruncate(self._file, plan.bytes)
+        if plan.bytes:
+            os.pwrite(self._file, _MARK, 0)
 
     def write(self, position: int, pieces: list[np.ndarray]) -> int:
-        """Writes the start of the recording at this position of the plan, int16 pieces; returns its samples.
+        """Writes the start of the recording at this position of the plan, float32 pieces; returns its samples.
 
         Raises BirdlibError where the disk is full.
         """
-        offset = int(self.plan.starts[position]) * _BYTES
-        written = 0
+        wave = np.concatenate(pieces)
+        scale = _scale_of(wave)
+        rounded = np.clip(np.rint(wave / scale), -32768, 32767).astype("<i2")
+        data = memoryview(np.float32(scale).astype("<f4").tobytes() + rounded.tobytes())
+        offset = (int(self.plan.starts[position]) - _SCALE) * _BYTES
         try:
-            for piece in pieces:
-                data = memoryview(piece.astype("<i2", copy=False)).cast("B")
-                while data:
-                    done = os.pwrite(self._file, data, offset + written)
-                    written += done
-                    data = data[done:]
+            while data:
+                done = os.pwrite(self._file, data, offset)
+                offset += done
+                data = data[done:]
         except OSError as error:
             raise BirdlibError(f"{self.path}: cannot be written ({error.strerror}); lower cache_gigabytes") from error
-        return written // _BYTES
+        return len(wave)
 
     def close(self) -> None:
         os.close(self._file)
+
+
+def _scale_of(wave: np.ndarray) -> np.float32:
+    """The smallest power of two by which the loudest sample becomes 2^15 or less; of silence, of 1.0."""
+    peak = float(np.abs(wave).max(initial=0.0)) or 1.0
+    return np.exp2(np.ceil(np.log2(peak)) - 15).astype(np.float32)
 
 
 class Cache:
     """Reads the cache; may be copied to other processes, each of which maps the file by itself."""
 
     def __init__(self, path: Path, sample_rate: int, starts: np.ndarray, samples: np.ndarray) -> None:
-        """starts, samples: int64 [recordings], as in the plan. Raises BirdlibError if the file is too short."""
+        """starts, samples: int64 [recordings], as in the plan.
+
+        Raises:
+            BirdlibError: the file is missing, too short, or of an older preparation.
+        """
         self.path = path
         self.sample_rate = sample_rate
         self.starts = starts
@@ -114,6 +136,11 @@ class Cache:
         needed = int((starts + samples).max(initial=0)) * _BYTES
         if not path.is_file():
             raise BirdlibError(f"{path}: the cache is missing; attach all that the preparation wrote")
+        with path.open("rb") as file:
+            if file.read(len(_MARK)) != _MARK:
+                raise BirdlibError(
+                    f"{path}: written by an older preparation, without scales; run the preparation again"
+                )
         if path.stat().st_size < needed:
             raise BirdlibError(f"{path}: {path.stat().st_size} bytes instead of {needed}; run the preparation again")
 
@@ -126,4 +153,5 @@ class Cache:
             self._map = np.memmap(self.path, dtype="<i2", mode="r")
         start = int(self.starts[position])
         stop = start + min(first + count, int(self.samples[position]))
-        return as_float32(self._map[start + first : stop])
+        scale = self._map[start - _SCALE : start].view("<f4")
+        return self._map[start + first : stop].astype(np.float32) * scale

@@ -39,7 +39,7 @@ class Decoded:
 
 
 class Resampled:
-    """Takes the pieces of a recording and hands over its first samples, int16, at another rate.
+    """Takes the pieces of a recording and hands over its first samples, float32, at another rate.
 
     Attributes:
         pieces: what came out so far.
@@ -60,7 +60,7 @@ class Resampled:
             if self._stream is None:
                 self._stream = soxr.ResampleStream(rate, self.sample_rate, 1, dtype="float32")
             piece = self._stream.resample_chunk(piece, last=last)
-        self.pieces.append(as_int16(piece[: self.left]))
+        self.pieces.append(piece[: self.left])
         self.left -= len(self.pieces[-1])
 
 
@@ -128,8 +128,3 @@ def _read_piece(path: Path, start: float, seconds: float, expected: RecordingInf
 def as_int16(wave: np.ndarray) -> np.ndarray:
     """float32 in [-1, 1] to int16; what is louder is clipped."""
     return np.clip(np.rint(wave * 32768.0), -32768, 32767).astype(np.int16)
-
-
-def as_float32(wave: np.ndarray) -> np.ndarray:
-    """int16 to float32 in [-1, 1)."""
-    return wave.astype(np.float32) / 32768.0

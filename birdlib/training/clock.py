@@ -10,6 +10,8 @@ from birdlib.errors import BirdlibError
 class SessionClock:
     """Counts from the start of the notebook's process; Kaggle ends a session without warning.
 
+    A copy in another process, by pickle, tells the same.
+
     Args:
         minutes: the session's limit.
         closing_minutes: kept free for the last checkpoint, pictures, and the upload of the output.
@@ -22,6 +24,7 @@ class SessionClock:
             raise BirdlibError(f"CLOSING_MINUTES = {closing_minutes}: expected 0 to below the session's {minutes:g}")
         age = time.time() - psutil.Process().create_time()
         # Some sandboxes tell a start that cannot be true.
+        self.closing_seconds = 60 * closing_minutes
         self._end = time.time() - (age if 0 <= age < 1800 else 60.0) + 60 * (minutes - closing_minutes)
 
     def left(self) -> float:

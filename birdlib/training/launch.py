@@ -1,127 +1,168 @@
-"""Trains the members of a recipe one after another, on however many devices there are."""
+"""Trains the members of a recipe, each in processes of its own.
+
+A process that has run torch must not be forked: libgomp's threads do not survive it, and the child waits for them for
+ever. A notebook has run torch before its training begins. So it starts every training as a new process, also where
+one process does it: there is one way for all, the notebook's memory and GPUs stay free, and what hangs can be ended.
+"""
 
 import os
-import socket
+import time
+from collections import deque
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
 
 import torch
-from accelerate import Accelerator, notebook_launcher
-from accelerate.utils import InitProcessGroupKwargs
 
 from birdlib.errors import BirdlibError
-from birdlib.training.precision import capability_here, mixed_precision
-from birdlib.training.settings import TrainSettings
-from birdlib.training.teacher import find_teachers
-from birdlib.training.trainer import Surroundings, Trainer
+from birdlib.training.following import Training
+from birdlib.training.members import Members, Planned, plan_members
+from birdlib.training.process import Task
+from birdlib.training.surroundings import Surroundings
 
-_OUTCOME, _FINISHED = ".training-outcome", "finished"
+_SECONDS = 0.2  # between two looks at the processes
 
 
 @dataclass(frozen=True)
-class Members:
-    """The models that one kernel trains: every fold with every seed.
+class Place:
+    """Where one model at a time is trained. devices: as CUDA_VISIBLE_DEVICES has them; None for a CPU."""
 
-    Attributes:
-        teachers: folders of the teachers' checkpoints, () for a training without one.
-    """
-
-    settings: TrainSettings
-    seeds: list[int]
-    folds: list[int | str]
-    teachers: tuple[Path, ...] = ()
+    processes: int
+    devices: str | None
 
 
-def train_members(members: Members, around: Surroundings, processes: int = 0) -> bool:
+def train_members(
+    members: Members,
+    around: Surroundings,
+    processes: int = 0,
+    *,
+    threads: int = 0,
+    stall_minutes: float = 15.0,
+) -> bool:
     """Train every member; those that are finished are passed over, one that was begun goes on.
 
+    Several models are trained side by side, as many as there are GPUs for; a CPU trains one after another. Where one
+    fails, the others go on to their end, and the fault is raised then.
+
     Args:
-        processes: how many train together; 0 for one per GPU, or one on a CPU. Under ``accelerate launch`` this
-            process is one of those that were started, whatever is said here.
+        processes: that train one model together; 0 for all GPUs where there is one model, else 1.
+        threads: of the CPU, for each process; 0 for torch's own choice.
+        stall_minutes: a training that neither learns from a batch nor validates one for so long is ended, after its
+            stacks were printed. Until its first batch it has five minutes more.
 
     Returns:
         Whether all are finished; if not, the session had to close and the next one goes on.
 
     Raises:
-        BirdlibError: what the training process said.
+        BirdlibError: what the training processes said, a model after the other.
     """
-    launched = "WORLD_SIZE" in os.environ
-    # device_count asks the driver; CUDA must stay untouched in a process that forks the training ones.
-    processes = processes or max(1, torch.cuda.device_count())
-    if launched or processes == 1:
-        return _train(members, around)
-    outcome = around.folder / _OUTCOME
-    outcome.unlink(missing_ok=True)
+    if stall_minutes <= 0 or threads < 0:
+        raise BirdlibError(f"STALL_MINUTES = {stall_minutes}, THREADS = {threads}: expected more than 0, and 0 or more")
+    planned = plan_members(members, around)
+    places = places_for(len(planned), processes, _gpus())
+    for plan in planned:
+        if plan.finished:
+            print(f"{plan.name}: finished in an earlier session{_other_settings(plan, members)}")
+    waiting = deque(plan for plan in planned if not plan.finished)
+    session = _Session(members, around, threads, stall_minutes, places)
     try:
-        notebook_launcher(_train_in_child, (members, around), num_processes=processes, use_port=_free_port())
-    except Exception as error:
-        if outcome.exists():
-            raise BirdlibError(outcome.read_text(encoding="utf-8")) from None
-        raise BirdlibError(f"a training process died ({str(error).splitlines()[0]}); its output is above") from error
-    else:
-        return outcome.read_text(encoding="utf-8") == _FINISHED
+        while session.running or waiting:
+            while waiting and session.has_room():
+                session.start(waiting.popleft())
+            if not session.running:
+                break  # there is no time for those that wait
+            time.sleep(_SECONDS)
+            session.look()
     finally:
-        outcome.unlink(missing_ok=True)
+        session.end()
+    if session.faults:
+        raise BirdlibError(_together(session.faults, len(planned)))
+    return not waiting and session.all_finished
 
 
-def _train_in_child(members: Members, around: Surroundings) -> None:
-    """What the parent cannot see comes back through a file: how it ended, or the line of a fault."""
-    outcome = around.folder / _OUTCOME
-    try:
-        finished = _train(members, around)
-    except BirdlibError as error:
-        outcome.write_text(str(error), encoding="utf-8")
-        raise
-    if int(os.environ.get("RANK", "0")) == 0:
-        outcome.write_text(_FINISHED if finished else "the session closed", encoding="utf-8")
+class _Session:
+    """The trainings that run side by side, and what came of those that have ended."""
+
+    def __init__(
+        self, members: Members, around: Surroundings, threads: int, stall_minutes: float, places: list[Place]
+    ) -> None:
+        self.members, self.around = members, around
+        self.threads, self.stall_minutes = threads, stall_minutes
+        self.free = list(places)
+        self.running: dict[Training, Place] = {}
+        self.faults: dict[str, str] = {}
+        self.all_finished = True
+        self._any = False
+
+    def has_room(self) -> bool:
+        # The first model makes at least one step, so that every session gets on.
+        return bool(self.free) and (not self._any or self.around.clock.left() > 0)
+
+    def start(self, plan: Planned) -> None:
+        self._any = True
+        place = self.free.pop(0)
+        task = Task(self.members, self.around, plan.seed, plan.fold, self.threads)
+        training = Training(plan.name, task, processes=place.processes, devices=place.devices)
+        self.running[training] = place
+
+    def look(self) -> None:
+        """Print what there is to read, take in what has ended, and end what hangs or is late."""
+        clock = self.around.clock
+        for training, place in list(self.running.items()):
+            training.relay()
+            if not training.has_ended:
+                if training.seconds_without_life > 60 * self.stall_minutes:
+                    training.end_stalled(self.stall_minutes)
+                elif clock.left() < -clock.closing_seconds / 2:
+                    print(f"{training.name}: the session closes before the next save: its last checkpoint counts")
+                    training.end()
+                continue
+            self.all_finished &= training.finish()
+            if training.fault:
+                self.faults[training.name] = training.fault
+            del self.running[training]
+            self.free.append(place)
+
+    def end(self) -> None:
+        """Whatever still runs when this process is interrupted."""
+        for training in self.running:
+            training.end()
+            training.finish()
 
 
-def _free_port() -> str:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return str(one.getsockname()[1])
+def places_for(models: int, processes: int, gpus: list[str]) -> list[Place]:
+    """Where to train so many models.
+
+    It follows from the recipe and the machine alone, so that a training resumes as it began.
+
+    Args:
+        processes: that train one model together; 0 for all GPUs where there is one model, else 1.
+        gpus: their numbers, as CUDA_VISIBLE_DEVICES has them.
+    """
+    if processes < 0 or (gpus and processes > len(gpus)):
+        raise BirdlibError(f"PROCESSES = {processes}: expected 0 to {len(gpus)}, one per GPU for each model")
+    if not gpus:
+        return [Place(processes or 1, None)]
+    each = processes or (len(gpus) if models == 1 else 1)
+    starts = range(0, len(gpus) - each + 1, each)
+    return [Place(each, ",".join(gpus[start : start + each])) for start in starts]
 
 
-def _train(members: Members, around: Surroundings) -> bool:
-    accelerator = Accelerator(
-        cpu=not torch.cuda.is_available(),  # or processes that a notebook forks would not find each other
-        mixed_precision=mixed_precision(members.settings.precision, capability_here()),
-        # The others wait while the first process validates.
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=2))],
-    )
-    # Going on to the same numbers needs a GPU that gives the same sums twice.
-    torch.backends.cudnn.deterministic = True
-    for fold in members.folds:
-        for seed in members.seeds:
-            teachers = []
-            if members.teachers:
-                teachers = find_teachers(
-                    members.teachers,
-                    fold=fold,
-                    classes=around.prepared.classes,
-                    front_end=around.front_end,
-                    data_version=around.prepared.data_version,
-                )
-            trainer = Trainer(members.settings, around, accelerator, seed=seed, fold=fold, teachers=teachers)
-            accelerator.print(f"{trainer.name}: {_where(trainer)}")
-            if not trainer.run():
-                accelerator.print(
-                    f"{trainer.name}: the session closes at epoch {trainer.epoch} of {members.settings.epochs}, all "
-                    "saved; attach this output to the next version and run it to go on"
-                )
-                return False
-            del trainer
-            accelerator.free_memory()
-    return True
+def _gpus() -> list[str]:
+    # device_count asks the driver; the notebook's process takes no memory of theirs.
+    count = torch.cuda.device_count()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return (visible.split(",") if visible else [str(number) for number in range(count)])[:count]
 
 
-def _where(trainer: Trainer) -> str:
-    if trainer.finished:
-        return "finished in an earlier session"
-    begun = f"goes on after step {trainer.step}" if trainer.step else "begins"
-    plan = trainer.plan
-    return (
-        f"{begun}; {trainer.last_step} steps of {plan.batch_size} clips ({plan.steps_per_epoch} an epoch), "
-        f"{plan.processes} process(es) x {plan.parts} part(s) of {plan.device_batch}, on {trainer.accelerator.device}"
-    )
+def _other_settings(plan: Planned, members: Members) -> str:
+    wanted = members.settings.recipe()
+    others = {name: value for name, value in plan.earlier.settings.items() if wanted.get(name) != value}
+    return f", with {', '.join(f'{name} = {value}' for name, value in others.items())}" if others else ""
+
+
+def _together(faults: dict[str, str], count: int) -> str:
+    """The faults as one line, each text once."""
+    models: dict[str, list[str]] = {}
+    for name, fault in faults.items():
+        models.setdefault(fault.removeprefix(f"{name}: "), []).append(name)
+    lines = [f"{', '.join(names)}: {fault}" for fault, names in models.items()]
+    return (f"{len(faults)} of {count} models failed: " if count > 1 else "") + "; ".join(lines)

@@ -12,6 +12,7 @@ import pandas as pd
 from birdlib.errors import BirdlibError
 
 SUFFIX = ".metrics.jsonl"
+_NESTED = ("event", "clips", "soundscapes", "faults")
 STEP_COLUMNS = ("step", "epoch", "loss", "seconds")
 EPOCH_COLUMNS = ("epoch", "step", "train_loss", "seconds") + tuple(
     f"{where}_{metric}" for where in ("clips", "soundscapes") for metric in ("loss", "padded_cmap", "macro_roc_auc")
@@ -22,12 +23,12 @@ class MetricsLog:
     """Appends records to a log; each line is in the file, whole, when the call returns.
 
     A killed session leaves records behind that its last checkpoint does not know of: on resume those after
-    ``resume_step`` are dropped, and so is a line that was being written. With ``resume_step = 0`` the log starts
-    anew. Only one process may write to a log (the main one).
+    ``resume_step`` and ``resume_epoch`` are dropped, and so is a line that was being written. With
+    ``resume_step = 0`` the log starts anew. Only one process may write to a log (the main one).
     """
 
-    def __init__(self, path: Path | str, resume_step: int = 0) -> None:
-        """Open a log at the step that the training goes on from.
+    def __init__(self, path: Path | str, resume_step: int = 0, resume_epoch: int | None = None) -> None:
+        """Open a log at the step that the training continues from, of as many epochs validated (None: any).
 
         Raises:
             BirdlibError: the log cannot be read or written.
@@ -36,7 +37,10 @@ class MetricsLog:
         kept = b""
         if resume_step > 0 and self.path.exists():
             kept = b"".join(
-                _line(record) for record in _records(self.path, self._bytes()) if record["step"] <= resume_step
+                _line(record)
+                for record in _records(self.path, self._bytes())
+                if record["step"] <= resume_step
+                and not (resume_epoch is not None and record["event"] == "epoch" and record["epoch"] > resume_epoch)
             )
         temporary = self.path.with_name(f".{self.path.name}.part")
         try:
@@ -62,8 +66,12 @@ class MetricsLog:
         seconds: float,
         clips: Mapping[str, float | None] | None = None,
         soundscapes: Mapping[str, float | None] | None = None,
+        faults: Mapping[str, str] | None = None,
     ) -> None:
-        """The end of an epoch (counted from 1) and its validation: see ``birdlib.metrics.validation``."""
+        """The end of an epoch (counted from 1) and its validation: see ``birdlib.metrics.validation``.
+
+        faults: why there are no scores on clips or soundscapes.
+        """
         self.write(
             "epoch",
             epoch=epoch,
@@ -72,6 +80,7 @@ class MetricsLog:
             clips=clips,
             soundscapes=soundscapes,
             seconds=seconds,
+            **({"faults": faults} if faults else {}),
         )
 
     def session(self, *, step: int, **facts: Any) -> None:
@@ -138,7 +147,7 @@ def metrics_tables(records: Iterable[Mapping[str, Any]]) -> tuple[pd.DataFrame, 
         if record["event"] == "step":
             steps[record["step"]] = {name: record.get(name) for name in STEP_COLUMNS}
         elif record["event"] == "epoch":
-            row = {name: value for name, value in record.items() if name not in ("event", "clips", "soundscapes")}
+            row = {name: value for name, value in record.items() if name not in _NESTED}
             for where in ("clips", "soundscapes"):
                 row |= {f"{where}_{name}": value for name, value in (record.get(where) or {}).items()}
             epochs[record["epoch"]] = row

@@ -1,5 +1,7 @@
 """The optimiser: AdamW whose weight decay spares normalisation layers."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 
@@ -27,3 +29,11 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
 def build_optimiser(model: nn.Module, *, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
     """AdamW at a constant learning rate."""
     return torch.optim.AdamW(parameter_groups(model, weight_decay), lr=learning_rate)
+
+
+def gradient_norm(parameters: Iterable[nn.Parameter], limit: float) -> float:
+    """The norm of all gradients together, which are scaled down to the limit where it is larger; 0 for no limit."""
+    parameters = list(parameters)
+    if limit:
+        return nn.utils.clip_grad_norm_(parameters, limit).item()
+    return nn.utils.get_total_norm([one.grad for one in parameters if one.grad is not None]).item()

@@ -13,7 +13,7 @@ from birdlib.data.prepared import Prepared
 from birdlib.metrics.ranking import class_table
 from birdlib.metrics.resampling import Ends, ranking_intervals
 from birdlib.metrics.validation import KEYS
-from birdlib.training.launch import Members
+from birdlib.training.members import Members
 from birdlib.training.predictions import Predictions, combine_out_of_fold, read_predictions
 from birdlib.training.validation import ON_SOUNDSCAPES, OUT_OF_FOLD
 from birdlib.weights.checkpoint import LAST, checkpoints_in, load_checkpoint
@@ -53,7 +53,7 @@ def trained_models(folder: Path, members: Members) -> tuple[TrainedModel, ...]:
     for path in checkpoints_in(folder):
         checkpoint = load_checkpoint(path)
         wanted = checkpoint.fold in members.folds and checkpoint.seed in members.seeds
-        if not wanted or checkpoint.settings != members.settings.recipe():
+        if not wanted or not members.settings.are_those_of(checkpoint.settings):
             continue
         beside = {
             suffix: path.with_name(path.name.removesuffix(LAST) + suffix) for suffix in (OUT_OF_FOLD, ON_SOUNDSCAPES)

@@ -1,5 +1,6 @@
 """What a training is asked to do, checked before anything else happens."""
 
+import math
 from dataclasses import asdict, dataclass
 
 from birdlib.audio.padding import PADDINGS
@@ -7,6 +8,9 @@ from birdlib.data.prepared import FULL, SECONDARY
 from birdlib.errors import BirdlibError
 from birdlib.training.losses import DIVERGENCES
 from birdlib.training.precision import PRECISIONS
+
+# What may change when a training is resumed: the steps that are done would have been the same, or were the reason.
+CHANGEABLE = ("epochs", "learning_rate", "precision", "clip_norm", "max_skipped")
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class TrainSettings:
         loss_shares: of BCE, KL(student || teacher) and KL(teacher || student) where there is a teacher.
         divergence: "bernoulli" or "categorical".
         precision: "auto", "bf16", "fp16" or "fp32".
+        clip_norm: the norm that a step's gradients are scaled down to; 0 for no limit.
+        max_skipped: steps in a row that may be skipped because their loss or gradients are not finite.
     """
 
     architecture: str
@@ -47,6 +53,8 @@ class TrainSettings:
     loss_shares: list[float]
     divergence: str
     precision: str
+    clip_norm: float = 0.0
+    max_skipped: int = 20
 
     def __post_init__(self) -> None:
         shares = self.loss_shares
@@ -64,6 +72,8 @@ class TrainSettings:
             "padding": self.padding in PADDINGS,
             "divergence": self.divergence in DIVERGENCES,
             "precision": self.precision in PRECISIONS,
+            "clip_norm": 0 <= self.clip_norm < math.inf,
+            "max_skipped": self.max_skipped >= 0,
         }
         wrong = [f"{name.upper()} = {getattr(self, name)!r}" for name, fits in checks.items() if not fits]
         if wrong:
@@ -72,6 +82,12 @@ class TrainSettings:
     def recipe(self) -> dict:
         """As plain values, for checkpoints and manifests."""
         return asdict(self)
+
+    def are_those_of(self, recipe: dict) -> bool:
+        """Whether a checkpoint's recipe is this one, but for what may have changed on the way."""
+        mine = self.recipe()
+        names = mine.keys() | recipe.keys()
+        return all(mine.get(name) == recipe.get(name) for name in names if name == "epochs" or name not in CHANGEABLE)
 
 
 def read_members(seeds: list[int], folds: list[str], n_folds: int) -> tuple[list[int], list[int | str]]:

@@ -9,7 +9,7 @@ from torch import nn
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
 from birdlib.models.architectures import build_model
-from birdlib.weights.checkpoint import Checkpoint, checkpoints_in, load_checkpoint
+from birdlib.weights.checkpoint import Checkpoint, checkpoints_in, first_not_finite, load_checkpoint
 
 
 class Teacher(nn.Module):
@@ -61,6 +61,7 @@ def find_teachers(
                 "student is judged by; train both on one version",
                 teacher.data_version == data_version,
             ),
+            ("has weights that are not finite; train it anew", first_not_finite(teacher.ema) is None),
         ):
             if not matches:
                 raise BirdlibError(f"teacher {teacher.name}: {what}")

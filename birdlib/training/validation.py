@@ -14,11 +14,14 @@ from birdlib.competition.rows import split_row_id
 from birdlib.data.clips import Clips
 from birdlib.data.labelled_soundscapes import LabelledSoundscapes
 from birdlib.data.prepared import Prepared
+from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
 from birdlib.metrics.validation import AUC, KEYS, soundscape_metrics
+from birdlib.training.life import sign_of_life
 from birdlib.training.loading import read
 from birdlib.training.predictions import Predictions, clip_row_ids, write_predictions
 
+CLIPS, SOUNDSCAPES = "clips", "soundscapes"
 OUT_OF_FOLD, ON_SOUNDSCAPES = ".oof.csv", ".soundscapes.csv"
 
 
@@ -30,17 +33,25 @@ class ValidationReport:
         scores: {"clips": {metric: value}, "soundscapes": {…}}, None where nothing was there to listen to.
         main_score: by which the best epoch is chosen: the competition's metric, on soundscapes if there are any
             (clips alone stopped predicting the leaderboard after 2023), else on clips.
+        faults: why there are no scores, by what they were to be on.
     """
 
     scores: dict
     main_score: float | None
     clips: Predictions | None
     soundscapes: Predictions | None
+    faults: dict[str, str]
 
     def write(self, folder: Path, name: str) -> None:
-        """Write the predictions beside the checkpoint: ``NAME.oof.csv`` and ``NAME.soundscapes.csv``."""
-        for heard, suffix in ((self.clips, OUT_OF_FOLD), (self.soundscapes, ON_SOUNDSCAPES)):
-            if heard is not None:
+        """Write the predictions beside the checkpoint: ``NAME.oof.csv`` and ``NAME.soundscapes.csv``.
+
+        A file that cannot be written is added to the faults.
+        """
+        parts = {CLIPS: (self.clips, OUT_OF_FOLD), SOUNDSCAPES: (self.soundscapes, ON_SOUNDSCAPES)}
+        for where, (heard, suffix) in parts.items():
+            if heard is None:
+                continue
+            try:
                 write_predictions(
                     folder / f"{name}{suffix}",
                     heard.row_ids,
@@ -50,6 +61,8 @@ class ValidationReport:
                     filenames=heard.filenames,
                     weights=heard.weights,
                 )
+            except BirdlibError as error:
+                self.faults[where] = str(error)
 
 
 class Validation:
@@ -86,17 +99,24 @@ class Validation:
         mel: nn.Module,
         autocast: Callable[[], AbstractContextManager],
     ) -> ValidationReport:
-        """Hear the model out, in evaluation mode, on the device that ``mel`` and it are on."""
-        clips = self._hear_clips(model, fold, mel, autocast)
-        soundscapes = self._hear_soundscapes(model, mel, autocast)
-        scores = {
-            "clips": clips.metrics() if clips else None,
-            "soundscapes": soundscape_metrics(soundscapes.truth, soundscapes.scores, soundscapes.row_ids)
-            if soundscapes
-            else None,
-        }
-        main = scores["soundscapes"] or scores["clips"] or {}
-        return ValidationReport(scores, main.get(self.metric), clips, soundscapes)
+        """Predict in evaluation mode, on the device that ``mel`` and the model are on.
+
+        What goes wrong is in the report and costs its own scores only: a training of hours is worth more.
+        """
+        faults: dict[str, str] = {}
+        clips, of_clips = _guarded(
+            CLIPS, faults, lambda: self._hear_clips(model, fold, mel, autocast), lambda heard: heard.metrics()
+        )
+        soundscapes, of_soundscapes = _guarded(
+            SOUNDSCAPES,
+            faults,
+            lambda: self._hear_soundscapes(model, mel, autocast),
+            lambda heard: soundscape_metrics(heard.truth, heard.scores, heard.row_ids),
+        )
+        # Where soundscapes choose the best epoch, clips do not take over for an epoch.
+        main = (of_clips if self.soundscapes is None else of_soundscapes) or {}
+        scores = {CLIPS: of_clips, SOUNDSCAPES: of_soundscapes}
+        return ValidationReport(scores, main.get(self.metric), clips, soundscapes, faults)
 
     def _hear_clips(self, model, fold, mel, autocast) -> Predictions | None:
         rows = self.prepared.validation_rows(fold)
@@ -149,6 +169,23 @@ class Validation:
         )
 
 
+def _guarded(
+    where: str,
+    faults: dict[str, str],
+    predict: Callable[[], Predictions | None],
+    score: Callable[[Predictions], dict],
+) -> tuple[Predictions | None, dict | None]:
+    """Predictions and their scores; None for both, and the reason among the faults, where either fails."""
+    try:
+        heard = predict()
+        return heard, None if heard is None else score(heard)
+    except BirdlibError as error:
+        faults[where] = str(error)
+    except Exception as error:
+        faults[where] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    return None, None
+
+
 @torch.no_grad()
 def _probabilities(model: nn.Module, mel: nn.Module, waves: torch.Tensor, autocast) -> np.ndarray:
     """float32 [windows, samples] to probabilities, float64 [windows, classes]."""
@@ -156,5 +193,6 @@ def _probabilities(model: nn.Module, mel: nn.Module, waves: torch.Tensor, autoca
     inputs = mel(waves.to(device))
     with autocast():
         logits = model(inputs)
+    sign_of_life()
     # In float64: beyond a logit of 17 a float32 probability is 1, and ranks no higher than another one.
     return logits.double().sigmoid().cpu().numpy()

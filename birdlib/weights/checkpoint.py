@@ -11,6 +11,7 @@ from birdlib.frontend.mel import FrontEnd
 
 SCHEMA = 1
 LAST = ".last.pt"  # the whole state, from which training goes on
+_LATER = {"epoch_skipped", "skipped"}  # what the first checkpoints of this schema lack
 BEST = ".best.pt"  # averaged weights of the best epoch only
 
 
@@ -24,7 +25,7 @@ class Checkpoint:
         classes: labels of the outputs, in order.
         front_end: the parameters of its mel spectrograms.
         seed, fold: of its training; fold "full" means all data.
-        epoch, step: epochs done, and optimiser steps done in all.
+        epoch, step: epochs done, with their validation, and optimiser steps done in all.
         finished: whether all epochs are done.
         data_version: of the prepared data that it learns from.
         settings: the recipe; what has to be the same for training to go on.
@@ -32,6 +33,8 @@ class Checkpoint:
         best_score, best_epoch: the best epoch so far; None before the first validation.
         commit: of the source that built the kernel.
         epoch_loss: sum of the losses of the epoch begun.
+        epoch_skipped: its steps that were skipped, since their loss or gradients were not finite.
+        skipped: such steps of the whole training.
         seconds: of training so far, over all sessions.
         teachers: names of the models that it is distilled from.
         model, ema: state dicts of the weights and of their moving average.
@@ -55,12 +58,18 @@ class Checkpoint:
     best_epoch: int | None
     commit: str
     epoch_loss: float = 0.0
+    epoch_skipped: int = 0
+    skipped: int = 0
     seconds: float = 0.0
     teachers: tuple[str, ...] = ()
     model: dict = field(default_factory=dict, repr=False)
     ema: dict = field(default_factory=dict, repr=False)
     optimiser: dict = field(default_factory=dict, repr=False)
     scaler: dict = field(default_factory=dict, repr=False)
+
+    def without_tensors(self) -> "Checkpoint":
+        """What it says of the model, without the model."""
+        return replace(self, model={}, ema={}, optimiser={}, scaler={})
 
     def weights_only(self) -> "Checkpoint":
         """The averaged weights and what they are, without what only training needs."""
@@ -111,10 +120,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if not isinstance(values, dict) or values.get("schema") != SCHEMA:
         raise BirdlibError(f"{path}: not a checkpoint of this library, or one of another version of it")
     names = {one.name for one in fields(Checkpoint)}
-    if names - values.keys():
-        raise BirdlibError(f"{path}: the checkpoint lacks {', '.join(sorted(names - values.keys()))}")
+    if missing := sorted(names - values.keys() - _LATER):
+        raise BirdlibError(f"{path}: the checkpoint lacks {', '.join(missing)}")
     return Checkpoint(
-        **{name: values[name] for name in names}
+        **{name: values[name] for name in names & values.keys()}
         | {
             "classes": tuple(values["classes"]),
             "teachers": tuple(values["teachers"]),
@@ -126,3 +135,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
 def checkpoints_in(folder: Path, suffix: str = LAST) -> tuple[Path, ...]:
     """The checkpoints that lie directly in a folder, by name."""
     return tuple(sorted(path for path in folder.glob(f"*{suffix}") if path.is_file()))
+
+
+def first_not_finite(tensors: dict[str, torch.Tensor]) -> str | None:
+    """The name of the first tensor with a value that is NaN or infinite; None if there is none."""
+    return next((name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()), None)

@@ -79,6 +79,32 @@ def test_a_session_that_closed_is_gone_on_from(trained):
     assert steps["seconds"].is_monotonic_increasing
 
 
+def test_two_processes_train_after_the_notebook_has_run_torch_with_two_threads(trained, tmp_path):
+    """The pictures of the augmentation run torch in the notebook's process, whose threads no fork survives."""
+    done = command(
+        "--target",
+        "demo-train",
+        "--out",
+        tmp_path,
+        "--run",
+        "--input",
+        f"competition={trained.out / 'demo-competition' / 'run'}",
+        f"prepared={trained.out / 'demo-prepare' / 'run'}",
+        "--set",
+        *TRAINING,
+        "processes=2",
+        "epochs=1",
+        OMP_NUM_THREADS="2",
+    )
+    assert done.status == 0, done.out + done.err
+    name = "test_resnet-wdfbn-ema-1-fold0-seed1"
+    said = printed(nbformat.read(tmp_path / "demo-train" / "run" / "__notebook__.ipynb", 4))
+    assert f"{name}: begins; 3 steps of 8 clips (3 an epoch), 2 process(es) x 1 part(s) of 4, on cpu" in said
+    assert "FINISHED: 1 model" in said and said.count("train: 100%") == 1
+    last = load_checkpoint(tmp_path / "demo-train" / "run" / f"{name}.last.pt")
+    assert last.finished and last.scores["clips"]
+
+
 def test_students_learn_from_the_teacher_of_their_fold_and_begin_with_its_backbone_where_told(trained):
     teacher = checkpoint(trained, "demo-train", TEACHER)
     for kernel, name in STUDENTS.items():

@@ -81,10 +81,43 @@ def check_labels(before, after, partner):
     assert (after.input.dtype, after.targets.dtype, after.weights.dtype) == (torch.float32,) * 3
     assert after.input.isfinite().all()
     assert ((after.targets >= 0) & (after.targets <= 1)).all()
-    # No class comes from nowhere, and what is unknown of either clip is unknown of both.
+    # No class comes from nowhere, and what is unknown of either clip is unknown of both, unless it is certainly there.
     silent = (before.targets == 0) & (before.targets[partner] == 0)
     assert (after.targets[silent] == 0).all()
-    assert torch.equal(after.weights, torch.minimum(before.weights, before.weights[partner]))
+    certain = after.targets == 1
+    either = torch.minimum(before.weights, before.weights[partner])
+    assert torch.equal(after.weights, torch.where(certain, 1.0, either))
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        *([mixing] for mixing in WAVE_MIXINGS + MEL_MIXINGS),
+        [ConcatMix("halves"), SumIx(0.3, 1.0), MixUp(1.5), CutMix(1.5)],
+        [SumUp(), ConcatMix("doubled"), CutMix(1.5), MixUp(0.05)],
+        [SumIx(0.3, 1.0), SumIx(0.3, 1.0), SumUp(), MixUp(1.5)],
+        [CutMix(0.2), CutMix(1.5), MixUp(1.5), MixUp(0.05)],
+    ],
+    ids=lambda chain: "-".join(mixing.name for mixing in chain),
+)
+@settings(max_examples=25, deadline=None)
+@given(size=sizes, seed=seeds)
+def test_a_class_that_is_certainly_in_a_mixture_counts_and_what_counts_is_known(chain, size, seed):
+    """With ``secondary = "mask"``: a class of weight 0 may be in its clip or not, so both are tried."""
+    primary = torch.eye(6)[torch.randint(6, (size,), generator=generator(seed))]
+    secondary = (torch.rand(size, 6, generator=generator(seed + 1)) < 0.4) & (primary == 0)
+    ends = []
+    for present in (0.0, 1.0):
+        now = Batch(torch.randn(size, 48), primary + present * secondary, 1 - secondary.float())
+        draws = generator(seed)
+        for mixing in chain:
+            if mixing in MEL_MIXINGS:
+                now = Batch(now.input.view(size, 1, 4, -1), now.targets, now.weights, now.parts)
+            now, _ = mixed(mixing, now, draws)
+        ends.append(now)
+    absent, present = ends
+    assert (absent.weights[absent.targets == 1] == 1).all()
+    assert torch.equal(absent.targets[absent.weights == 1], present.targets[absent.weights == 1])
 
 
 @pytest.mark.parametrize("mixing", WAVE_MIXINGS + MEL_MIXINGS, **names)

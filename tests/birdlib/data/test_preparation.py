@@ -121,12 +121,12 @@ def test_the_cache_holds_the_starts_of_the_recordings_and_no_more_than_allowed(c
     files = competition.write()
     made = prepare(files, tmp_path, cache_gigabytes=2e-4, cache_seconds=1.0)
     assert (tmp_path / "cache.i16").stat().st_size <= 200_000
-    cache = np.fromfile(tmp_path / "cache.i16", dtype="<i2")
+    cache = Prepared.read(tmp_path, files).cache
     for row in made.recordings.itertuples():
         if row.primary_label == "a":
             number = int(row.filename[4:-4])
             expected = write_audio(tmp_path / "again.ogg", 0.1, seed=number)[:, 0]
-            np.testing.assert_array_equal(cache[row.cache_start : row.cache_start + row.cache_samples], expected)
+            np.testing.assert_array_equal(cache.read(row.Index, 0, row.cache_samples) * 32768, expected)
         else:
             assert row.cache_samples == 32_000 and (row.sample_rate, row.channels) == (48_000, 2)
 

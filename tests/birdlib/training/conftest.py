@@ -10,8 +10,10 @@ from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.prepared import Prepared
 from birdlib.frontend.mel import FrontEnd
 from birdlib.training.clock import SessionClock
+from birdlib.training.members import Members, plan_members
+from birdlib.training.process import Task, train
 from birdlib.training.settings import TrainSettings
-from birdlib.training.trainer import Surroundings
+from birdlib.training.surroundings import Surroundings
 from birdlib.training.validation import Validation
 
 FRONT_END = FrontEnd(32000, 5, 2048, 2000, 32, 50, 14000)
@@ -82,6 +84,25 @@ def surroundings_of(prepared, folder: Path, **changes) -> Surroundings:
         "commit": "c0ffee",
     }
     return Surroundings(**values | changes)
+
+
+class StepsClock(SessionClock):
+    """A session that has time for some steps."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def left(self):
+        self.steps -= 1
+        return 1e9 if self.steps > 0 else -1.0
+
+
+def train_here(members: Members, around: Surroundings) -> bool:
+    """What ``train_members`` does, in this process and one model after another; whether all are finished."""
+    for plan in plan_members(members, around):
+        if not plan.finished and not train(Task(members, around, plan.seed, plan.fold)):
+            return False
+    return True
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ trainer = Trainer(settings, around, accelerator, seed=1, fold="full", teachers=[
 for module in trainer.model.modules():
     if isinstance(module, nn.BatchNorm2d):
         module.eval()
-loss, _ = trainer.accumulate(trainer.batches())
+loss, *_ = trainer.accumulate(trainer.batches())
 if accelerator.is_main_process:
     model = accelerator.unwrap_model(trainer.model)
     gradients = {name: one.grad for name, one in model.named_parameters()}

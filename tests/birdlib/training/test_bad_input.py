@@ -16,18 +16,16 @@ from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.prepared import Prepared
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
-from birdlib.training import trainer as trainer_module
 from birdlib.training.clock import SessionClock
-from birdlib.training.launch import Members, train_members
+from birdlib.training.members import Members
 from birdlib.training.settings import read_members
-from birdlib.training.validation import Validation
 from birdlib.weights.checkpoint import LAST, checkpoints_in, load_checkpoint, save_checkpoint
 
-from .conftest import FRONT_END, SETTINGS, surroundings_of
+from .conftest import SETTINGS, StepsClock, surroundings_of, train_here
 
 
 def train(settings, around, *, seed=1, fold=0, teachers=()):
-    return train_members(Members(settings, [seed], [fold], tuple(teachers)), around, processes=1)
+    return train_here(Members(settings, [seed], [fold], tuple(teachers)), around)
 
 
 def fault(settings, around, **members):
@@ -40,89 +38,6 @@ def fault(settings, around, **members):
 
 def content(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-class StepsClock(SessionClock):
-    """A session that has time for some steps."""
-
-    def __init__(self, steps):
-        self.steps = steps
-
-    def left(self):
-        self.steps -= 1
-        return 1e9 if self.steps > 0 else -1.0
-
-
-# ---------------------------------------------------------------- a loss that is no number
-
-
-@pytest.fixture
-def poisoned(prepared, monkeypatch):
-    """Makes one recording's weight NaN, and returns its row; undo() heals it."""
-    row = int(prepared.training_rows(0)[5])
-    targets = Prepared.targets
-
-    def with_nan(self, rows):
-        values, weights = targets(self, rows)
-        weights[[one == row for one in rows]] = np.nan
-        return values, weights
-
-    monkeypatch.setattr(Prepared, "targets", with_nan)
-    return row
-
-
-def test_a_loss_that_is_not_finite_stops_with_the_place_and_the_files(
-    settings, surroundings, prepared, poisoned, tmp_path, monkeypatch
-):
-    around = surroundings(tmp_path / "out")
-    recipe = settings(epochs=2, augmentations=[])
-    said = fault(recipe, around)
-    place = re.search(r"the loss is nan at epoch (\S+), step (\d+) \(batch of (.*?)\); stopped", said)
-    epoch, step, files = float(place[1]), int(place[2]), place[3].split(", ")
-    assert prepared.recordings["filename"][poisoned] in files and len(files) == 6
-    assert epoch == pytest.approx((step - 1) / 2)  # two steps an epoch
-    saved = checkpoints_in(around.folder)
-    if step == 1:
-        assert not saved and "no checkpoint was written yet" in said
-    else:
-        assert load_checkpoint(saved[0]).step == step - 1 and f"{saved[0].name} is the state before" in said
-    # Where the recording is whole again, the training goes on as if nothing had been.
-    monkeypatch.undo()
-    assert train(recipe, around)
-    assert train(recipe, surroundings(tmp_path / "undisturbed"))
-    one, other = (load_checkpoint(checkpoints_in(tmp_path / name)[0]) for name in ("out", "undisturbed"))
-    assert all(torch.equal(one.model[key], other.model[key]) for key in one.model)
-    assert all(torch.equal(one.ema[key], other.ema[key]) for key in one.ema)
-
-
-def test_of_a_large_batch_only_some_files_are_named(settings, surroundings, poisoned, tmp_path):
-    said = fault(settings(batch_size=12), surroundings(tmp_path / "out", device_batch=4))
-    assert said.count(".ogg") == 8 and "and 4 more" in said
-
-
-def test_weights_beyond_float32_are_not_saved(settings, surroundings, tmp_path, monkeypatch):
-    """Gradients that overflow, though the loss before them was fine."""
-    around = surroundings(tmp_path / "out", clock=StepsClock(2))
-    assert not train(settings(), around)
-    before = content(around.folder)
-    name = f"test_resnet-wdfbn-ema-2-fold0-seed1{LAST}"
-    step = load_checkpoint(around.folder / name).step
-    build = trainer_module.build_optimiser
-
-    def far_too_large(model, **arguments):
-        optimiser = build(model, **arguments)
-
-        def overflow(*_):
-            for one in model.parameters():
-                one.grad.mul_(1e38).mul_(1e38)
-
-        optimiser.register_step_pre_hook(overflow)
-        return optimiser
-
-    monkeypatch.setattr(trainer_module, "build_optimiser", far_too_large)
-    said = fault(settings(), surroundings(tmp_path / "out"))
-    assert f"no longer finite at step {step + 1}" in said and "lower the learning rate" in said
-    assert content(around.folder)[name] == before[name]
 
 
 # ---------------------------------------------------------------- weights to start from
@@ -246,22 +161,25 @@ def no_waiting_for_workers(monkeypatch):
     gc.collect()
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("fold", [0, "full"])
-def test_a_recording_that_breaks_after_the_preparation_is_named_and_the_state_is_kept(
-    settings, surroundings, competition, tmp_path, no_waiting_for_workers, workers, fold
-):
-    """Of fold 0 in validation, of "full" in training; in this process, or in one that reads ahead."""
+@pytest.fixture
+def broken(competition, tmp_path):
+    """The competition with one recording, of fold 0, that broke after the preparation, and its file."""
     root = tmp_path / "competition"
     shutil.copytree(competition.root, root)
     prepared = Prepared.read(competition.output, CompetitionFiles(root))
-    row = int(prepared.validation_rows(0)[0])
-    path = prepared.audio / prepared.recordings["filename"][row]
+    path = prepared.audio / prepared.recordings["filename"][int(prepared.validation_rows(0)[0])]
     path.write_bytes(path.read_bytes()[:100])
-    arguments = {"metric": "macro ROC-AUC", "soundscapes": None, "batch_size": 8, "padding": "cyclic"}
-    validation = Validation(prepared, FRONT_END, workers=workers, **arguments)
-    around = surroundings_of(prepared, tmp_path / "out", validation=validation, workers=workers)
-    said = fault(settings(epochs=2), around, fold=fold)
+    return prepared, path
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_recording_that_breaks_after_the_preparation_is_named_and_the_state_is_kept(
+    settings, broken, tmp_path, no_waiting_for_workers, workers
+):
+    """In this process, or in one that reads ahead."""
+    prepared, path = broken
+    around = surroundings_of(prepared, tmp_path / "out", workers=workers)
+    said = fault(settings(epochs=2), around, fold="full")
     assert str(path) in said and "Traceback" not in said
     if saved := checkpoints_in(around.folder):
         assert load_checkpoint(saved[0]).step >= 1

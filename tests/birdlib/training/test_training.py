@@ -15,9 +15,9 @@ from birdlib.data.clips import Clips
 from birdlib.data.labelled_soundscapes import LabelledSoundscapes
 from birdlib.frontend.mel import MelSpectrogram
 from birdlib.models.architectures import build_model
-from birdlib.training import trainer as trainer_module
-from birdlib.training.launch import Members, train_members
+from birdlib.training import safekeeping
 from birdlib.training.log import read_metrics
+from birdlib.training.members import Members
 from birdlib.training.predictions import read_predictions
 from birdlib.training.resuming import take_up
 from birdlib.training.teacher import build_teacher
@@ -25,10 +25,12 @@ from birdlib.training.trainer import Trainer
 from birdlib.training.validation import Validation
 from birdlib.weights.checkpoint import checkpoints_in, load_checkpoint
 
+from .conftest import train_here
+
 
 def train(settings, around, *, seeds=(1,), folds=(0,), teachers=()):
     """Trains to the end; the checkpoints by name."""
-    assert train_members(Members(settings, list(seeds), list(folds), tuple(teachers)), around, processes=1)
+    assert train_here(Members(settings, list(seeds), list(folds), tuple(teachers)), around)
     return {path.name.removesuffix(".last.pt"): load_checkpoint(path) for path in checkpoints_in(around.folder)}
 
 
@@ -95,7 +97,7 @@ def test_the_average_is_timms_with_warm_up_and_no_longer_the_initial_weights(set
     def note(checkpoint, path):
         seen.append((checkpoint.step, copy.deepcopy(checkpoint.model), copy.deepcopy(checkpoint.ema)))
 
-    monkeypatch.setattr(trainer_module, "save_checkpoint", note)
+    monkeypatch.setattr(safekeeping, "save_checkpoint", note)
     slow = settings(epochs=3, ema_decay=0.999)
     trainer = Trainer(
         slow, session("out", checkpoint_minutes=0.0), Accelerator(cpu=True), seed=1, fold="full", teachers=[]
