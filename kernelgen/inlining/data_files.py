@@ -15,6 +15,7 @@ from kernelgen.inlining.library import Library, Module
 from kernelgen.inlining.paths import UNREAD, is_part, text_of
 from kernelgen.inlining.source import Source
 
+_LONGEST = 200  # a longer text is no file's path, and some systems refuse to look for it
 _PATHS = (ast.Constant, ast.BinOp, ast.JoinedStr, ast.Call)
 _DOCUMENTS = re.compile(
     r"(?i)(readme|licen[cs]e|copying|notice|changelog)\b.*|py\.typed|.*\.(md|rst|pyi|pyc|orig)|\..*"
@@ -135,7 +136,7 @@ class _DataFinder:
         In a template's cell `x.csv` is a file of its own, unless the cell asks where the library lies.
         """
         parts = tuple(part for part in normpath(path).split("/") if part not in {"", ".", ".."})
-        if not parts or (is_cell and not locates and parts[0] != self.library.name):
+        if not parts or len(path) > _LONGEST or (is_cell and not locates and parts[0] != self.library.name):
             return None
         for file in self.absent:
             if file.suffix == ".py" and not locates:
