@@ -64,7 +64,7 @@ def closure(
         KernelgenError: with file and line, where the notebook's library could not behave as the folder does: missing
             modules, imports whose names cannot be told, data files that are not shipped, syntax that is too new.
     """
-    walk = _Walk(library, python)
+    walk = _Walk(library, python, {cell.writes_module for cell in code})
     cells = sources_of_cells(code, python)
     for source in cells:
         walk.follow(walk.imports(source))
@@ -85,10 +85,10 @@ def closure(
 class _Walk:
     """Collects the modules that sources need. read: every source that was read, cells first."""
 
-    def __init__(self, library: Library, python: tuple[int, int]):
+    def __init__(self, library: Library, python: tuple[int, int], written: set[str]):
         self.library = library
         self.python = python
-        self.finder = ImportFinder(library, python)
+        self.finder = ImportFinder(library, python, written)
         self.modules: list[Module] = []
         self.read: list[Source] = []
         self.folders: set[PurePosixPath] = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from kernelgen.inlining.library import Library
@@ -60,11 +60,12 @@ def standard_modules(python: tuple[int, int]) -> frozenset[str]:
 
 
 class ImportFinder:
-    """Finds the imports of sources of one library."""
+    """Finds the imports of sources of one library. written: modules that the notebook writes beside itself."""
 
-    def __init__(self, library: Library, python: tuple[int, int] = IMAGE_PYTHON):
+    def __init__(self, library: Library, python: tuple[int, int] = IMAGE_PYTHON, written: Collection[str] = ()):
         self.library = library
         self.python = python
+        self.written = frozenset(written)
         self.standard = standard_modules(python)
         self.mentions = Mentions(library)
 
@@ -112,6 +113,8 @@ class ImportFinder:
         root = name.partition(".")[0]
         if self.library.owns(name):
             yield Import("module", name, source.where(node), is_optional(node, name, source))
+        elif root in self.written:
+            return
         elif root and self._lies_beside(name, node):
             yield Import("beside", name, source.where(node))
         elif root and root not in self.standard:

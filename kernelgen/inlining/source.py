@@ -13,6 +13,7 @@ from kernelgen.inlining.library import Module
 from kernelgen.inlining.syntax import IMAGE_PYTHON, parse, tree_of
 
 _SCRIPT = re.compile(r"%%(?:writefile\b.*\.py|python3?\b|script\s+\S*python\S*)")
+_WRITTEN = re.compile(r"%%writefile\s+(?:-a\s+)?(?:\./)?(\w+)\.py\s")
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -28,6 +29,12 @@ class Code:
     text: str
     first_line: int = 1
     written: str = ""
+
+    @property
+    def writes_module(self) -> str:
+        """The module that a cell writes beside the notebook: worker of `%%writefile worker.py`; "" if it does not."""
+        match = _WRITTEN.match(self.written.lstrip())
+        return match[1] if match else ""
 
     @property
     def magics(self) -> list[tuple[int, str]]:
