@@ -15,12 +15,12 @@ from kernelgen.nodes import cell as notebook_cell
 from kernelgen.nodes import notebook_text
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.rendering.built import BuiltKernel
-from kernelgen.rendering.cells import TemplateCell, cell_ids
 from kernelgen.rendering.metadata import kernel_metadata, metadata_text
 from kernelgen.rendering.provenance import origin, provenance
+from kernelgen.rendering.template_cell import TemplateCell, cell_ids
 from kernelgen.verifying.checks import verify
 from kernelgen.verifying.library_place import first_use
-from kernelgen.verifying.syntax import check_syntax
+from kernelgen.verifying.parsing import check_syntax
 from kernelgen.writing import write_text
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 
 from kernelgen.inlining.closure import Closure
 from kernelgen.recipe.project import Kernel
-from kernelgen.rendering.cells import TemplateCell
+from kernelgen.rendering.template_cell import TemplateCell
 
 
 @dataclass(frozen=True)

@@ -75,12 +75,15 @@ def _is_any_untracked(root: Path) -> bool:
         library = str(tomllib.loads((root / RECIPE).read_text(encoding="utf-8-sig")).get("library"))
     except (OSError, ValueError):
         return False  # who reads the recipe says what is wrong with it
-    places = [library, f"{library}.py", str(Path(RECIPE).parent)]
-    if _git(root, "ls-files", "--others", "--exclude-standard", "--", *places):
+    templates = str(Path(RECIPE).parent)
+    if _git(root, "ls-files", "--others", "--exclude-standard", "--", library, f"{library}.py", templates):
         return True
-    # A module that .gitignore names is inlined like any other.
-    ignored = _git(root, "ls-files", "--others", "--ignored", "--exclude-standard", "--", *places)
-    return any(name.strip('"').endswith((".py", ".j2")) for name in ignored.split("\n"))
+    # Modules that .gitignore names are inlined like any other, and so are those that a link leads to.
+    tracked = set(_git(root, "ls-files", "-z", "--", library, f"{library}.py", templates).split("\0"))
+    code = [
+        file for pattern in (f"{library}/**/*.py", f"{library}.py", f"{templates}/*.j2") for file in root.glob(pattern)
+    ]
+    return any(file.relative_to(root).as_posix() not in tracked for file in code)
 
 
 def _git(root: Path, *arguments: str) -> str:

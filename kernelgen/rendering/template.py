@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from kernelgen.errors import KernelgenError
-from kernelgen.rendering.cells import TemplateCell
 from kernelgen.rendering.filling import filled
 from kernelgen.rendering.live_forms import LiveForm, live_parts
 from kernelgen.rendering.magics import cell_code
 from kernelgen.rendering.script import ScriptCell, script_cells
+from kernelgen.rendering.template_cell import TemplateCell
 
 # Names that a template already has, so that no setting can have them.
 TAKEN_NAMES = frozenset({"sources", "kernel", "library", "provenance", "literal"})

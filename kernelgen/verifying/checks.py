@@ -16,7 +16,7 @@ from kernelgen.verifying.notebook import LARGEST, form_problems, sent_size
 if TYPE_CHECKING:
     from kernelgen.recipe.project import Project
     from kernelgen.rendering.built import BuiltKernel
-    from kernelgen.rendering.cells import TemplateCell
+    from kernelgen.rendering.template_cell import TemplateCell
 
 
 def verify(project: Project, built: BuiltKernel) -> None:

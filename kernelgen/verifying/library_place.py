@@ -6,12 +6,13 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from kernelgen.rendering.cells import TemplateCell
+from kernelgen.rendering.template_cell import TemplateCell
 
-# Functions that import a module, or run one in this or another process.
+_IMPORTERS = frozenset({"import_module", "__import__", "find_spec", "run_module"})
+# Functions that run code or a command.
 _RUNNERS = frozenset(
-    {"import_module", "__import__", "find_spec", "run_module", "run_path", "exec", "eval", "system", "popen", "run"}
-    | {"Popen", "call", "check_call", "check_output", "getoutput", "getstatusoutput", "create_subprocess_shell"}
+    {"exec", "eval", "system", "popen", "run", "Popen", "call", "check_call", "check_output", "getoutput"}
+    | {"getstatusoutput", "create_subprocess_exec", "create_subprocess_shell"}
 )
 
 
@@ -60,22 +61,20 @@ def _running(tree: ast.AST) -> Iterator[ast.AST]:
 
 def _needs(node: ast.AST, library: str) -> list[int]:
     """The line of a node that imports the library, or gives its name to a function that does."""
+    if not isinstance(node, ast.Import | ast.ImportFrom | ast.Call):
+        return []
     names: list[str] = []
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
-    elif isinstance(node, ast.ImportFrom) and not node.level:
-        names = [node.module or ""]
-    elif isinstance(node, ast.Call):
-        called = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
-        strings = (
-            [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)] if called in _RUNNERS else []
-        )
-        texts = [text for text in strings if isinstance(text, str)]
-        if any(_mentions(text, library) for text in texts):
-            return [node.lineno]
-        names = texts
+    elif isinstance(node, ast.ImportFrom):
+        names = [] if node.level else [node.module or ""]
     else:
-        return []
+        called = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
+        values = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
+        texts = [value for value in values if isinstance(value, str)]
+        if called in _RUNNERS and _mentions(" ".join(texts), library):
+            return [node.lineno]
+        names = texts[:1] if called in _IMPORTERS else []
     return [node.lineno] if any(name.partition(".")[0] == library for name in names) else []
 
 

@@ -11,7 +11,7 @@ from kernelgen.inlining.syntax import tree_of
 from kernelgen.verifying.image import answered_lines
 from kernelgen.verifying.mounts import mount_lines
 from kernelgen.verifying.names import EVERYWHERE, Injected, injections, undefined_names
-from kernelgen.verifying.syntax import parsed
+from kernelgen.verifying.parsing import parsed
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ _KINDS = (
         "a Kaggle key",
         "kaggle_key kaggle_api kagglekey username",
         rf"(?i:kaggle_?(?:api_?)?key){_ASSIGNS}[0-9a-f]{{32}}\b",
-        r"(?i:kaggle_?(?:api_?)?key)\s*[:=]\s*[0-9a-f]{32}\b",
+        r"(?i:kaggle_?(?:api_?)?key)\s*[:= ]\s*[0-9a-f]{32}\b",
         rf"{_QUOTE}username{_QUOTE}\s*:[^}}]{{0,80}}{_QUOTE}key{_QUOTE}\s*:\s*{_QUOTE}[0-9a-f]{{32}}\b",
         rf"{_QUOTE}key{_QUOTE}\s*:\s*{_QUOTE}[0-9a-f]{{32}}\b[^}}]{{0,20}}{_QUOTE}username{_QUOTE}\s*:",
     ),
@@ -105,8 +105,9 @@ _KINDS = (
     ),
     _token(
         "a bot's token",
-        ":aa",
+        ":aa discord",
         r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}",
+        r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}",
     ),
     _token(
         "an access token",
@@ -122,15 +123,25 @@ _KINDS = (
     _kind(
         "a private key", "private putty", r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----", r"PuTTY-User-Key-File-"
     ),
-    _token("a JSON web token", "eyj", r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{10,}"),
+    _token(
+        "a JSON web token",
+        "eyj",
+        r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{10,}",
+        r"eyJhcGlf[A-Za-z0-9+/]{40,}=*",  # Neptune's
+    ),
     # Placeholders (`{password}`, `$PASSWORD`, `<password>`, `***`) are no passwords.
     _kind(
         "a password in an address",
         "://",
-        rf"\b[a-z][a-z0-9+.-]+://[^\s:/@\"'{{}}<>]*:{_EMPTY}[^\s/@\"'{{}}<>]{{3,}}@[A-Za-z0-9\[]",
+        rf"\b[a-z][a-z0-9+.-]{{1,30}}://[^\s:/@\"'{{}}<>]*:{_EMPTY}[^\s/@\"'{{}}<>]{{3,}}@[A-Za-z0-9\[]",
     ),
     _kind("an Azure key", "accountkey sharedaccesskey", r"(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{40,}"),
-    _kind("a key in an address", "key= token=", rf"[?&](?i:(?:api_?|access_?|auth_?)?(?:key|token))={_RANDOM}{{20,}}"),
+    _kind(
+        "a key in an address",
+        "key= token= sig= password pwd",
+        rf"[?&](?i:(?:api_?|access_?|auth_?)?(?:key|token)|sig)={_RANDOM}{{20,}}",
+        rf"[?&;]\s*(?i:password|pwd)\s*=\s*{_EMPTY}[^&;\s\"'{{}}<>]{{3,}}",
+    ),
     _kind(
         "a key in a header",
         "authorization",
@@ -153,7 +164,7 @@ _KINDS = (
         "a key",
         "key token secret pass",
         rf"^[ \t!%#]*(?:(?:export|set|env|setx|set_env)[ \t]+)?{_VARIABLE}[= \t]{_VALUE}[ \t\r]*$",
-        rf"^[ \t-]*[\w-]*(?i:{_NAME}|{_PASSWORD}):[ \t]+{_VALUE}[ \t\r]*$",
+        rf"^[ \t]*(?:-[ \t]+)?[\w-]*(?i:{_NAME}|{_PASSWORD}):[ \t]+{_VALUE}[ \t\r]*$",
     ),
 )
 
@@ -172,7 +183,7 @@ def secrets_in(content: str | bytes, known: Collection[str] | None = None) -> li
     """(line, kind) of everything that looks like a secret; lines count from 1, kinds read "a GitHub token".
 
     Args:
-        content: a text, or the bytes of any file.
+        content: a text, or the bytes of any file; the lines of a binary file are its stretches of ASCII.
         known: secrets to look for by their value; those of this machine's credentials if not given.
     """
     text = content if isinstance(content, str) else _decoded(content)
@@ -205,6 +216,9 @@ def _decoded(data: bytes) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace")
     try:
-        return data.decode("utf-8-sig")
+        if b"\0" not in data:
+            return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return data.decode("latin-1")
+        pass
+    # A search through all of a model's weights would take minutes.
+    return b"\n".join(re.findall(rb"[\t -~]{12,}", data)).decode("ascii")

@@ -45,6 +45,14 @@ def test_a_file_that_no_commit_holds_is_a_change(committed, name):
     assert current_commit(committed) == git(committed, "rev-parse", "--short=12", "HEAD") + "+changes"
 
 
+def test_a_library_that_a_link_leads_to_is_in_no_commit(committed, tmp_path):
+    (committed / "pk").rename(tmp_path / "elsewhere")
+    (committed / "pk").symlink_to(tmp_path / "elsewhere")
+    git(committed, "add", "-A")
+    git(committed, "commit", "-qm", "linked")
+    assert current_commit(committed).endswith("+changes")
+
+
 @pytest.mark.parametrize("name", ["pk/__init__.py", "kernel_templates/kernels.toml"])
 def test_a_changed_and_a_removed_file_are_changes(committed, name):
     (committed / name).write_text((committed / name).read_text() + "# more\n")

@@ -133,6 +133,7 @@ def test_a_use_of_the_library_above_its_place_is_refused_with_its_line(build, co
         "# from pk.a import X\n'''\nimport pk.a\n'''",
         "%%writefile worker.py\nfrom pk.a import X",
         "f = lambda: __import__('pk.a')",
+        "import subprocess\nsubprocess.run(['pip', 'download', 'pk'])",
     ],
 )
 def test_what_runs_later_may_stand_above_the_library(build, code):

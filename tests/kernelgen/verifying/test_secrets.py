@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import time
 
 import pytest
 
@@ -37,6 +38,11 @@ SECRETS = {
     "postgresql+psycopg://ann:hunter2@db.example.org:5432/birds": "a password in an address",
     "mongodb+srv://ann:p%40ss@cluster0.example.net/birds": "a password in an address",
     "redis://:hunter2@cache:6379/0": "a password in an address",
+    "Server=db;Uid=ann;Pwd=hunter2;": "a key in an address",
+    "jdbc:postgresql://db/birds?user=ann&password=hunter2": "a key in an address",
+    f"%env KAGGLE_KEY {HEX * 2}": "a Kaggle key",
+    f"discord.Client().run('MTAxyz{WORD}.Gabcde.{WORD}abcdefgh')": "a bot's token",
+    '{"X-eBirdApiToken": "abc1def2ghi3"}': "a key",
     "-----BEGIN OPENSSH PRIVATE KEY-----": "a private key",
     "-----BEGIN PRIVATE KEY-----": "a private key",
     f"eyJ{WORD}.eyJ{WORD}.{WORD}": "a JSON web token",
@@ -102,6 +108,9 @@ def test_ordinary_text_holds_no_secret(text):
 def test_secrets_are_found_in_the_bytes_of_any_file():
     secret = f"TOKEN = ghp_{WORD * 2}"
     assert secrets_in(b"\x80\x02\x00" + secret.encode() + b"\x00\xff", ()) == [(1, "a GitHub token")]
+    weights = random.Random(0).randbytes(2_000_000)
+    assert secrets_in(weights + b"\n" + secret.encode() + b"\n" + weights, ())
+    assert secrets_in(weights, ()) == []
     assert secrets_in(("a\n" + secret).encode("utf-16"), ()) == [(2, "a GitHub token")]
 
 
@@ -130,3 +139,11 @@ def test_a_file_of_secrets_is_known_by_its_name(name):
 )  # fmt: skip
 def test_an_ordinary_file_is_no_file_of_secrets(name):
     assert not is_secret_file(name)
+
+
+@pytest.mark.parametrize("part", ["-", "A", "a.", "0", "_", " ", "a-", "eyJ", "A1", '"', "key", "&", "\\"])
+def test_long_monotonous_lines_take_no_time(part):
+    words = "token password api_key:// wandb private kaggle_key discord bearer ghp_ eyj sk- "
+    began = time.process_time()
+    secrets_in(words + part * 50_000, ())
+    assert time.process_time() - began < 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterable
 
 from kernelgen.errors import KernelgenError
@@ -25,7 +26,9 @@ def parsed(text: str, line: int, where: str) -> ast.Module:
     except SyntaxError as error:
         at = line + (error.lineno or 1) - 1
         version = ".".join(map(str, kaggle_image().python))
-        raise KernelgenError(f"{where}:{at}: not valid Python {version}: {error.msg}; correct it") from None
+        own = sys.version_info[:2]
+        reader = f" (as Python {own[0]}.{own[1]} reads it)" if own < kaggle_image().python else ""
+        raise KernelgenError(f"{where}:{at}: not valid Python {version}{reader}: {error.msg}; correct it") from None
     except ValueError as error:
         raise KernelgenError(f"{where}:{line}: not valid Python: {error}; correct it") from None
 
