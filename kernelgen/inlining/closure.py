@@ -12,10 +12,10 @@ from kernelgen.errors import KernelgenError
 from kernelgen.inlining.data_files import ShippedFile, check_data_files, shipped_files
 from kernelgen.inlining.imports import Import, ImportFinder
 from kernelgen.inlining.library import Library, Module
-from kernelgen.inlining.literals import OPEN, Literals
 from kernelgen.inlining.members import binds, registers, sets_attribute
 from kernelgen.inlining.notebook_limits import check_limits
-from kernelgen.inlining.source import Code, Source, source_of_module, sources_of_cells
+from kernelgen.inlining.source import Code, ParsedSource, source_of_module, sources_of_cells
+from kernelgen.inlining.string_values import OPEN, Literals
 from kernelgen.inlining.syntax import IMAGE_PYTHON
 
 
@@ -64,7 +64,7 @@ def closure(
         KernelgenError: with file and line, where the notebook's library could not behave as the folder does: missing
             modules, imports whose names cannot be told, data files that are not shipped, syntax that is too new.
     """
-    walk = _Walk(library, python)
+    walk = _Walk(library, python, {cell.writes_module for cell in code})
     cells = sources_of_cells(code, python)
     for source in cells:
         walk.follow(walk.imports(source))
@@ -85,15 +85,15 @@ def closure(
 class _Walk:
     """Collects the modules that sources need. read: every source that was read, cells first."""
 
-    def __init__(self, library: Library, python: tuple[int, int]):
+    def __init__(self, library: Library, python: tuple[int, int], written: set[str]):
         self.library = library
         self.python = python
-        self.finder = ImportFinder(library, python)
+        self.finder = ImportFinder(library, python, written)
         self.modules: list[Module] = []
-        self.read: list[Source] = []
+        self.read: list[ParsedSource] = []
         self.folders: set[PurePosixPath] = set()
         self.third_party: dict[ThirdParty, None] = {}
-        self.judged: list[tuple[Import, Source]] = []
+        self.judged: list[tuple[Import, ParsedSource]] = []
         self._seen: set[str] = set()
 
     def follow(self, needed: Iterator[Module]) -> None:
@@ -110,7 +110,7 @@ class _Walk:
                 self._seen.add(following.name)
                 stack.append((following, self.imports(source_of_module(following, self.python))))
 
-    def imports(self, source: Source) -> Iterator[Module]:
+    def imports(self, source: ParsedSource) -> Iterator[Module]:
         """The modules that a source imports; what cannot be followed is kept to be judged at the end."""
         self.read.append(source)
         for found in self.finder.imports(source):
@@ -158,7 +158,7 @@ class _Walk:
         bound = module is not None and binds(source_of_module(module, self.python), missing.attribute)
         return bound or not self.library.exists(missing.name) or sets_attribute(self.read, missing.attribute)
 
-    def _is_answered(self, unknown: Import, source: Source, included: Sequence[Module]) -> bool:
+    def _is_answered(self, unknown: Import, source: ParsedSource, included: Sequence[Module]) -> bool:
         """Whether `include` names modules that the import may mean, or its callers name all of them."""
         if any(module.name.startswith(unknown.name) for module in included):
             return True
@@ -177,7 +177,7 @@ class _Walk:
         return True
 
 
-def _texts_of_callers(unknown: Import, source: Source, read: Iterable[Source]) -> Iterator[str]:
+def _texts_of_callers(unknown: Import, source: ParsedSource, read: Iterable[ParsedSource]) -> Iterator[str]:
     """What callers hand to a function `def optional(name): … import_module(name)`; OPEN where that cannot be read."""
     call = unknown.node
     argument = call.args[0] if isinstance(call, ast.Call) and call.args else None

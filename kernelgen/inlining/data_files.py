@@ -13,8 +13,9 @@ from kernelgen.errors import KernelgenError
 from kernelgen.inlining.data_folders import FolderUses
 from kernelgen.inlining.library import Library, Module
 from kernelgen.inlining.paths import UNREAD, is_part, text_of
-from kernelgen.inlining.source import Source
+from kernelgen.inlining.source import ParsedSource
 
+_LONGEST = 200  # a longer text is no file's path, and some systems refuse to look for it
 _PATHS = (ast.Constant, ast.BinOp, ast.JoinedStr, ast.Call)
 _DOCUMENTS = re.compile(
     r"(?i)(readme|licen[cs]e|copying|notice|changelog)\b.*|py\.typed|.*\.(md|rst|pyi|pyc|orig)|\..*"
@@ -60,7 +61,7 @@ def shipped_files(library: Library, files: Sequence[str]) -> tuple[ShippedFile, 
 
 
 def check_data_files(
-    library: Library, read: Sequence[Source], modules: Sequence[Module], shipped: Sequence[ShippedFile]
+    library: Library, read: Sequence[ParsedSource], modules: Sequence[Module], shipped: Sequence[ShippedFile]
 ) -> None:
     """Refuse what reads a file that the notebook would not hold.
 
@@ -77,7 +78,7 @@ def check_data_files(
 class _DataFinder:
     """Finds what sources read of a library's folder. present: the files that the notebook holds."""
 
-    def __init__(self, library: Library, read: Sequence[Source], present: set[PurePosixPath]):
+    def __init__(self, library: Library, read: Sequence[ParsedSource], present: set[PurePosixPath]):
         self.library = library
         self.present = present
         folder = library.root / library.name
@@ -97,7 +98,7 @@ class _DataFinder:
                 FolderUses(library, source, folders, located)
         self.uses = {source: FolderUses(library, source, folders, located) for source in read}
 
-    def problems(self, source: Source) -> Iterator[str]:
+    def problems(self, source: ParsedSource) -> Iterator[str]:
         """A line for everything that a source reads and the notebook would not hold."""
         uses = self.uses[source]
         locates = uses.locates(source.tree)
@@ -135,7 +136,7 @@ class _DataFinder:
         In a template's cell `x.csv` is a file of its own, unless the cell asks where the library lies.
         """
         parts = tuple(part for part in normpath(path).split("/") if part not in {"", ".", ".."})
-        if not parts or (is_cell and not locates and parts[0] != self.library.name):
+        if not parts or len(path) > _LONGEST or (is_cell and not locates and parts[0] != self.library.name):
             return None
         for file in self.absent:
             if file.suffix == ".py" and not locates:

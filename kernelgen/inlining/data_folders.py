@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from kernelgen.inlining.library import Library
 from kernelgen.inlining.paths import UNREAD, called, is_part, parts_of, text_of
-from kernelgen.inlining.source import Source
+from kernelgen.inlining.source import ParsedSource
 
 # Without one of these, code cannot tell where its own files lie.
 _LOCATORS = frozenset({"__file__", "__path__", "__spec__", "co_filename"})
@@ -32,7 +32,7 @@ class FolderUses:
     this source are added.
     """
 
-    def __init__(self, library: Library, source: Source, folders: set[tuple[str, ...]], located: set[str]):
+    def __init__(self, library: Library, source: ParsedSource, folders: set[tuple[str, ...]], located: set[str]):
         self.library = library
         self.source = source
         self.folders = folders

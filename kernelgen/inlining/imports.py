@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from kernelgen.inlining.library import Library
-from kernelgen.inlining.literals import OPEN, Literals, is_read
 from kernelgen.inlining.mentions import Mentions
 from kernelgen.inlining.optional import is_optional
-from kernelgen.inlining.source import Source, source_of_module
+from kernelgen.inlining.source import ParsedSource, source_of_module
+from kernelgen.inlining.string_values import OPEN, Literals, is_read
 from kernelgen.inlining.syntax import IMAGE_PYTHON
 
 # Functions that import what they are told, and the keyword of the name, which comes first.
@@ -60,15 +60,16 @@ def standard_modules(python: tuple[int, int]) -> frozenset[str]:
 
 
 class ImportFinder:
-    """Finds the imports of sources of one library."""
+    """Finds the imports of sources of one library. written: modules that the notebook writes beside itself."""
 
-    def __init__(self, library: Library, python: tuple[int, int] = IMAGE_PYTHON):
+    def __init__(self, library: Library, python: tuple[int, int] = IMAGE_PYTHON, written: Collection[str] = ()):
         self.library = library
         self.python = python
+        self.written = frozenset(written)
         self.standard = standard_modules(python)
         self.mentions = Mentions(library)
 
-    def imports(self, source: Source) -> Iterator[Import]:
+    def imports(self, source: ParsedSource) -> Iterator[Import]:
         """Every import of a source, in its order."""
         literals = Literals(source)
         for node, parent in source.parents.items():
@@ -91,7 +92,7 @@ class ImportFinder:
 
     # --- statements ---------------------------------------------------------------------------------------------
 
-    def _statement(self, node: ast.Import | ast.ImportFrom, source: Source) -> Iterator[Import]:
+    def _statement(self, node: ast.Import | ast.ImportFrom, source: ParsedSource) -> Iterator[Import]:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from self._named(alias.name, node, source)
@@ -108,10 +109,12 @@ class ImportFinder:
                 optional = is_optional(node, f"{package}.{alias.name}", source)
                 yield Import("member", package, source.where(alias), optional, alias.name)
 
-    def _named(self, name: str, node: ast.AST, source: Source) -> Iterator[Import]:
+    def _named(self, name: str, node: ast.AST, source: ParsedSource) -> Iterator[Import]:
         root = name.partition(".")[0]
         if self.library.owns(name):
             yield Import("module", name, source.where(node), is_optional(node, name, source))
+        elif root in self.written:
+            return
         elif root and self._lies_beside(name, node):
             yield Import("beside", name, source.where(node))
         elif root and root not in self.standard:
@@ -132,7 +135,7 @@ class ImportFinder:
 
     # --- calls --------------------------------------------------------------------------------------------------
 
-    def _call(self, node: ast.Call, source: Source, literals: Literals) -> Iterator[Import]:
+    def _call(self, node: ast.Call, source: ParsedSource, literals: Literals) -> Iterator[Import]:
         function = source.dotted(node.func)
         if function in _WALKERS:
             prefix = self._walked(node, source)
@@ -150,7 +153,7 @@ class ImportFinder:
             for name in _absolute(text.replace(":", "."), bases):
                 yield from self._imported(name, function, node, source, literals)
 
-    def _command(self, parts: list[ast.expr], source: Source, literals: Literals) -> Iterator[Import]:
+    def _command(self, parts: list[ast.expr], source: ParsedSource, literals: Literals) -> Iterator[Import]:
         """What `[sys.executable, "-m", "pk.train"]` runs."""
         for option, argument in zip(parts, parts[1:], strict=False):
             if isinstance(option, ast.Constant) and option.value == "-m":
@@ -163,7 +166,7 @@ class ImportFinder:
                         yield Import("unknown", text.removesuffix(OPEN), source.where(option), node=argument)
 
     def _imported(
-        self, name: str, function: str, node: ast.Call, source: Source, literals: Literals
+        self, name: str, function: str, node: ast.Call, source: ParsedSource, literals: Literals
     ) -> Iterator[Import]:
         if not is_read(name):
             prefix = name.removesuffix(OPEN)
@@ -183,7 +186,7 @@ class ImportFinder:
         name = self.library.name
         return name.startswith(prefix) or prefix.startswith(f"{name}.")
 
-    def _walked(self, node: ast.Call, source: Source) -> str | None:
+    def _walked(self, node: ast.Call, source: ParsedSource) -> str | None:
         """How the names begin that a walk through packages finds; None if they cannot be the library's."""
         if not node.args and not node.keywords:
             return None

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from kernelgen.errors import KernelgenError
 
 BOM = b"\xef\xbb\xbf"
+_LONGEST = 250  # a longer name is no file's, and some systems refuse to look for it
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +97,7 @@ class Library:
     def _place(self, name: str) -> Path | None:
         parts = name.split(".")
         # importlib takes names that no import statement could write, such as "pk.my-module".
-        if parts[0] != self.name or not all(parts) or any(sign in name for sign in "/\\\0"):
+        if parts[0] != self.name or not all(parts) or len(name) > _LONGEST or any(sign in name for sign in "/\\\0"):
             return None
         # A part that is a plain module has no modules below it, even if a folder of that name lies beside it.
         for length in range(1, len(parts)):

@@ -6,14 +6,14 @@ import ast
 import symtable
 from collections.abc import Iterable, Iterator
 
-from kernelgen.inlining.source import Source
+from kernelgen.inlining.source import ParsedSource
 
 _ALWAYS = frozenset("__name__ __file__ __path__ __doc__ __package__ __spec__ __loader__ __dict__ __builtins__".split())
 # With these a module binds names that no reader can tell.
 _MAKES_NAMES = frozenset({"globals", "vars", "locals", "exec", "eval", "setattr"})
 
 
-def binds(source: Source, name: str) -> bool:
+def binds(source: ParsedSource, name: str) -> bool:
     """Whether a module binds a name at its top, or may do so in a way that cannot be read."""
     if name in _ALWAYS:
         return True
@@ -28,7 +28,7 @@ def binds(source: Source, name: str) -> bool:
     )  # fmt: skip
 
 
-def sets_attribute(sources: Iterable[Source], name: str) -> bool:
+def sets_attribute(sources: Iterable[ParsedSource], name: str) -> bool:
     """Whether code sets an attribute of that name on anything, such as a package: `pk.name = …`."""
     for node in (node for source in sources for node in source.parents):
         if isinstance(node, ast.Attribute) and node.attr == name and isinstance(node.ctx, ast.Store):
@@ -39,7 +39,7 @@ def sets_attribute(sources: Iterable[Source], name: str) -> bool:
     return False
 
 
-def registers(sources: Iterable[Source], name: str) -> bool:
+def registers(sources: Iterable[ParsedSource], name: str) -> bool:
     """Whether code puts a module of that name into `sys.modules`, or one whose name cannot be read."""
     for node in (node for source in sources for node in source.parents):
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):

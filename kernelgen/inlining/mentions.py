@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from kernelgen.inlining.library import Library
-from kernelgen.inlining.source import Source
+from kernelgen.inlining.source import ParsedSource
 
 
 class Mentions:
@@ -34,7 +34,7 @@ class Mentions:
             yield from self.started(match[1])
         yield from self._bare.findall(text)
 
-    def of_node(self, node: ast.AST, source: Source) -> Iterator[str]:
+    def of_node(self, node: ast.AST, source: ParsedSource) -> Iterator[str]:
         """The modules that a string names, unless it is a docstring."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             if not isinstance(source.parents[node], ast.Expr):

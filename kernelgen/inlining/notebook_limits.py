@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import Library
 from kernelgen.inlining.magic import LIBRARY_NAME
-from kernelgen.inlining.source import Code, Source
+from kernelgen.inlining.source import Code, ParsedSource
 
 # IPython takes `>>>` and the like away from a whole cell if one of its first two lines begins with them.
 _PROMPTS = (re.compile(r">>>(?: |$)|In \[\d+\]: |\s*\.{3,}: ?"), re.compile(r"(?:>>>|\.\.\.)(?: |$)|\s*\.{3,}: ?"))
@@ -23,7 +23,7 @@ _LOOPS = frozenset({"asyncio.run", "run_until_complete", "run_forever"})
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-def check_limits(library: Library, code: Sequence[Code], cells: Source, read: Sequence[Source]) -> None:
+def check_limits(library: Library, code: Sequence[Code], cells: ParsedSource, read: Sequence[ParsedSource]) -> None:
     """Refuse what works in a script and fails, or hangs, in a notebook.
 
     Raises:
@@ -53,7 +53,7 @@ def _prompts(code: Sequence[Code]) -> Iterator[str]:
                 )
 
 
-def _names(cells: Source) -> Iterator[str]:
+def _names(cells: ParsedSource) -> Iterator[str]:
     """`__file__`, which a notebook lacks, and the name that the library's own cells use."""
     uses = [node for node in cells.parents if isinstance(node, ast.Name)]
     if not any(node.id == "__file__" and isinstance(node.ctx, ast.Store) for node in uses):
@@ -69,7 +69,7 @@ def _names(cells: Source) -> Iterator[str]:
         yield f"{cells.where(line)}: {LIBRARY_NAME} is a name of the library's own cells; use another"
 
 
-def _exits(cells: Source) -> Iterator[str]:
+def _exits(cells: ParsedSource) -> Iterator[str]:
     """`exit()`, after which the rest of a cell still runs."""
     body = cells.tree.body
     while body and isinstance(body[-1], ast.If):
@@ -81,7 +81,7 @@ def _exits(cells: Source) -> Iterator[str]:
             yield f"{cells.where(node)}: {name}() does not stop a notebook's cell; use sys.exit()"
 
 
-def _spawned(cells: Source) -> Iterator[str]:
+def _spawned(cells: ParsedSource) -> Iterator[str]:
     """Work on what the template defines, in processes that cannot import the template."""
     calls = [node for node in cells.parents if isinstance(node, ast.Call)]
     if not any(_chooses_spawn(call) for call in calls):
@@ -117,7 +117,7 @@ def _mentions(node: ast.expr, own: set[str], classes: set[str]) -> bool:
     )
 
 
-def _own_version(library: Library, read: Sequence[Source]) -> Iterator[str]:
+def _own_version(library: Library, read: Sequence[ParsedSource]) -> Iterator[str]:
     """The library asking which version of it is installed: inlined, it is not."""
     for source in read:
         for node in source.parents:
@@ -131,7 +131,7 @@ def _own_version(library: Library, read: Sequence[Source]) -> Iterator[str]:
                     )
 
 
-def _event_loops(library: Library, cells: Source, read: Sequence[Source]) -> Iterator[str]:
+def _event_loops(library: Library, cells: ParsedSource, read: Sequence[ParsedSource]) -> Iterator[str]:
     """`asyncio.run` in a cell, or in a function of the library that a cell calls."""
     called = set(_calls_into(library, cells))
     for source in read:
@@ -148,7 +148,7 @@ def _event_loops(library: Library, cells: Source, read: Sequence[Source]) -> Ite
                 )
 
 
-def _calls_into(library: Library, cells: Source) -> Iterator[str]:
+def _calls_into(library: Library, cells: ParsedSource) -> Iterator[str]:
     """The functions and methods of library and cells that cells call: `App().start()` gives App and start."""
     ours = {node.name for node in cells.parents if isinstance(node, _DEFINITIONS)}
     ours |= {name for name, full in cells.aliases.items() if library.owns(full.partition(".")[0])}
@@ -175,5 +175,5 @@ def _called(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
-def _is_tried(node: ast.AST, source: Source) -> bool:
+def _is_tried(node: ast.AST, source: ParsedSource) -> bool:
     return any(isinstance(parent, ast.Try) and child in parent.body for child, parent in source.around(node))

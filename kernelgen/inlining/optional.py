@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from kernelgen.inlining.source import Source
+from kernelgen.inlining.source import ParsedSource
 
 _CATCHING = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 # Conditions on the machine: Kaggle's is Linux, and its Python is known.
@@ -14,7 +14,7 @@ _TRIES = (ast.Try, ast.TryStar)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
-def is_optional(node: ast.AST, name: str, source: Source) -> bool:
+def is_optional(node: ast.AST, name: str, source: ParsedSource) -> bool:
     """Whether the code goes on where `name` cannot be imported.
 
     It does under `try … except ImportError` and `suppress(ImportError)` and under a condition on the system or the
@@ -52,7 +52,7 @@ def _catches(node: ast.expr) -> bool:
     return not _CATCHING.isdisjoint(re.findall(r"\w+", ast.unparse(node)))
 
 
-def _asked_for(source: Source) -> set[str]:
+def _asked_for(source: ParsedSource) -> set[str]:
     """Names that are tried (`try: import cupy`) or handed to a function that may ask for them (`has("cupy")`)."""
     found: set[str] = set()
     for node in source.parents:

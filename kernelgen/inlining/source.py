@@ -13,6 +13,7 @@ from kernelgen.inlining.library import Module
 from kernelgen.inlining.syntax import IMAGE_PYTHON, parse, tree_of
 
 _SCRIPT = re.compile(r"%%(?:writefile\b.*\.py|python3?\b|script\s+\S*python\S*)")
+_WRITTEN = re.compile(r"%%writefile\s+(?:-a\s+)?(?:\./)?(\w+)\.py\s")
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -30,6 +31,12 @@ class Code:
     written: str = ""
 
     @property
+    def writes_module(self) -> str:
+        """The module that a cell writes beside the notebook: worker of `%%writefile worker.py`; "" if it does not."""
+        match = _WRITTEN.match(self.written.lstrip())
+        return match[1] if match else ""
+
+    @property
     def magics(self) -> list[tuple[int, str]]:
         """IPython's own lines with their numbers: shell commands, magics, bodies of cell magics."""
         if not self.written:
@@ -39,7 +46,7 @@ class Code:
 
 
 @dataclass(eq=False)
-class Source:
+class ParsedSource:
     """A syntax tree, with what `__name__` and `__package__` are in it.
 
     magics: IPython's own lines with their numbers.
@@ -128,29 +135,29 @@ class Source:
 
 
 @lru_cache(maxsize=1024)
-def source_of_module(module: Module, python: tuple[int, int] = IMAGE_PYTHON) -> Source:
+def source_of_module(module: Module, python: tuple[int, int] = IMAGE_PYTHON) -> ParsedSource:
     """A library module, read. It depends on the module alone, so that all kernels share it."""
     tree = parse(module.data, str(module.file), python=python)
-    return Source(tree, module.text, str(module.file), module.name, module.package)
+    return ParsedSource(tree, module.text, str(module.file), module.name, module.package)
 
 
-def sources_of_cells(code: Sequence[Code], python: tuple[int, int]) -> list[Source]:
+def sources_of_cells(code: Sequence[Code], python: tuple[int, int]) -> list[ParsedSource]:
     """A template's cells as one source, which share their names; then the Python that its cell magics hold."""
     trees = [parse(_at_its_line(one.text, one.first_line), one.where, python=python, is_cell=True) for one in code]
     body = [statement for tree in trees for statement in tree.body]
     magics = [pair for one in code for pair in one.magics]
     text = "\n".join(one.text for one in code)
     file = code[0].where if code else ""
-    return [Source(ast.Module(body, []), text, file, magics=magics), *_scripts(code, python)]
+    return [ParsedSource(ast.Module(body, []), text, file, magics=magics), *_scripts(code, python)]
 
 
-def _scripts(code: Sequence[Code], python: tuple[int, int]) -> Iterator[Source]:
+def _scripts(code: Sequence[Code], python: tuple[int, int]) -> Iterator[ParsedSource]:
     for one in code:
         first, _, body = one.written.partition("\n")
         if _SCRIPT.match(first.strip()):
             text = _at_its_line(body, one.first_line + 1)
             try:
-                yield Source(tree_of(text, python), body, one.where)
+                yield ParsedSource(tree_of(text, python), body, one.where)
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 continue  # its dotted names are read all the same
 

@@ -63,16 +63,3 @@ def test_a_kernel_holds_the_modules_that_ruff_finds(project, graph, kernel):
     built = build_kernel(project, project.kernels[kernel], commit="x")
     names = {name for cell in built.cells if cell.kind == "code" for name in imported(cell.python)}
     assert {str(module.file) for module in built.closure.modules} == reached(graph, names) != set()
-
-
-def test_a_kernel_holds_the_same_modules_whatever_was_built_before(project):
-    def held(kernels: list[str], project) -> dict[str, list[str]]:
-        return {
-            name: [module.name for module in build_kernel(project, project.kernels[name], commit="x").closure.modules]
-            for name in kernels
-        }
-
-    kernels = ["submission", "train", "prepare"]
-    forth, back = held(kernels, project), held(kernels[::-1], load_project(ROOT, owner="someone"))
-    alone = {name: held([name], load_project(ROOT, owner="someone"))[name] for name in kernels}
-    assert forth == back == alone

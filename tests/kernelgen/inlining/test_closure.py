@@ -133,3 +133,23 @@ def test_the_working_directory_does_not_matter(tmp_path: Path, monkeypatch: pyte
     )
     monkeypatch.chdir(tmp_path)
     assert names(close(Library(Path("größe 鳥"), "pk"), "import pk")) == ["pk.a", "pk"]
+
+
+def test_code_gets_the_same_modules_whatever_was_read_before(tmp_path: Path):
+    # Modules that import each other, by names that each finds in the other, were once told apart by who came first.
+    ring = "import importlib\nfrom pk import {other}\nNAMES = ['pk.{leaf}']\nM = importlib.import_module(NAMES[0])\n"
+    files = {
+        "pk/__init__.py": "",
+        "pk/a.py": ring.format(other="b", leaf="x"),
+        "pk/b.py": ring.format(other="a", leaf="y"),
+        "pk/x.py": "",
+        "pk/y.py": "from pk import a\n",
+    }
+    codes = ["import pk.a", "import pk.b", "import pk.y", "print('pk.x')"]
+    make(tmp_path, files)
+    alone = [names(close(Library(tmp_path, "pk"), code)) for code in codes]
+    library = Library(tmp_path, "pk")
+    assert [names(close(library, code)) for code in codes] == alone
+    library = Library(tmp_path, "pk")
+    assert [names(close(library, code)) for code in reversed(codes)] == alone[::-1]
+    assert sorted(alone[0]) == sorted(alone[2]) == ["pk", "pk.a", "pk.b", "pk.x", "pk.y"] and alone[3] == ["pk", "pk.x"]

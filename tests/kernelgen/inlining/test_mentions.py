@@ -96,3 +96,16 @@ def test_a_folder_beside_the_library_that_is_no_package_stands_in_nobodys_way(pr
 def test_the_build_refuses_a_module_beside_the_library_that_the_image_has_too(build, with_library):
     with pytest.raises(KernelgenError, match=r"case\.py\.j2:5: imports datasets from datasets\.py beside the library"):
         build(case=with_library("import datasets\nimport pk\n"), files={"datasets.py": "NAME = 'ours'\n"})
+
+
+def test_text_of_any_length_is_read(project):
+    name, path, prose = "pk." + "a" * 400, "b/" * 300 + "c", "\\nimport pk.train\\n" + "word " * 200
+    text = f"T = {name!r}, {path!r}, 'x\\0y', '{prose}'\nHERE = __file__\n"
+    assert names(project("import pk.a", {"pk/a.py": text, "pk/train.py": ""})) == ["pk", "pk.train", "pk.a"]
+
+
+def test_a_module_that_a_cell_writes_beside_the_notebook_is_at_hand(build, with_library):
+    case = with_library(
+        "%%writefile helpers.py\nimport pk.train\n\n# %%\n%%writefile w.py\nimport helpers\n\n# %%\nimport helpers\n"
+    )
+    assert names(build(case=case, files=FILES).closure) == ["pk", "pk.train"]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from functools import cached_property
 
-from kernelgen.inlining.source import Source
+from kernelgen.inlining.source import ParsedSource
 
 # Ends a string whose rest cannot be read: f"pk.models.{name}" gives "pk.models." and this sign.
 OPEN = "\0"
@@ -20,7 +20,7 @@ _Bound = tuple[str, ast.AST]
 class Literals:
     """Reads the strings of one source: literals, and names that are bound to nothing but literals."""
 
-    def __init__(self, source: Source):
+    def __init__(self, source: ParsedSource):
         self.source = source
 
     def texts(self, node: ast.AST | None, depth: int = 8) -> tuple[str, ...]:
