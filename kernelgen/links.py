@@ -27,9 +27,9 @@ def links_below(folder: Path) -> Iterator[Path]:
     """Every symbolic link at any depth of ``folder``; links are not followed, folders without permission skipped."""
     for current, folders, files in os.walk(folder):
         for name in (*folders, *files):
-            path = Path(current, name)
-            if path.is_symlink():
-                yield path
+            path = os.path.join(current, name)
+            if os.path.islink(path):
+                yield Path(path)
 
 
 def keep_links_inside(folder: Path, seen_as: PurePosixPath) -> list[str]:
