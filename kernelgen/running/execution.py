@@ -85,7 +85,7 @@ def run_notebook(
     no run made.
     """
     image = find_environment()
-    _check_folder(folder)
+    check_run_folder(folder)
     folder = folder.resolve()
     places_of(mounts, layout)
     for inner in (mount.folder.resolve() for mount in mounts):
@@ -109,7 +109,7 @@ def run_notebook(
     return RunResult(not message, folder / NOTEBOOK, folder, time.monotonic() - began, message, tuple(dropped))
 
 
-def _check_folder(folder: Path) -> None:
+def check_run_folder(folder: Path) -> None:
     """Raises `KernelgenError` where emptying the folder would remove what no run left there."""
     for path in (folder, folder.parent):
         if path.is_symlink():
