@@ -13,7 +13,7 @@ from kernelgen.chaining.inputs import Command, check_mounts, fill_datasets, moun
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.running.environment import find_environment, note_on_python
-from kernelgen.running.execution import RunResult, check_run_folder, run_notebook
+from kernelgen.running.execution import RunResult, check_no_link, run_notebook
 from kernelgen.running.inputs import Mount
 from kernelgen.running.sole_use import reading, sole_use
 
@@ -73,7 +73,7 @@ def _run_kernel(chain: Chain, kernel: Kernel, mounts: Sequence[Mount], say: Call
     if not built.is_file() or built.read_bytes() != notebook:
         say(f"note: {built} is another build's by now; this run takes the notebook that its own command built")
     folder = run_folder(out, kernel.name)
-    check_run_folder(folder)
+    check_no_link(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with sole_use(folder):  # what another run feeds on stays finished
