@@ -27,25 +27,26 @@ def links_below(folder: Path) -> Iterator[Path]:
     """Every symbolic link at any depth of ``folder``; links are not followed, folders without permission skipped."""
     for current, folders, files in os.walk(folder):
         for name in (*folders, *files):
-            path = Path(current, name)
-            if path.is_symlink():
-                yield path
+            path = os.path.join(current, name)
+            if os.path.islink(path):
+                yield Path(path)
 
 
 def keep_links_inside(folder: Path, seen_as: PurePosixPath) -> list[str]:
     """Makes a run's output safe to give away; returns the names of the links that were removed.
 
-    A link that leads out of the output is removed. An absolute one that stays inside, written while the folder was
-    seen as ``seen_as``, becomes a relative one.
+    A link that leads out of the output is removed. An absolute one that stays inside becomes a relative one; it may
+    have been written while the folder was seen as ``seen_as``.
     """
     folder = folder.resolve()
     removed = []
     for link in list(links_below(folder)):
-        text = os.readlink(link)
-        if os.path.isabs(text) and PurePosixPath(os.path.normpath(text)).is_relative_to(seen_as):
-            inside = folder / PurePosixPath(os.path.normpath(text)).relative_to(seen_as)
-            _unlink(link)
-            link.symlink_to(os.path.relpath(inside, link.parent))
+        text = PurePosixPath(os.path.normpath(os.readlink(link)))
+        for place in (seen_as, PurePosixPath(folder)):
+            if text.is_absolute() and text.is_relative_to(place):
+                _unlink(link)
+                link.symlink_to(os.path.relpath(folder / text.relative_to(place), link.parent))
+                break
     for link in list(links_below(folder)):
         if not stays_inside(link, folder):
             removed.append(link)

@@ -141,14 +141,14 @@ def _holds_output(folder: Path) -> bool:
 
 def _move_into(source: Path, target: Path) -> None:
     for entry in list(source.iterdir()):
-        there = target / entry.name
-        if _is_folder(entry) and _is_folder(there):
-            _move_into(entry, there)
+        place = target / entry.name
+        if _is_folder(entry) and _is_folder(place):
+            _move_into(entry, place)
             entry.rmdir()
             continue
-        if _is_folder(entry) or _is_folder(there):
-            _remove(there)
-        os.replace(entry, there)
+        if _is_folder(entry) or _is_folder(place):
+            _remove(place)
+        os.replace(entry, place)
 
 
 def _is_folder(path: Path) -> bool:

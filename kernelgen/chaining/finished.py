@@ -58,13 +58,13 @@ def note_output(out: Path, kernel: str, version: int | None) -> None:
 
 def newest_output(out: Path, kernel: str) -> Path | None:
     """The folder that feeds others: of the last run that finished here or was brought from Kaggle."""
-    there = [run_folder(out, kernel)] if is_finished(out, kernel) else []
+    newest = run_folder(out, kernel) if is_finished(out, kernel) else None
     fetched = output_folder(out, kernel)
     if (mark := fetched.with_name(FETCHED_MARK)).is_file() and fetched.is_dir():
         ran = fetched.with_name(MARK)
-        newer = not there or mark.stat().st_mtime_ns > ran.stat().st_mtime_ns
-        there = [fetched] if newer else there
-    return there[0] if there else None
+        if newest is None or mark.stat().st_mtime_ns > ran.stat().st_mtime_ns:
+            return fetched
+    return newest
 
 
 def is_of_another_build(out: Path, kernel: str) -> bool:

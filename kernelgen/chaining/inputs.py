@@ -126,7 +126,8 @@ def _given(kernel: Kernel, source: Source, inputs: Mapping[str, Path]) -> Path |
 
 def _mount(project: Project, source: Source, folder: Path, out: Path) -> Mount:
     """A folder in a source's place: a dataset of ours as Kaggle shows it, all else as it is."""
-    dataset = next((one for one in project.datasets.values() if one.folder.resolve() == folder.resolve()), None)
+    folders = {dataset.folder.resolve(): dataset for dataset in project.datasets.values()}
+    dataset = folders.get(folder.resolve())
     return Mount(
         kind=source.kind,
         slug=source.slug,
@@ -147,8 +148,11 @@ def datasets_to_fetch(
         for source in kernel.attached
         if source.dataset and _given(kernel, source, inputs) is None
     }
-    datasets = {name: dataset for name, dataset in project.datasets.items() if name in names}
-    return {name: one for name, one in datasets.items() if can_be_fetched(one) and not is_filled(one)}
+    return {
+        name: dataset
+        for name, dataset in project.datasets.items()
+        if name in names and can_be_fetched(dataset) and not is_filled(dataset)
+    }
 
 
 def fill_datasets(

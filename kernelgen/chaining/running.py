@@ -10,11 +10,12 @@ from pathlib import Path
 from kernelgen.chaining.earlier import has_output, prepare_earlier
 from kernelgen.chaining.finished import built_notebook, forget_run, note_run, run_folder
 from kernelgen.chaining.inputs import Command, check_mounts, fill_datasets, mounts_for
+from kernelgen.errors import KernelgenError
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.running.environment import find_environment, note_on_python
-from kernelgen.running.execution import RunResult, run_notebook
+from kernelgen.running.execution import RunResult, check_no_link, run_notebook
 from kernelgen.running.inputs import Mount
-from kernelgen.running.sole_use import reading
+from kernelgen.running.sole_use import reading, sole_use
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,14 @@ def _run_kernel(chain: Chain, kernel: Kernel, mounts: Sequence[Mount], say: Call
     built = built_notebook(out, kernel.name)
     if not built.is_file() or built.read_bytes() != notebook:
         say(f"note: {built} is another build's by now; this run takes the notebook that its own command built")
-    forget_run(out, kernel.name)
+    folder = run_folder(out, kernel.name)
+    check_no_link(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with sole_use(folder):  # what another run feeds on stays finished
+            forget_run(out, kernel.name)
+    except OSError as error:
+        raise KernelgenError(f"{folder}: {error.strerror or error}; the run could not begin") from None
     if kernel.earlier:
         prepare_earlier(kernel, out, chain.inputs.get(kernel.earlier.name), say)
     with ExitStack() as used:
@@ -81,7 +89,7 @@ def _run_kernel(chain: Chain, kernel: Kernel, mounts: Sequence[Mount], say: Call
         result = run_notebook(
             notebook,
             mounts,
-            folder=run_folder(out, kernel.name),
+            folder=folder,
             layout=chain.layout,
             time_limit_s=kernel.time_limit_minutes * 60,
             environment=chain.environment,

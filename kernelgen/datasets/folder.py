@@ -155,8 +155,8 @@ class DatasetFolder:
     def payload(self) -> list[Path]:
         """The files that make up the dataset, but for what describes it."""
         skipped = NOT_PAYLOAD | ({self.table.wheels.requirements} if self.table.wheels else set())
-        found = {path.relative_to(self.folder): path for path in self.folder.rglob("*") if path.is_file()}
-        return sorted(path for name, path in found.items() if str(name) not in skipped and name.parts[0] != CACHE)
+        files = {path.relative_to(self.folder): path for path in self.folder.rglob("*") if path.is_file()}
+        return sorted(path for name, path in files.items() if str(name) not in skipped and name.parts[0] != CACHE)
 
     def entries(self) -> list[str]:
         """What is uploaded one by one: names of files in the folder, and of folders, which become an archive each."""

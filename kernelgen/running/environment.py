@@ -245,10 +245,10 @@ def _install(python: Path, log: Path, home: Path) -> None:
 
 def _check_absent(environment: RunEnvironment) -> None:
     code = "import importlib.util as u, sys; print(*[n for n in sys.argv[1:] if u.find_spec(n)])"
-    found = _output_of(environment.python, "-I", "-c", code, *ABSENT).stdout.split()
-    if found:
+    installed = _output_of(environment.python, "-I", "-c", code, *ABSENT).stdout.split()
+    if installed:
         raise KernelgenError(
-            f"{environment.prefix}: holds {', '.join(found)}, which kernels must not find on Kaggle; "
+            f"{environment.prefix}: holds {', '.join(installed)}, which kernels must not find on Kaggle; "
             f"take out of pyproject.toml's extra `{EXTRA}` what asks for it"
         )
 

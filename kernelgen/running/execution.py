@@ -85,7 +85,8 @@ def run_notebook(
     no run made.
     """
     image = find_environment()
-    _check_folder(folder)
+    check_no_link(folder)
+    _check_made_by_runs(folder)
     folder = folder.resolve()
     places_of(mounts, layout)
     for inner in (mount.folder.resolve() for mount in mounts):
@@ -109,17 +110,19 @@ def run_notebook(
     return RunResult(not message, folder / NOTEBOOK, folder, time.monotonic() - began, message, tuple(dropped))
 
 
-def _check_folder(folder: Path) -> None:
-    """Raises `KernelgenError` where emptying the folder would remove what no run left there."""
+def check_no_link(folder: Path) -> None:
+    """Raises `KernelgenError` where a run's folder, or the one above it, is a link to what others keep."""
     for path in (folder, folder.parent):
         if path.is_symlink():
             raise KernelgenError(
                 f"{path}: is a link to {os.readlink(path)}; a run empties its folder and does not touch what others "
                 "keep there; remove the link, or name a folder on that disk with --out"
             )
-    if not folder.is_dir():
-        return
-    names = os.listdir(folder)
+
+
+def _check_made_by_runs(folder: Path) -> None:
+    """Raises `KernelgenError` where emptying the folder would remove what no run left there."""
+    names = os.listdir(folder) if folder.is_dir() else []
     if names and not any(name.startswith(NOTEBOOK) for name in names):
         raise KernelgenError(
             f"{folder}: holds {min(names)} but no {NOTEBOOK}, so no run made it; a run would empty it; move it away"

@@ -139,7 +139,7 @@ class Layout:
             shown[seen] = name
             if seen != name:
                 unpack(folder / name, self.skeleton / place / seen)
-            elif many and (folder / name).is_file():
+            elif many and (folder / name).is_file() and not (folder / name).is_symlink():
                 (self.skeleton / place / name).symlink_to(self.SEEN_MANY / str(len(self.many) - 1) / name)
             elif (folder / name).is_dir():
                 self._add_following_links((folder / name).resolve(), place / name, ())

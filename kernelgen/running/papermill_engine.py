@@ -157,6 +157,7 @@ class Engine(NBClientEngine):  # type: ignore[misc]
             on_cell_execute=start,
         )
         client.saver = saver
+        saver.save()  # from now on, the folder shows that a run made it
         try:
             return client.execute()
         except DeadKernelError:

@@ -63,8 +63,8 @@ def _candidates(version: str) -> Iterator[str]:
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
     uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR", Path.home() / ".local/share/uv/python"))
     for place in (pyenv, uv):
-        found = place.glob(f"*/bin/python{version}")
-        yield from map(str, sorted(found, key=lambda path: [part.zfill(6) for part in path.parts[-3].split(".")])[::-1])
+        files = place.glob(f"*/bin/python{version}")
+        yield from map(str, sorted(files, key=lambda path: [part.zfill(6) for part in path.parts[-3].split(".")])[::-1])
 
 
 def _asked(executable: str) -> Python | None:

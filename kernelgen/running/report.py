@@ -77,9 +77,8 @@ def _heading_above(cells: list[dict[str, Any]], index: int) -> str:
     for cell in reversed(cells[:index]):
         if cell.get("cell_type") == "markdown":
             for line in reversed(_source(cell).splitlines()):
-                found = _HEADING.match(line)
-                if found:
-                    return found[1]
+                if heading := _HEADING.match(line):
+                    return heading[1]
     return ""
 
 

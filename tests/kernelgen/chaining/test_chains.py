@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kernelgen.chaining.finished import is_finished
 from kernelgen.chaining.inputs import Command, check_mounts, fill_datasets
 from kernelgen.datasets import filling
 from kernelgen.datasets.filling import fill, is_filled
@@ -126,6 +127,7 @@ def test_it_runs_what_it_built_and_says_that_another_build_lies_there(chain):
 def test_no_other_run_replaces_the_output_that_it_feeds_on(chain):
     assert chain["again"].returncode == 1
     assert "another run is writing to it or reads it; wait for its end" in chain["again"].stderr
+    assert is_finished(chain["place"] / "out", "first")
 
 
 def test_links_out_of_an_output_lead_neither_the_next_kernel_nor_a_dataset_to_the_host(chain):

@@ -324,6 +324,7 @@ def test_a_given_folder_a_failure_and_a_kill_are_all_gone_on_from(call, root, tm
     hanging.wait()
     assert read(run) == {"0.weights": "given", "1.weights": "first", "2.weights": "second"}
     (run / "0.weights").unlink()  # as if it had been killed before it took this over
+    (run / "__notebook__.ipynb").unlink(missing_ok=True)  # as if the next call had been killed while it moved files
 
     done = call("--target", "train", "--run", "--resume", "--set", "word=third")
     assert done.returncode == 0, done.stderr

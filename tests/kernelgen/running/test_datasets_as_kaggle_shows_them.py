@@ -4,14 +4,14 @@ import bz2
 import io
 import tarfile
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from kernelgen.chaining.inputs import Command, mounts_for
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe import load_project
-from kernelgen.running.inputs import Layout
+from kernelgen.running.inputs import Layout, Mount
 
 RECIPE = 'library = "pk"\n[kernels.case]\ntemplate = "case"\nsources = { w = "dataset:my-weights" }\n'
 DESCRIPTION = 'title = "My weights"\nlicense = "other"\n'
@@ -68,7 +68,7 @@ def seen(write_project, tmp_path):
         names += [below for path in names if path.is_dir() for below in path.rglob("*") if below.is_file()]
         files_seen = sorted(str(path.relative_to(root)) for path in names if not path.is_dir())
         assert before == sorted(str(path.relative_to(dataset.folder)) for path in dataset.folder.rglob("*"))
-        seen.layout, seen.root = layout, root
+        seen.layout, seen.root, seen.dataset = layout, root, dataset
         return files_seen
 
     return seen
@@ -141,3 +141,12 @@ def test_of_many_files_each_is_a_link_into_one_mount(seen):
     names = seen({f"{number}.txt": "x" for number in range(300)}, many=256)
     assert len(names) == 300 and seen.layout.binds == [] and len(seen.layout.many) == 1
     assert str((seen.root / "7.txt").readlink()) == "/kaggle/src/inputs/0/7.txt"
+
+
+def test_a_link_of_the_users_own_among_many_files_is_mounted_itself(seen, tmp_path):
+    (tmp_path / "far.bin").write_text("far")
+    seen({"a.txt": "a", "b.txt": "b"})
+    (seen.dataset.folder / "far.bin").symlink_to(tmp_path / "far.bin")
+    mounts = [Mount("dataset", "w", "ann", seen.dataset.folder, uploaded=tuple(seen.dataset.entries()))]
+    layout = Layout(mounts, "old", tmp_path / "second", most_binds=2)
+    assert layout.binds == [(tmp_path / "far.bin", PurePosixPath("w/far.bin"))]

@@ -57,12 +57,15 @@ def test_a_link_out_of_an_output_is_removed(output: Path, tmp_path: Path, links:
 def test_links_that_stay_inside_are_kept(output: Path, tmp_path: Path) -> None:
     links = {"near": "real.txt", "deep/up": "../real.txt", "folder": "deep", "gone": "missing", "circle": "circle"}
     links |= {"absolute": "/kaggle/working/deep/inner.txt", "deep/whole": "/kaggle/working/real.txt"}
+    links["by hand"] = f"{output}/deep/inner.txt"  # as a run without isolation writes it
     for name, target in links.items():
         (output / name).symlink_to(target)
     assert keep_links_inside(output, WORKING) == []
     assert {name for name in links if (output / name).is_symlink()} == set(links)
     moved = output.rename(tmp_path / "elsewhere")
-    assert (moved / "absolute").read_text() == "inner" and (moved / "deep/whole").read_text() == "real"
+    assert (moved / "absolute").read_text() == (moved / "by hand").read_text() == "inner" and (
+        moved / "deep/whole"
+    ).read_text() == "real"
     assert (moved / "folder" / "inner.txt").read_text() == "inner"
 
 
