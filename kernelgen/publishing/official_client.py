@@ -24,7 +24,6 @@ from kernelgen.publishing.retrying import ODD_ANSWERS, retried
 TIMEOUT_SECONDS = 120
 UPLOAD_TRIES = 3
 
-
 tidy_environment()  # before the client reads it, which is at its import
 with redirect_stdout(io.StringIO()):
     from kaggle.api import kaggle_api_extended as kaggle_module
@@ -65,11 +64,17 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
     def with_retry(self, func: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
         """Repeat a request as all of ours are repeated, with a note for each time."""
 
+        def attempt(*arguments: Any) -> Any:
+            answer = func(*arguments)
+            if not any(getattr(answer, field, None) for field in ("create_url", "error", "ref", "status", "url")):
+                raise LookupError("an empty answer")
+            return answer
+
         def arrived() -> Any:
             made = func.__name__.startswith("create_dataset") and self.upload_arrived()
             return kaggle_module.ApiCreateDatasetResponse() if made else None
 
-        return lambda *arguments: retried(lambda: func(*arguments), self.upload_what, self.say, arrived=arrived)
+        return lambda *arguments: retried(lambda: attempt(*arguments), self.upload_what, self.say, arrived=arrived)
 
     def build_kaggle_client(self) -> Any:
         """Build the SDK's client, with a time limit for each request."""
@@ -88,11 +93,12 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
             yield
 
     def get_response_processor(self) -> Callable[[requests.Response], None]:
-        """Look at each answer before the client does, which takes a list for an object without fields."""
+        """Look at each answer before the client does, which takes a list, or an error, for an object without fields."""
 
         def check(response: requests.Response) -> None:
-            if not isinstance(response.json(), dict):
-                raise LookupError("no JSON object")
+            answer = response.json()
+            if not isinstance(answer, dict) or "code" in answer:
+                raise LookupError("no JSON object, or an error that says nothing")
 
         return check
 
