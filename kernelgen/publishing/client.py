@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import requests
-
 from kernelgen.errors import KernelgenError
+from kernelgen.publishing.credentials import not_installed
 from kernelgen.publishing.refusals import Refused, refusal
-from kernelgen.publishing.retrying import ODD_ANSWERS, PATIENCE_WHILE_WAITING_SECONDS, retried
+from kernelgen.publishing.retrying import FAILURES, PATIENCE_WHILE_WAITING_SECONDS, retried
 
 if TYPE_CHECKING:
     from kernelgen.publishing.official_client import OfficialClient
@@ -67,7 +66,10 @@ class Kaggle:
     def sign_in(self) -> None:
         """Sign in, also once more: an access token is good for some hours."""
         # Not above: the client signs in where it is imported, too.
-        from kernelgen.publishing.official_client import signed_in
+        try:
+            from kernelgen.publishing.official_client import signed_in
+        except ImportError as error:
+            raise not_installed(error) from None
 
         self.client: OfficialClient = signed_in(self.say)
         self.username: str = self.client.config_values["username"]
@@ -90,7 +92,7 @@ class Kaggle:
 
         try:
             return retried(quietly, what, self.say, arrived=arrived, patience=self._patience)
-        except (requests.RequestException, *ODD_ANSWERS) as error:
+        except FAILURES as error:
             raise refusal(what, error) from error
         except OSError as error:
             raise KernelgenError(f"{what}: {error.filename or 'a file'}: {error.strerror or error}") from None

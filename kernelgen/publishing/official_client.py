@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing.credentials import NEW_TOKEN, check_secret, read_settings, tidy_environment
 from kernelgen.publishing.refusals import refusal
-from kernelgen.publishing.retrying import ODD_ANSWERS, retried
+from kernelgen.publishing.retrying import FAILURES, retried
 
 TIMEOUT_SECONDS = 120
 UPLOAD_TRIES = 3
@@ -176,7 +176,7 @@ def signed_in(say: Callable[[str], None]) -> OfficialClient:
             "no Kaggle credentials that are valid (KAGGLE_API_TOKEN, ~/.kaggle/access_token, KAGGLE_USERNAME with "
             f"KAGGLE_KEY, kaggle.json, OAuth); {NEW_TOKEN} and save it as ~/.kaggle/access_token"
         ) from None
-    except (requests.RequestException, *ODD_ANSWERS) as error:
+    except FAILURES as error:
         raise refusal("signing in", error) from error
     except OSError as error:
         raise KernelgenError(f"signing in: the credentials cannot be read ({error.strerror}); {NEW_TOKEN}") from None

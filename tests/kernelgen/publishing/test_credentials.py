@@ -105,6 +105,20 @@ def test_a_token_that_can_be_none_is_named_in_one_line(sign_in, files, variables
     assert words in line and "\n" not in line and TOKEN not in line
 
 
+@pytest.mark.parametrize("missing", ["kaggle", "requests", "filelock"])
+def test_a_client_that_is_not_installed_is_one_line(project, missing):
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None; import build_kernels; "
+        f"sys.exit(build_kernels.main(['--target', 'some-extra', '--push', '--project', {str(project)!r}]))"
+    )
+    environment = os.environ | {"KAGGLE_USERNAME": ME, "KAGGLE_KEY": KEY, "HTTPS_PROXY": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, env=environment
+    )
+    assert done.stderr.startswith(f"error: Kaggle's client is not installed ({missing}") and done.returncode == 1
+    assert "pip install -e '.[push]'" in done.stderr and done.stderr.count("\n") == 1
+
+
 def test_missing_credentials_are_one_line(whole_command, kaggle_server):
     done = whole_command("--target", "some-extra", "--push", credentials=None)
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
