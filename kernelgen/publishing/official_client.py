@@ -165,8 +165,16 @@ def signed_in(say: Callable[[str], None]) -> OfficialClient:
     client = OfficialClient(say)
 
     def authenticate() -> bool:
-        with client.silenced():
-            client.authenticate()
+        try:
+            with client.silenced():
+                client.authenticate()
+        except requests.RequestException:
+            raise
+        except (ValueError, TypeError, AttributeError) as error:
+            # Of a file, not of an answer; its words may hold a key.
+            raise KernelgenError(
+                f"signing in: the credentials cannot be read ({type(error).__name__}); {NEW_TOKEN}"
+            ) from None
         return True
 
     try:

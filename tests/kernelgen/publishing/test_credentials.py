@@ -94,6 +94,11 @@ def test_a_token_file_ends_with_a_line_break(sign_in):
         ({"access_token": f"{TOKEN}\n{TOKEN}".encode()}, {}, "access_token: holds characters"),
         ({"kaggle.json": b'{"username": "tester", '}, {}, "kaggle.json: is not {"),
         ({"kaggle.json": b'["tester"]'}, {}, "kaggle.json: is not {"),
+        (
+            {"credentials.json": b'{"refresh_token": "KGRT_1", "access_token_expiration": "soon"}'},
+            {},
+            "signing in: the credentials cannot be read (ValueError)",
+        ),
         ({}, {"KAGGLE_API_TOKEN": f"{TOKEN[:9]} {TOKEN[9:]}"}, "KAGGLE_API_TOKEN: holds characters"),
         ({}, {"KAGGLE_API_TOKEN": "caf\u00e9"}, "KAGGLE_API_TOKEN: holds characters"),
         ({}, {"KAGGLE_API_TOKEN": "x" * 5000}, "KAGGLE_API_TOKEN"),
