@@ -61,10 +61,11 @@ class Kaggle:
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
         self._patience: float | None = None
+        self._answered = False
         self.sign_in()
 
     def sign_in(self) -> None:
-        """Sign in, also once more: an access token is good for some hours."""
+        """Sign in with whatever credentials there are."""
         # Not above: the client signs in where it is imported, too.
         try:
             from kernelgen.publishing.official_client import signed_in
@@ -119,7 +120,23 @@ class Kaggle:
             with self.client.build_kaggle_client() as client:
                 return call(client)
 
-        return self.use(what, request)
+        try:
+            answer = self.use(what, request)
+        except Refused as error:
+            if error.status != 401 or not self._answered or not self._signed_in_again():
+                raise
+            answer = self.use(what, request)
+        self._answered = True
+        return answer
+
+    def _signed_in_again(self) -> bool:
+        """Whether a new sign-in worked: a token may run out during a wait of hours."""
+        try:
+            self.sign_in()
+        except KernelgenError as error:
+            self.say(f"note: {error}")
+            return False
+        return True
 
     def ask_if_there(self, what: str, call: Callable[[Any], Answer]) -> Answer | None:
         """The same, None where Kaggle has no such thing, none that it would show us, or no such request.

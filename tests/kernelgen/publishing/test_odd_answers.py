@@ -70,11 +70,11 @@ def test_a_server_that_stops_within_its_answer_is_asked_again(command, kaggle_se
     assert command("--target", "train", "--push", "--wait").code == 0
 
 
-def test_a_token_that_runs_out_during_a_wait_is_renewed(command, kaggle_server):
-    kaggle_server.run_polls = 3
-    assert command("--target", "train", "--push").code == 0
-    kaggle_server.fault("GetKernelSessionStatus", skip=1, status=401)
-    assert command("--target", "train", "--wait").code == 0
+@pytest.mark.parametrize("endpoint", ["GetKernelSessionStatus", "ListKernelSessionOutput", "GetKernel"])
+def test_a_token_that_runs_out_during_a_wait_is_renewed(whole_way, kaggle_server, endpoint):
+    kaggle_server.fault(endpoint, skip=2, status=401)
+    done = whole_way()
+    assert done.code == 0, done.err
 
 
 @pytest.mark.parametrize(
