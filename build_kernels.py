@@ -173,7 +173,6 @@ def run(
 
 def publish(options: argparse.Namespace) -> int:
     """``--push``, ``--wait``, ``--outputs`` and ``--submit``, in this order."""
-    from kernelgen.publishing.credentials import check_installed
     from kernelgen.recipe import load_project
     from kernelgen.rendering.provenance import current_commit
 
@@ -181,7 +180,6 @@ def publish(options: argparse.Namespace) -> int:
     out = (options.out or project.root / "build").absolute()
     if options.dry_run:
         return show_what_would_be_sent(options, project, out)
-    check_installed()
     from kernelgen.publishing.client import Kaggle
     from kernelgen.publishing.publication import Publication, PushOptions
 

@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import requests
-
 from kernelgen.errors import KernelgenError
+from kernelgen.publishing.credentials import not_installed
 from kernelgen.publishing.refusals import Refused, refusal
-from kernelgen.publishing.retrying import ODD_ANSWERS, PATIENCE_WHILE_WAITING_SECONDS, retried
+from kernelgen.publishing.retrying import FAILURES, PATIENCE_WHILE_WAITING_SECONDS, retried
 
 if TYPE_CHECKING:
     from kernelgen.publishing.official_client import OfficialClient
@@ -62,12 +61,16 @@ class Kaggle:
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
         self._patience: float | None = None
+        self._answered = False
         self.sign_in()
 
     def sign_in(self) -> None:
-        """Sign in, also once more: an access token is good for some hours."""
+        """Sign in with whatever credentials there are."""
         # Not above: the client signs in where it is imported, too.
-        from kernelgen.publishing.official_client import signed_in
+        try:
+            from kernelgen.publishing.official_client import signed_in
+        except ImportError as error:
+            raise not_installed(error) from None
 
         self.client: OfficialClient = signed_in(self.say)
         self.username: str = self.client.config_values["username"]
@@ -90,7 +93,7 @@ class Kaggle:
 
         try:
             return retried(quietly, what, self.say, arrived=arrived, patience=self._patience)
-        except (requests.RequestException, *ODD_ANSWERS) as error:
+        except FAILURES as error:
             raise refusal(what, error) from error
         except OSError as error:
             raise KernelgenError(f"{what}: {error.filename or 'a file'}: {error.strerror or error}") from None
@@ -117,7 +120,23 @@ class Kaggle:
             with self.client.build_kaggle_client() as client:
                 return call(client)
 
-        return self.use(what, request)
+        try:
+            answer = self.use(what, request)
+        except Refused as error:
+            if error.status != 401 or not self._answered or not self._signed_in_again():
+                raise
+            answer = self.use(what, request)
+        self._answered = True
+        return answer
+
+    def _signed_in_again(self) -> bool:
+        """Whether a new sign-in worked: a token may run out during a wait of hours."""
+        try:
+            self.sign_in()
+        except KernelgenError as error:
+            self.say(f"note: {error}")
+            return False
+        return True
 
     def ask_if_there(self, what: str, call: Callable[[Any], Answer]) -> Answer | None:
         """The same, None where Kaggle has no such thing, none that it would show us, or no such request.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import importlib.util
 import json
 import os
 from pathlib import Path
@@ -17,11 +16,9 @@ _TOKEN_FILES = ("access_token", "access_token.txt")
 _AROUND = " \t\r\n\v\f\0\ufeff\u200b\xa0\"'"
 
 
-def check_installed() -> None:
-    """Raise KernelgenError where a package of the extra ``push`` is missing."""
-    missing = [name for name in ("kaggle", "requests", "tenacity", "filelock") if not importlib.util.find_spec(name)]
-    if missing:
-        raise KernelgenError(f"Kaggle's client is not installed ({missing[0]}); run `pip install -e '.[push]'`")
+def not_installed(error: ImportError) -> KernelgenError:
+    """The line for a package of the extra ``push`` that is missing."""
+    return KernelgenError(f"Kaggle's client is not installed ({error.name}); run `pip install -e '.[push]'`")
 
 
 def tidy_environment() -> None:

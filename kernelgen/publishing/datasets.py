@@ -131,6 +131,7 @@ def _send(
         return now not in (None, "READY", "FAILED") or bool(there and version and version > there)
 
     client.upload_what, client.upload_entries, client.upload_arrived = f"dataset {identity}", upload.entries, arrived
+    upload.dataset.write_metadata(identity.split("/")[0])  # a call for another owner may have written its own
     dir_mode, quiet = upload.dataset.table.folders or "skip", not sys.stderr.isatty()
     if status is None:
         return client.dataset_create_new(folder, quiet=quiet, dir_mode=dir_mode)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kernelgen.errors import KernelgenError
+from kernelgen.publishing.credentials import not_installed
 
 LOCK = ".lock"
 
@@ -20,8 +21,10 @@ def locked(folder: Path, what: str, say: Callable[[str], None]) -> Iterator[None
     Raises:
         KernelgenError: the folder cannot be written, or its file system has no locks.
     """
-    from filelock import FileLock, Timeout
-
+    try:
+        from filelock import FileLock, Timeout
+    except ImportError as error:
+        raise not_installed(error) from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / LOCK)

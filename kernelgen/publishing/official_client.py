@@ -19,11 +19,10 @@ from requests.adapters import HTTPAdapter
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing.credentials import NEW_TOKEN, check_secret, read_settings, tidy_environment
 from kernelgen.publishing.refusals import refusal
-from kernelgen.publishing.retrying import ODD_ANSWERS, retried
+from kernelgen.publishing.retrying import FAILURES, retried
 
 TIMEOUT_SECONDS = 120
 UPLOAD_TRIES = 3
-
 
 tidy_environment()  # before the client reads it, which is at its import
 with redirect_stdout(io.StringIO()):
@@ -65,11 +64,17 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
     def with_retry(self, func: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
         """Repeat a request as all of ours are repeated, with a note for each time."""
 
+        def attempt(*arguments: Any) -> Any:
+            answer = func(*arguments)
+            if not any(getattr(answer, field, None) for field in ("create_url", "error", "ref", "status", "url")):
+                raise LookupError("an empty answer")
+            return answer
+
         def arrived() -> Any:
             made = func.__name__.startswith("create_dataset") and self.upload_arrived()
             return kaggle_module.ApiCreateDatasetResponse() if made else None
 
-        return lambda *arguments: retried(lambda: func(*arguments), self.upload_what, self.say, arrived=arrived)
+        return lambda *arguments: retried(lambda: attempt(*arguments), self.upload_what, self.say, arrived=arrived)
 
     def build_kaggle_client(self) -> Any:
         """Build the SDK's client, with a time limit for each request."""
@@ -88,11 +93,12 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
             yield
 
     def get_response_processor(self) -> Callable[[requests.Response], None]:
-        """Look at each answer before the client does, which takes a list for an object without fields."""
+        """Look at each answer before the client does, which takes a list, or an error, for an object without fields."""
 
         def check(response: requests.Response) -> None:
-            if not isinstance(response.json(), dict):
-                raise LookupError("no JSON object")
+            answer = response.json()
+            if not isinstance(answer, dict) or "code" in answer:
+                raise LookupError("no JSON object, or an error that says nothing")
 
         return check
 
@@ -159,8 +165,16 @@ def signed_in(say: Callable[[str], None]) -> OfficialClient:
     client = OfficialClient(say)
 
     def authenticate() -> bool:
-        with client.silenced():
-            client.authenticate()
+        try:
+            with client.silenced():
+                client.authenticate()
+        except requests.RequestException:
+            raise
+        except (ValueError, TypeError, AttributeError) as error:
+            # Of a file, not of an answer; its words may hold a key.
+            raise KernelgenError(
+                f"signing in: the credentials cannot be read ({type(error).__name__}); {NEW_TOKEN}"
+            ) from None
         return True
 
     try:
@@ -170,7 +184,7 @@ def signed_in(say: Callable[[str], None]) -> OfficialClient:
             "no Kaggle credentials that are valid (KAGGLE_API_TOKEN, ~/.kaggle/access_token, KAGGLE_USERNAME with "
             f"KAGGLE_KEY, kaggle.json, OAuth); {NEW_TOKEN} and save it as ~/.kaggle/access_token"
         ) from None
-    except (requests.RequestException, *ODD_ANSWERS) as error:
+    except FAILURES as error:
         raise refusal("signing in", error) from error
     except OSError as error:
         raise KernelgenError(f"signing in: the credentials cannot be read ({error.strerror}); {NEW_TOKEN}") from None

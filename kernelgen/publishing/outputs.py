@@ -25,8 +25,6 @@ from kernelgen.publishing.waiting import wait_for
 CHUNK = 1 << 20
 TIMEOUT_SECONDS = 120
 TRIES = 3
-# What a storage answers for an address that ran out.
-RAN_OUT = (400, 401, 403, 404, 410)
 # What proxies and error pages come as, and the files that may.
 _PAGES = {"text/html": (".html", ".htm"), "application/json": (".json", ".jsonl", ".geojson", ".ipynb")}
 
@@ -73,6 +71,8 @@ class Listing:
         if not all(files) or not all(files.values()):
             raise LookupError("a file without a name or an address")
         log = next((page.log for page in listed if page.log), "")
+        if not files and not log:  # of a run that is over there is a log at least
+            raise LookupError("neither files nor a log")
         return files, log if isinstance(log, str) else json.dumps(log)
 
     def fetch(self, name: str, path: Path) -> int:
@@ -82,7 +82,7 @@ class Listing:
             try:
                 return self._kaggle.use(what, lambda: _download(self.files[name], path))
             except Refused as error:
-                if error.status not in RAN_OUT:
+                if not 400 <= (error.status or 0) < 500:
                     raise
                 if number == TRIES:
                     raise KernelgenError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import requests
+from typing import Any
 
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing.credentials import NEW_TOKEN
@@ -56,9 +56,9 @@ def _line(what: str, status: int | None, words: str, error: BaseException) -> st
 
 def _words_of(error: BaseException) -> str:
     """What Kaggle itself says of the refusal, in one line; never an address, which may hold a key."""
-    response = getattr(error, "response", None)
+    response: Any = getattr(error, "response", None)
     try:
-        message = response.json().get("message", "") if isinstance(response, requests.Response) else ""
+        message = response.json().get("message", "")
     except (AttributeError, ValueError):
         return ""
     text = " ".join(str(message).split())

@@ -8,11 +8,15 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-import requests
-from requests import exceptions
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential
-
 from kernelgen.errors import KernelgenError
+from kernelgen.publishing.credentials import not_installed
+
+try:
+    import requests
+    from requests import exceptions
+    from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential
+except ImportError as error:
+    raise not_installed(error) from None
 
 Answer = TypeVar("Answer")
 
@@ -23,6 +27,7 @@ LONGEST_RETRY_AFTER_SECONDS = 600.0
 _BACKOFF = wait_exponential(multiplier=1, min=1, max=30)
 # What the client raises over an answer that it cannot read: a proxy's page, a cut body, an unknown word.
 ODD_ANSWERS = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+FAILURES = (requests.RequestException, *ODD_ANSWERS)
 # What is wrong on this machine: an address, a proxy, a token that fits no header.
 _OURS = (
     exceptions.InvalidHeader,
@@ -54,7 +59,7 @@ def passes_by_itself(error: BaseException) -> bool:
         return status in (408, 425, 429) or (status >= 500 and status != 501)
     if isinstance(error, _OURS):
         return False
-    return isinstance(error, (requests.RequestException, *ODD_ANSWERS))
+    return isinstance(error, FAILURES)
 
 
 def may_have_arrived(error: BaseException | None) -> bool:
@@ -78,7 +83,7 @@ def retried(
         patience: seconds after which the last failure is final; PATIENCE_SECONDS if None.
 
     Raises:
-        requests.RequestException: the failure that does not pass, or one of ODD_ANSWERS.
+        One of FAILURES: it does not pass.
         KernelgenError: Kaggle asks to wait for longer than anybody would.
     """
     failure: BaseException | None = None

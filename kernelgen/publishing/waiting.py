@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
-from kernelgen.errors import KernelgenError
 from kernelgen.publishing.refusals import Refused
 
 if TYPE_CHECKING:
@@ -47,18 +46,16 @@ def wait_for(
     """
     patience = HICCUP_SECONDS if once else REFUSED_LIMIT_SECONDS
     began = answered = time.monotonic()
-    pause, signed_in = SHORTEST_SECONDS, False
+    pause = SHORTEST_SECONDS
     with nullcontext() if once else kaggle.patiently(), Progress(what) as progress:
         while True:
             try:
                 words, found = look()
-                known, signed_in, answered = True, True, time.monotonic()
+                known, answered = True, time.monotonic()
             except Refused as error:
-                hiccup = known if error.status != 401 else signed_in
-                if not hiccup or error.status is None or time.monotonic() - answered > patience:
+                if not known or error.status in (None, 401) or time.monotonic() - answered > patience:
                     raise
                 words, found = f"no answer ({error.status})", None
-                _renew(kaggle, error)
             if found is None or not once:
                 progress.show(words)
             if found is not None:
@@ -67,15 +64,6 @@ def wait_for(
                 return None
             progress.sleep(pause, words)
             pause = min(pause * GROWTH, LONGEST_SECONDS)
-
-
-def _renew(kaggle: Kaggle, error: Refused) -> None:
-    """Sign in once more where a token ran out during a wait of hours."""
-    if error.status == 401:
-        try:
-            kaggle.sign_in()
-        except KernelgenError as refused:
-            kaggle.say(f"note: {refused}")
 
 
 class Progress:

@@ -131,6 +131,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(retrying, "_BACKOFF", wait_fixed(0.01))
     monkeypatch.setattr(waiting, "REFUSED_LIMIT_SECONDS", 0.5)
     monkeypatch.setattr(waiting, "HICCUP_SECONDS", 0.5)
+    monkeypatch.setattr(datasets, "READY_LIMIT_SECONDS", 10)
     monkeypatch.setattr(client, "CONFIRM_SECONDS", 0.01)
     for module in (datasets, kernels, submitting):
         monkeypatch.setattr(module, "LOOK_AGAIN_SECONDS", (0, 0.01, 0.02))

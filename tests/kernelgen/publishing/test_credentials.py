@@ -94,6 +94,11 @@ def test_a_token_file_ends_with_a_line_break(sign_in):
         ({"access_token": f"{TOKEN}\n{TOKEN}".encode()}, {}, "access_token: holds characters"),
         ({"kaggle.json": b'{"username": "tester", '}, {}, "kaggle.json: is not {"),
         ({"kaggle.json": b'["tester"]'}, {}, "kaggle.json: is not {"),
+        (
+            {"credentials.json": b'{"refresh_token": "KGRT_1", "access_token_expiration": "soon"}'},
+            {},
+            "signing in: the credentials cannot be read (ValueError)",
+        ),
         ({}, {"KAGGLE_API_TOKEN": f"{TOKEN[:9]} {TOKEN[9:]}"}, "KAGGLE_API_TOKEN: holds characters"),
         ({}, {"KAGGLE_API_TOKEN": "caf\u00e9"}, "KAGGLE_API_TOKEN: holds characters"),
         ({}, {"KAGGLE_API_TOKEN": "x" * 5000}, "KAGGLE_API_TOKEN"),
@@ -103,6 +108,20 @@ def test_a_token_file_ends_with_a_line_break(sign_in):
 def test_a_token_that_can_be_none_is_named_in_one_line(sign_in, files, variables, words):
     line = sign_in(files=files, **variables)
     assert words in line and "\n" not in line and TOKEN not in line
+
+
+@pytest.mark.parametrize("missing", ["kaggle", "requests", "filelock"])
+def test_a_client_that_is_not_installed_is_one_line(project, missing):
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None; import build_kernels; "
+        f"sys.exit(build_kernels.main(['--target', 'some-extra', '--push', '--project', {str(project)!r}]))"
+    )
+    environment = os.environ | {"KAGGLE_USERNAME": ME, "KAGGLE_KEY": KEY, "HTTPS_PROXY": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, env=environment
+    )
+    assert done.stderr.startswith(f"error: Kaggle's client is not installed ({missing}") and done.returncode == 1
+    assert "pip install -e '.[push]'" in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_missing_credentials_are_one_line(whole_command, kaggle_server):

@@ -87,6 +87,23 @@ def test_several_owners_have_a_record_each(command, kaggle_server, project):
     assert {name: len(one.versions) for name, one in kaggle_server.kernels.items()} == {TRAIN: 1, "birds/pk-train": 1}
 
 
+def test_a_call_for_another_owner_does_not_turn_a_dataset_away(command, kaggle_server, project, monkeypatch):
+    from kernelgen.publishing import publication
+
+    metadata = project / "datasets/some-extra/dataset-metadata.json"
+    upload = publication.dataset_upload
+
+    def overtaken(dataset):
+        wanted = upload(dataset)
+        metadata.write_text(metadata.read_text().replace(ME, "birds"))
+        return wanted
+
+    kaggle_server.add_organisation("birds", {ME})
+    monkeypatch.setattr(publication, "dataset_upload", overtaken)
+    assert command("--target", "some-extra", "--push").code == 0
+    assert list(kaggle_server.datasets) == [f"{ME}/some-extra"]
+
+
 def test_two_calls_at_once_push_and_submit_once(kaggle_environment, kaggle_server, project):
     kaggle_server.run_polls = 2
     kaggle_server.script(SUBMISSION, outputs={"submission.csv": b"row_id\n"}, times=None)

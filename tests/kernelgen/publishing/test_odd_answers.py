@@ -31,6 +31,7 @@ ODD_ANSWERS = {
     "half of the JSON": {"body": '{"status": "RUN', "content_type": JSON},
     "no gzip": {"body": b"\x1f\x8b\x08garbage", "headers": {"Content-Encoding": "gzip"}},
     "an error with status 200": {"body": '{"code": 500, "message": "oops"}', "content_type": JSON},
+    "an error without words": {"body": '{"code": 500}', "content_type": JSON},
     "an unknown state": {"override": {"status": "PAUSED"}},
     "other types": {"override": {"status": 5, "files": "abc", "metadata": [], "submissions": 3, "datasetFiles": 5}},
     "a redirect to a page": {"status": 302, "body": b"", "headers": {"Location": "http://localhost/login"}},
@@ -69,11 +70,11 @@ def test_a_server_that_stops_within_its_answer_is_asked_again(command, kaggle_se
     assert command("--target", "train", "--push", "--wait").code == 0
 
 
-def test_a_token_that_runs_out_during_a_wait_is_renewed(command, kaggle_server):
-    kaggle_server.run_polls = 3
-    assert command("--target", "train", "--push").code == 0
-    kaggle_server.fault("GetKernelSessionStatus", skip=1, status=401)
-    assert command("--target", "train", "--wait").code == 0
+@pytest.mark.parametrize("endpoint", ["GetKernelSessionStatus", "ListKernelSessionOutput", "GetKernel"])
+def test_a_token_that_runs_out_during_a_wait_is_renewed(whole_way, kaggle_server, endpoint):
+    kaggle_server.fault(endpoint, skip=2, status=401)
+    done = whole_way()
+    assert done.code == 0, done.err
 
 
 @pytest.mark.parametrize(
@@ -181,7 +182,14 @@ def test_a_log_whose_name_is_taken_costs_no_file(command, kaggle_server, project
 # ---------------------------------------------------------------- files
 
 
-@pytest.mark.parametrize("status", [400, 403, 404])
+def test_an_answer_without_files_and_log_is_not_taken_for_an_empty_output(command, kaggle_server, project):
+    kaggle_server.script(TRAIN, outputs={"weights.bin": b"w"})
+    kaggle_server.fault("ListKernelSessionOutput", body="{}", content_type=JSON, times=2)
+    assert command("--target", "train", "--push", "--wait", "--outputs").code == 0
+    assert (project / "build/train/output/weights.bin").read_bytes() == b"w"
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410])
 def test_an_address_that_ran_out_is_asked_for_anew(command, kaggle_server, project, status):
     files = {f"part{number}.bin": bytes([number]) * 2000 for number in range(5)}
     kaggle_server.script(TRAIN, outputs=files)

@@ -110,6 +110,34 @@ def test_a_dataset_that_kaggle_cannot_process_stops_before_the_kernel(command, k
     assert kaggle_server.kernels[TRAIN].versions[-1].attached[f"{ME}/some-extra"] == 2
 
 
+def test_a_dataset_that_stays_unready_stops_before_the_kernel_and_is_not_sent_again(
+    command, kaggle_server, monkeypatch
+):
+    from kernelgen.publishing import datasets
+
+    monkeypatch.setattr(datasets, "READY_LIMIT_SECONDS", 0.2)
+    kaggle_server.script_dataset(f"{ME}/some-extra", polls=100)
+    assert "is not ready after" in one_line(command("--target", "train", "--push"))
+    assert "is not ready after" in one_line(command("--target", "train", "--push"))
+    assert not kaggle_server.kernels and len(kaggle_server.datasets[f"{ME}/some-extra"].versions) == 1
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_a_folder_that_cannot_be_packed_as_it_is_is_one_line(command, kaggle_server, project, kind):
+    import os
+
+    root = project / "datasets/some-extra"
+    (root / "dataset.toml").write_text((root / "dataset.toml").read_text() + f'folders = "{kind}"\n')
+    (root / "fold0").mkdir()
+    (root / "fold0/model.bin").write_bytes(b"m")
+    os.utime(root / "fold0/model.bin", (0, 0))
+    if kind == "tar":
+        (root / "fold0/linked.bin").symlink_to("model.bin")
+    words = {"zip": "fold0 cannot be read or packed", "tar": "fold0/linked.bin is a link that cannot be sent"}[kind]
+    assert words in one_line(command("--target", "some-extra", "--push"))
+    assert not kaggle_server.datasets
+
+
 def test_a_refused_dataset_is_an_error(command, kaggle_server):
     kaggle_server.fault("CreateDataset", override={"status": "error", "error": "The title is taken"})
     assert "Kaggle refused it: The title is taken" in one_line(command("--target", "some-extra", "--push"))
