@@ -5,6 +5,7 @@ import zlib
 
 _PAGE, _FIRST_PAGE = b"OggS\x00", b"OggS\x00\x02"
 _HEADER = 27  # bytes of a page before its table of segments
+_IDENTIFICATION = 30  # bytes of a stream's first packet that tell the codec and its blocks
 _LAST = 4  # a flag
 _UNBELIEVABLE = 1 << 40  # samples
 _REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -46,15 +47,11 @@ def page_checksum(page: bytes) -> int:
 
 
 def _with_right_length(content: mmap.mmap | bytes) -> bytes | None:
-    """A Vorbis stream with a length that nobody believes, so that it is counted; None where its own may be right.
+    """A stream with a length that nobody believes, so that it is counted; None where its own may be right.
 
     A page tells the place of the last sample that it completes. The last one's may be less than its packets hold,
     since the end is trimmed so, but not less than the page's before it, and not more.
     """
-    segments = content[26]
-    identification = content[_HEADER + segments :][:30]
-    if identification[:7] != b"\x01vorbis":
-        return None
     last = content.rfind(_PAGE)
     if _page_end(content, last) > len(content):
         last = content.rfind(_PAGE, 0, last)
@@ -64,15 +61,24 @@ def _with_right_length(content: mmap.mmap | bytes) -> bytes | None:
     if before <= 0 or (start := _place(content, before)) <= 0:
         return None
     table = content[last + _HEADER : last + _HEADER + content[last + 26]]
-    packets = sum(length < 255 for length in table)
-    most = start + packets * (1 << (identification[28] >> 4)) // 2
-    if not packets or start <= _place(content, last) <= most:
+    most = sum(length < 255 for length in table) * _longest_packet(content)
+    if not most or start <= _place(content, last) <= start + most:
         return None
     page = bytearray(content[last : _page_end(content, last)])
     page[6:14] = (start + _UNBELIEVABLE).to_bytes(8, "little")
     page[22:26] = bytes(4)
     page[22:26] = page_checksum(bytes(page)).to_bytes(4, "little")
     return content[:last] + bytes(page)
+
+
+def _longest_packet(content: mmap.mmap | bytes) -> int:
+    """Samples that a packet of the first stream can have at most; 0 for an unknown codec."""
+    first = content[_HEADER + content[26] :][:_IDENTIFICATION]
+    if first.startswith(b"\x01vorbis"):
+        return (1 << (first[28] >> 4)) // 2
+    if first.startswith(b"OpusHead"):
+        return 5760  # at 48 kHz, whatever the stream's rate
+    return 65_535 if first.startswith(b"\x7fFLAC") else 0
 
 
 def _place(content: mmap.mmap | bytes, page: int) -> int:
