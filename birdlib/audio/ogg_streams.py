@@ -11,10 +11,11 @@ _UNBELIEVABLE = 1 << 40  # samples
 _REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def streams(content: mmap.mmap) -> tuple[list[bytes | None], str]:
+def streams(content: mmap.mmap | bytes) -> tuple[list[bytes | None], str]:
     """The streams of an ogg file, one after another; [None] where it holds one whose length is right.
 
-    libsndfile takes the length from the file's last page, whichever stream that belongs to.
+    libsndfile takes the length from the file's last page, whichever stream that belongs to, and opens no stream that
+    lies behind a skeleton.
 
     Returns:
         The streams, and one line about what is missing ("" if nothing).
@@ -24,16 +25,36 @@ def streams(content: mmap.mmap) -> tuple[list[bytes | None], str]:
         if at != behind:  # else it is a stream beside the one before, such as a skeleton
             begins.append(at)
         behind = _page_end(content, at)
-    last = content.rfind(_PAGE)
-    cut = ""
-    if _page_end(content, last) > len(content):
-        cut = "the last page is not complete: cut off"
-    elif not content[last + 5] & _LAST:
-        cut = "there is no mark of the end: cut off, or recorded from a live stream"
-    if len(begins) == 1:
-        return [_with_right_length(content)], cut
+    if len(begins) == 1 and not _has_skeleton(content):
+        return [_with_right_length(content)], _missing(content)
     parts = [content[begin:end] for begin, end in zip(begins, [*begins[1:], len(content)], strict=True)]
+    cut = next(filter(None, map(_missing, parts)), "")
+    parts = [_without_skeleton(part) if _has_skeleton(part) else part for part in parts]
     return [_with_right_length(part) or part for part in parts], cut
+
+
+def _missing(content: mmap.mmap | bytes) -> str:
+    """What tells that the end is missing; "" if nothing."""
+    last = content.rfind(_PAGE)
+    if _page_end(content, last) > len(content):
+        return "the last page is not complete: cut off"
+    if not content[last + 5] & _LAST:
+        return "there is no mark of the end: cut off, or recorded from a live stream"
+    return ""
+
+
+def _has_skeleton(content: mmap.mmap | bytes) -> bool:
+    return content[_HEADER + content[26] : _HEADER + content[26] + 8] == b"fishead\0"
+
+
+def _without_skeleton(content: bytes) -> bytes:
+    """The pages of all streams but the first."""
+    pages, at, skeleton = [], 0, content[14:18]
+    while (at := content.find(_PAGE, at)) >= 0:
+        if content[at + 14 : at + 18] != skeleton:
+            pages.append(content[at : _page_end(content, at)])
+        at = max(_page_end(content, at), at + 1)
+    return b"".join(pages)
 
 
 def page_checksum(page: bytes) -> int:

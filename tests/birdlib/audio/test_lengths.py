@@ -90,6 +90,11 @@ def test_a_flac_file_that_was_cut_off_is_read_as_far_as_it_goes_and_named(tmp_pa
     assert info.cut == f"the header says 20.0 s, the file holds {info.seconds:.1f} s: cut off"
 
 
+def test_two_flac_files_in_one_are_read_both(tmp_path, flac):
+    for first in (flac, of_flac(flac, 0)):
+        check(tmp_path, first + flac, np.tile(decoded(flac), 2))
+
+
 @pytest.mark.parametrize(
     ("size", "behind"),
     [
