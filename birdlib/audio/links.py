@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from birdlib.audio.flac_length import with_right_length as flac_with_right_length
+from birdlib.audio.flac_streams import streams as flac_streams
 from birdlib.audio.mp3_frames import is_mp3
 from birdlib.audio.mp3_frames import streams as mp3_streams
 from birdlib.audio.ogg_streams import streams as ogg_streams
@@ -118,8 +118,7 @@ def _sources(content: mmap.mmap) -> tuple[list[bytes | None], str]:
     if start == b"OggS":
         return ogg_streams(content)
     if start == b"fLaC":
-        changed, cut = flac_with_right_length(content)
-        return [changed], cut
+        return flac_streams(content)
     if start in (b"RIFF", b"RF64"):
         changed, cut = wav_with_right_length(content)
         return [changed], cut

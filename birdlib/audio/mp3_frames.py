@@ -41,7 +41,11 @@ def streams(content: mmap.mmap | bytes) -> tuple[list[bytes | None], str]:
     claim, frames = _indexed(content, *runs[0][0]), sum(map(len, runs)) - 1
     if claim == frames and len(runs) == 1:
         return [None], ""
-    cut = f"the index says {claim} frames, the file holds {frames}: cut off" if claim and claim > frames + 1 else ""
+    cut = ""
+    if _frame_size(content[runs[-1][-1][1] :][:4]) > len(content) - runs[-1][-1][1]:
+        cut = "the last frame is not complete: cut off"
+    if claim and claim > frames + 1:
+        cut = f"the index says {claim} frames, the file holds {frames}: cut off"
     return [_with_index(content, run) for run in runs if len(run) > 1], cut
 
 
@@ -74,15 +78,14 @@ def _next_frame(content: mmap.mmap | bytes, at: int) -> int:
 
 def _frame_end(content: mmap.mmap | bytes, at: int) -> int:
     """Where the frame at a place ends; 0 where there is no whole frame."""
-    header = content[at : at + 4]
-    if len(header) < 4 or not _SYNC.match(header):
-        return 0
-    end = at + _frame_size(header)
+    end = at + _frame_size(content[at : at + 4])
     return end if at < end <= len(content) else 0
 
 
 def _frame_size(header: bytes) -> int:
-    """Bytes of a frame by its header, 0 if they cannot be known."""
+    """Bytes of a frame by its header, 0 if it is none or they cannot be known."""
+    if len(header) < 4 or not _SYNC.match(header):
+        return 0
     version, bit_rate, rate = header[1] >> 3 & 3, header[2] >> 4, header[2] >> 2 & 3
     if not 0 < bit_rate < 15 or rate == 3:
         return 0

@@ -15,6 +15,8 @@ from birdlib.errors import BirdlibError
 
 _BLOCK_SECONDS = 30  # decoded at a time, so that memory does not grow with a recording's length
 
+_SLOWEST, _FASTEST = 1000, 1_000_000  # Hz; resampled, one of 1 Hz would fill any memory
+
 
 @dataclass(frozen=True)
 class RecordingInfo:
@@ -88,6 +90,8 @@ def inspect(path: Path) -> RecordingInfo:
     frames = sum(_frames_at(link, rate) for link in links)
     if frames == 0:
         raise BirdlibError("the file holds no audio")
+    if not _SLOWEST <= rate <= _FASTEST:
+        raise BirdlibError(f"a sample rate of {rate} Hz, which no recording of birds has")
     return RecordingInfo(frames, rate, links[0].channels, tuple(links), cut)
 
 

@@ -29,7 +29,7 @@ def with_right_length(content: mmap.mmap) -> tuple[bytes | None, str]:
                 return None, ""
             seconds = f"the header says {claim / byte_rate:.1f} s, the file holds {there / byte_rate:.1f} s"
             return None, f"{seconds}: cut off"
-        if _is_end(content, begin + claim + claim % 2):
+        if _is_end(content, begin + claim + claim % 2) or _is_end(content, begin + claim):
             return None, ""
         changed = bytearray(content)
         struct.pack_into("<I", changed, begin - 4, min(there, 0xFFFF_FFFF))

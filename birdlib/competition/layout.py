@@ -33,14 +33,15 @@ def names_on_disk(folder: Path, filenames: Iterable[str]) -> list[str]:
         path = folder / filename
         if not filename.isascii() and not path.exists() and path.parent.is_dir():
             if path.parent not in listings:
-                listings[path.parent] = {_composed(entry.name): entry.name for entry in path.parent.iterdir()}
-            name = listings[path.parent].get(_composed(path.name), path.name)
+                listings[path.parent] = {composed(entry.name): entry.name for entry in path.parent.iterdir()}
+            name = listings[path.parent].get(composed(path.name), path.name)
             filename = filename.removesuffix(path.name) + name
         names.append(filename)
     return names
 
 
-def _composed(name: str) -> str:
+def composed(name: str) -> str:
+    """A name in the Unicode form that most systems write."""
     return unicodedata.normalize("NFC", name)
 
 

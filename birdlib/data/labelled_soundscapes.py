@@ -11,7 +11,7 @@ import numpy as np
 from birdlib.audio.padding import CYCLIC
 from birdlib.audio.recordings import RecordingInfo, probe, read_windows
 from birdlib.competition.editions import WINDOW_SECONDS
-from birdlib.competition.layout import CompetitionFiles, recordings_in
+from birdlib.competition.layout import CompetitionFiles, composed, recordings_in
 from birdlib.competition.rows import shown
 from birdlib.data.soundscape_labels import LabelRow, read_label_rows
 from birdlib.errors import BirdlibError
@@ -149,11 +149,12 @@ def _recordings(stems: set[str], audio: Path) -> tuple[dict[str, tuple[Path, Rec
     """The readable recordings by the table's stems, and a line about each stem that has none."""
     there: dict[str, list[Path]] = {}
     for path in recordings_in(audio):
-        there.setdefault(path.stem, []).append(path)
+        there.setdefault(composed(path.stem), []).append(path)
     recordings, missing = {}, []
     for stem in sorted(stems):
         # In 2021 the rows are <audio_id>_<site>_<end> and the files <audio_id>_<site>_<date>.
-        fitting = there.get(stem) or [path for name in there if name.startswith(stem + "_") for path in there[name]]
+        plain = composed(stem)
+        fitting = there.get(plain) or [path for name in there if name.startswith(plain + "_") for path in there[name]]
         if len(fitting) != 1:
             names = " and ".join(path.name for path in fitting)
             missing.append(f"{stem}: " + (f"there are {names}" if fitting else "no such recording"))

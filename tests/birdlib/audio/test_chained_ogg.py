@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soxr
 
+from birdlib.audio.ogg_streams import page_checksum
 from birdlib.audio.recordings import blocks, probe, read, read_windows
 
 from .conftest import RATE, decoded, encode, tone
@@ -69,3 +70,27 @@ def test_a_later_stream_that_cannot_be_decoded_is_named_and_costs_only_itself(tm
     assert damage.startswith("chained.ogg: 2 streams in one file, of which number 2 cannot be decoded")
     np.testing.assert_array_equal(windows[:2].ravel(), decoded(first)[: 10 * RATE])
     assert not windows[2, 2 * RATE :].any() and np.isnan(windows[3]).all()
+
+
+def page(content, *, serial, number, flags):
+    """An ogg page with one short packet."""
+    header = b"OggS\0" + bytes([flags]) + bytes(8) + serial.to_bytes(4, "little") + number.to_bytes(4, "little")
+    whole = header + bytes(4) + bytes([1, len(content)]) + content
+    return whole[:22] + page_checksum(whole).to_bytes(4, "little") + whole[26:]
+
+
+def test_a_stream_beside_a_skeleton_is_read(tmp_path, first):
+    second_page = first.index(b"OggS", 1)
+    skeleton = page(b"fishead\0".ljust(64, b"\0"), serial=7, number=0, flags=2)
+    content = skeleton + first[:second_page] + page(b"", serial=7, number=1, flags=4) + first[second_page:]
+    for parts, seconds in (([content], 12), ([content, first, content], 36)):
+        info = probe(chained(tmp_path, *parts))
+        assert info.seconds == seconds and info.cut == ""
+        wave = read(info, 0, info.frames)
+        np.testing.assert_array_equal(wave[-12 * RATE :], decoded(first))
+
+
+def test_a_stream_that_was_cut_off_before_another_is_named(tmp_path, first):
+    info = probe(chained(tmp_path, first[: len(first) // 2], first))
+    assert 12 < info.seconds < 24 and info.cut == "the last page is not complete: cut off"
+    np.testing.assert_array_equal(read(info, info.frames - 12 * RATE, 12 * RATE), decoded(first))

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from birdlib.audio.recordings import blocks, probe, read, read_windows
+from birdlib.errors import BirdlibError
 
 from .conftest import RATE, decoded, encode, tone
 
@@ -89,6 +90,11 @@ def test_a_flac_file_that_was_cut_off_is_read_as_far_as_it_goes_and_named(tmp_pa
     assert info.cut == f"the header says 20.0 s, the file holds {info.seconds:.1f} s: cut off"
 
 
+def test_two_flac_files_in_one_are_read_both(tmp_path, flac):
+    for first in (flac, of_flac(flac, 0)):
+        check(tmp_path, first + flac, np.tile(decoded(flac), 2))
+
+
 @pytest.mark.parametrize(
     ("size", "behind"),
     [
@@ -149,9 +155,10 @@ def test_two_mp3_files_in_one_are_read_both_also_at_another_rate(tmp_path, mp3):
     assert len(read(info, 0, info.frames)) == info.frames
 
 
-def test_an_mp3_file_that_was_cut_off_is_named(tmp_path, mp3):
+@pytest.mark.parametrize("indexed", [True, False])
+def test_an_mp3_file_that_was_cut_off_is_named(tmp_path, mp3, indexed):
     path = tmp_path / "cut.mp3"
-    path.write_bytes(mp3[: len(mp3) // 2])
+    path.write_bytes((mp3 if indexed else without_index(mp3))[: len(mp3) // 2])
     info = probe(path)
     assert 5 < info.seconds < 15 and info.cut.endswith(": cut off")
     assert len(read(info, 0, info.frames)) == info.frames
@@ -181,6 +188,19 @@ def test_an_ogg_file_is_read_whole_whatever_its_last_page_claims(tmp_path, ogg, 
     np.testing.assert_allclose(read(info, 17 * RATE, RATE), expected[17 * RATE : 18 * RATE], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "options", [{"format": "OGG", "subtype": "OPUS"}, {"format": "OGG", "subtype": "VORBIS"}], ids=["opus", "vorbis"]
+)
+@pytest.mark.parametrize("place", [5 * 48_000, 10**6 * 48_000])
+def test_streams_of_other_rates_and_codecs_are_read_whole_too(tmp_path, options, place):
+    content = encode(tone(SECONDS, rate=48_000), 48_000, **options)
+    path = tmp_path / "a.ogg"
+    path.write_bytes(with_last_place(content, place))
+    info, expected = probe(path), decoded(content)
+    assert len(expected) <= info.frames < len(expected) + 6000
+    np.testing.assert_allclose(read(info, 0, info.frames)[: len(expected)], expected, atol=1e-6)
+
+
 def test_an_ogg_file_that_was_cut_off_is_named_where_a_window_misses_audio(tmp_path, ogg):
     path = tmp_path / "a.ogg"
     path.write_bytes(ogg[: len(ogg) // 2])
@@ -198,3 +218,9 @@ def test_a_live_stream_is_read_from_where_it_was_joined(tmp_path, ogg):
     info = probe(path)
     assert 5 < info.seconds < 15 and info.cut.startswith("there is no mark of the end")
     assert len(read(info, 0, info.frames)) == info.frames
+
+
+def test_a_sample_rate_that_would_fill_the_memory_is_refused(tmp_path):
+    soundfile.write(tmp_path / "slow.wav", tone(1), 1)
+    with pytest.raises(BirdlibError, match=r"slow\.wav: a sample rate of 1 Hz"):
+        read_windows(tmp_path / "slow.wav", [5.0], window_seconds=5, sample_rate=RATE)

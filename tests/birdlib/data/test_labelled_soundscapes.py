@@ -227,3 +227,9 @@ def test_two_files_of_one_stem_are_named(audio, write_audio):
     labelled = read(audio, "row_id,a\none_20250227_010002_5,1\ntwo_S05_20190522_5,1\n")
     assert labelled.soundscapes == ("one_20250227_010002",)
     assert labelled.notes[1] == "two_S05_20190522: there are two_S05_20190522.flac and two_S05_20190522.ogg"
+
+
+def test_a_name_is_found_in_whichever_unicode_form_the_disk_has_it(audio, write_audio):
+    write_audio(audio / "cafe\u0301_1.ogg", 10, seed=5)  # as macOS writes it
+    labelled = read(audio, "row_id,a\ncaf\u00e9_1_5,1\n")
+    assert list(everything(labelled)) == ["caf\u00e9_1_5"] and labelled.notes == ()

@@ -1,10 +1,11 @@
-"""FLAC files whose header says another length than they have: streamed, cut off, or never finished."""
+"""FLAC files: the streams that they hold, one after another, and the lengths of those."""
 
 import mmap
 import re
 
 _TAILS = (1 << 16, 1 << 20)  # bytes in which the last frames are looked for
 _LONGEST_HEADER = 17  # bytes
+_STREAM_START = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")  # with the header of its first block
 _FRAME_START = re.compile(rb"\xff[\xf8\xf9]")
 _BLOCK_SIZES = (
     {1: 192} | {code: 576 << code - 2 for code in range(2, 6)} | {code: 256 << code - 8 for code in range(8, 16)}
@@ -12,13 +13,28 @@ _BLOCK_SIZES = (
 _TOTAL_BITS = 36
 
 
-def with_right_length(content: mmap.mmap) -> tuple[bytes | None, str]:
-    """The file with the number of samples in its header that its last frame ends at; None where it says so.
+def streams(content: mmap.mmap) -> tuple[list[bytes | None], str]:
+    """The FLAC streams of a file, one after another, each with the length that it has; [None] where it says so.
+
+    Returns:
+        The streams, and one line about what is missing ("" if nothing).
+    """
+    begins = [match.start() for match in _STREAM_START.finditer(content)]
+    if len(begins) < 2:
+        changed, cut = _with_right_length(content)
+        return [changed], cut
+    parts = [content[begin:end] for begin, end in zip(begins, [*begins[1:], len(content)], strict=True)]
+    found = [_with_right_length(part) for part in parts]
+    return [changed or part for (changed, _), part in zip(found, parts, strict=True)], found[-1][1]
+
+
+def _with_right_length(content: mmap.mmap | bytes) -> tuple[bytes | None, str]:
+    """A stream with the number of samples in its header that its last frame ends at; None where it says so.
 
     Returns:
         That, and one line about what is missing ("" if nothing).
     """
-    place = content.find(b"fLaC") + 8 + 10  # behind the marker, the block's header, and sizes of blocks and frames
+    place = 8 + 10  # behind the marker, the block's header, and the sizes of blocks and frames
     fields = int.from_bytes(content[place : place + 8], "big")
     claim, rate = fields & ((1 << _TOTAL_BITS) - 1), fields >> 44
     begin, end = _last_frame(content, int.from_bytes(content[place - 10 : place - 8], "big"))
@@ -33,7 +49,7 @@ def with_right_length(content: mmap.mmap) -> tuple[bytes | None, str]:
     return bytes(changed), cut
 
 
-def _last_frame(content: mmap.mmap, block_size: int) -> tuple[int, int]:
+def _last_frame(content: mmap.mmap | bytes, block_size: int) -> tuple[int, int]:
     """Where the last frame begins and ends, in samples; zeros where there is none."""
     for size in _TAILS:
         tail = content[max(0, len(content) - size) :]
