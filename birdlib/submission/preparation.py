@@ -40,8 +40,12 @@ class Task:
         return sum(len(soundscape.ends) for soundscape in self.soundscapes)
 
     def save(self, scores: np.ndarray) -> None:
-        """Write the table, whole or not at all; scores float [rows, classes], brought from 0 to just below 1."""
-        write_table(submission_table(self.plan, scores.astype(np.float32).clip(0, HIGHEST_SCORE)), self.target)
+        """Write the table, whole or not at all; scores float [rows, classes], brought from 0 to just below 1.
+
+        A missing_score of NaN becomes 0, so that it does not cost the scores beside it.
+        """
+        scores = np.nan_to_num(scores.astype(np.float32), nan=0.0).clip(0, HIGHEST_SCORE)
+        write_table(submission_table(self.plan, scores), self.target)
 
     def save_default(self, score: float) -> None:
         """Write a table in which every cell is the same."""

@@ -40,9 +40,11 @@ def test_doubled_rows_and_classes_are_named_and_kept(competition, tmp_path):
     assert check_submission(task.target, task.plan) == [] and task.windows == 19
 
 
-def test_scores_are_written_from_0_to_below_1(competition, tmp_path):
+def test_scores_are_written_from_0_to_below_1_and_what_is_no_number_as_0(competition, tmp_path):
     task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv")
-    task.save(np.linspace(-1, 2, 18 * 6).reshape(18, 6))
+    given = np.linspace(-1, 2, 18 * 6).reshape(18, 6)
+    given[3, 3] = np.nan
+    task.save(given)
     assert check_submission(task.target, task.plan) == []
     scores = pd.read_csv(task.target).drop(columns="row_id").to_numpy()
     assert scores.min() == 0 and 0.9999999 < scores.max() < 1  # the metric of 2023 adds rows of 1
