@@ -152,6 +152,8 @@ def _environment(processes: int, devices: str | None, threads: int) -> dict[str,
     library = str(Path(__file__).resolve().parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [library, environment.get("PYTHONPATH")]))
     environment |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    # Threads that wait sleep: where others want the cores too, those that spin make a step ten times as long.
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if devices is not None:
         environment["CUDA_VISIBLE_DEVICES"] = devices
     if threads:
