@@ -1,6 +1,5 @@
 """Progress bars: one line each in a notebook's output, and as tqdm draws them anywhere else."""
 
-import os
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -9,11 +8,10 @@ from tqdm import tqdm
 
 COLUMNS = 110
 _SECONDS = 2.0  # between two updates
-_PROCESS = os.getpid()
 
 
 def in_notebook() -> bool:
-    """Whether a notebook's kernel runs in this process, or in the one that it was forked from."""
+    """Whether a notebook's kernel runs in this process."""
     # A notebook's kernel has imported IPython; anybody else need not, which would take half a second.
     ipython = sys.modules.get("IPython")
     # The terminal's IPython has no kernel.
@@ -30,8 +28,7 @@ def progress_bar(items: Iterable | None = None, description: str | None = None, 
         items: what is gone through; None where ``update`` is called.
         options: tqdm's, such as total and unit.
     """
-    # A forked process has no way to the notebook.
-    file = NotebookLine() if in_notebook() and os.getpid() == _PROCESS else sys.stdout
+    file = NotebookLine() if in_notebook() else sys.stdout
     return tqdm(items, description, **{"file": file, "ncols": COLUMNS, "mininterval": _SECONDS} | options)
 
 

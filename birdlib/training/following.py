@@ -54,7 +54,7 @@ class Training:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=_environment(processes, devices, task.threads),
-            text=True,
+            encoding="utf-8",
             errors="replace",
         )
         self._readers = [
@@ -151,7 +151,9 @@ def _environment(processes: int, devices: str | None, threads: int) -> dict[str,
     environment = {key: value for key, value in os.environ.items() if key not in _LAUNCHERS}
     library = str(Path(__file__).resolve().parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [library, environment.get("PYTHONPATH")]))
-    environment["PYTHONUNBUFFERED"] = "1"
+    environment |= {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    # Threads that wait sleep: where others want the cores too, those that spin make a step ten times as long.
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if devices is not None:
         environment["CUDA_VISIBLE_DEVICES"] = devices
     if threads:

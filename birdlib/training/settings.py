@@ -33,7 +33,7 @@ class TrainSettings:
         divergence: "bernoulli" or "categorical".
         precision: "auto", "bf16", "fp16" or "fp32".
         clip_norm: the norm that a step's gradients are scaled down to; 0 for no limit.
-        max_skipped: steps in a row that may be skipped because their loss or gradients are not finite.
+        max_skipped: steps in a row, skipped since their loss or gradients are not finite, that stop the training.
     """
 
     architecture: str
@@ -73,7 +73,7 @@ class TrainSettings:
             "divergence": self.divergence in DIVERGENCES,
             "precision": self.precision in PRECISIONS,
             "clip_norm": 0 <= self.clip_norm < math.inf,
-            "max_skipped": self.max_skipped >= 0,
+            "max_skipped": self.max_skipped >= 1,
         }
         wrong = [f"{name.upper()} = {getattr(self, name)!r}" for name, fits in checks.items() if not fits]
         if wrong:

@@ -4,7 +4,6 @@ import io
 
 import pytest
 
-import birdlib.progress as progress
 from birdlib.progress import NotebookLine, in_notebook, progress_bar
 
 
@@ -21,13 +20,6 @@ def test_what_the_caller_asks_for_comes_first(capsys):
         bar.update(2)
     assert "2/2" in other.getvalue() and capsys.readouterr().out == ""
     assert max(map(len, other.getvalue().strip().split("\r"))) <= 40
-
-
-def test_a_forked_process_of_a_notebook_prints(monkeypatch: pytest.MonkeyPatch, capsys):
-    monkeypatch.setattr(progress, "in_notebook", lambda: True)
-    monkeypatch.setattr(progress, "_PROCESS", -1)
-    list(progress_bar([1], "decode"))
-    assert "decode: 100%|" in capsys.readouterr().out
 
 
 def test_a_line_takes_what_tqdm_writes(monkeypatch: pytest.MonkeyPatch):

