@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kernelgen.recipe.kernel import Kernel
 from kernelgen.recipe.sources import each_of
-
-if TYPE_CHECKING:
-    from kernelgen.recipe.project import Kernel
 
 
 def check_agreement(kernels: Mapping[str, Kernel], chosen: Iterable[Kernel], where: str) -> list[str]:
@@ -24,7 +22,7 @@ def check_agreement(kernels: Mapping[str, Kernel], chosen: Iterable[Kernel], whe
             others = [
                 kernels[source.kernel]
                 for source in each_of(kernel.sources.get(name))
-                if source.kernel in kernels and source.kernel != kernel.name
+                if source.kernel and source.kernel in kernels and source.kernel != kernel.name
             ]
             for key in keys if others else ():
                 if problem := _problem(kernel.settings[key], key, others):

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from kernelgen.recipe.schema import KERNEL_NAME, KernelTable, RecipeTable, near
+from kernelgen.errors import near
+from kernelgen.recipe.schema import KERNEL_NAME, KernelTable, RecipeTable
 from kernelgen.recipe.settings import OtherType, merged, replaced
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")

@@ -36,8 +36,8 @@ def find_owner(recipe: str | None, command_line: str | None) -> str | None:
 
 def configuration_folder() -> Path:
     """Where Kaggle's client keeps kaggle.json."""
-    if folder := os.environ.get("KAGGLE_CONFIG_DIR"):
-        return Path(folder)
+    if named := os.environ.get("KAGGLE_CONFIG_DIR"):
+        return Path(named)
     home = Path(os.path.expanduser("~"))
     folder = home / ".kaggle"
     if sys.platform.startswith("linux") and not folder.exists():

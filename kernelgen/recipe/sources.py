@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from kernelgen.recipe.schema import OWNER, near
+from kernelgen.errors import near
+from kernelgen.recipe.schema import OWNER
 
 Kind = Literal["dataset", "kernel", "competition", "model"]
 KINDS = ("dataset", "kernel", "competition", "model")
@@ -71,7 +72,7 @@ def parse_sources(
     kernels: Collection[str],
     families: Mapping[str, Sequence[str]],
     datasets: Collection[str],
-    slug_of_kernel,
+    slug_of_kernel: Callable[[str], str],
 ) -> Attached:
     """What a recipe's ``name = text`` stands for; "" is none.
 
@@ -121,7 +122,7 @@ def _is_glob(reference: str) -> bool:
 
 
 def parse_source(
-    name: str, text: str, *, kernels: Collection[str], datasets: Collection[str], slug_of_kernel
+    name: str, text: str, *, kernels: Collection[str], datasets: Collection[str], slug_of_kernel: Callable[[str], str]
 ) -> Source:
     """The source that ``text`` ("kind:reference") names.
 

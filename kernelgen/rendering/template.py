@@ -20,10 +20,11 @@ from jinja2 import (
 from jinja2.runtime import Context
 
 from kernelgen.errors import KernelgenError
-from kernelgen.recipe.schema import TAKEN_NAMES
 from kernelgen.rendering.lexing import live_end, scan
 from kernelgen.rendering.literals import literal
 
+# Names that a template already has, so that no setting can have them.
+TAKEN_NAMES = frozenset({"sources", "kernel", "library", "provenance", "literal"})
 # What `{{ library() }}` becomes; the cell that holds nothing else gives way to the library's cells.
 LIBRARY_MARKER = "KERNELGEN_LIBRARY_GOES_HERE"
 # Every line end that str.splitlines knows and Python does not: jupytext would break lines at them.
