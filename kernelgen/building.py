@@ -43,7 +43,7 @@ def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKerne
     Raises:
         KernelgenError: one line for each thing that is wrong.
     """
-    cells = _template_cells(project, kernel, commit)
+    cells = template_cells(project, kernel, commit)
     code = [
         Code(kernel.template_name, cell.python, cell.line)
         for cell in cells
@@ -73,7 +73,12 @@ def write_kernel(built: BuiltKernel, out: Path) -> Path:
     return notebook
 
 
-def _template_cells(project: Project, kernel: Kernel, commit: str) -> list[TemplateCell]:
+def template_cells(project: Project, kernel: Kernel, commit: str) -> list[TemplateCell]:
+    """Renders a kernel's template; of the library there is nothing yet but the cell that makes room for it.
+
+    Raises:
+        KernelgenError: with file and line, where the template cannot be rendered.
+    """
     template = project.template(kernel)
     context: Mapping[str, Any] = {
         **kernel.settings,
