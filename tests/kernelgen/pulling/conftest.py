@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -110,6 +111,11 @@ class Workplace:
     @property
     def cells(self):
         return self.notebook["cells"]
+
+    def magic(self, file):
+        """The first line of a cell that writes a file of the library, as the notebook's own cells write them."""
+        (folder,) = {match for cell in self.cells for match in re.findall(r"^%%writefile ({\w+})/", cell["source"])}
+        return f"%%writefile {folder}/{file}"
 
     def cell(self, text):
         """The one cell that contains a text."""

@@ -40,10 +40,10 @@ def test_edited_files_come_home_and_no_other_byte_changes(place, way):
 
 
 def test_a_new_module_an_emptied_one_and_an_empty_one_that_was_filled(place):
-    place.add("%%writefile {LIBRARY}/pk/deep/new.py\nX = 1", position=9)
-    place.add("%%writefile {LIBRARY}/pk/unused.py\nX = 1", position=9)  # as it is at the commit
-    place.add("%%writefile {LIBRARY}/pk/empty.py", position=9)
-    place.add("%%writefile {LIBRARY}/pk/__init__.py\nNAME = 'pk'", position=9)
+    place.add(place.magic("pk/deep/new.py") + "\nX = 1", position=9)
+    place.add(place.magic("pk/unused.py") + "\nX = 1", position=9)  # as it is at the commit
+    place.add(place.magic("pk/empty.py"), position=9)
+    place.add(place.magic("pk/__init__.py") + "\nNAME = 'pk'", position=9)
     cell = place.cell("pk/words.py\n")
     cell["source"] = cell["source"].partition("\n")[0]
     pulled = place.pull(place.saved())
@@ -54,7 +54,7 @@ def test_a_new_module_an_emptied_one_and_an_empty_one_that_was_filled(place):
 
 
 def test_a_removed_cell_deletes_no_file_and_that_is_said(place):
-    place.cells.remove(place.cell("{LIBRARY}/pk/words.py\n"))
+    place.cells.remove(place.cell("}/pk/words.py\n"))
     place.cells.remove(place.cell("### pk.words"))
     pulled = place.pull()
     assert "note: pk/words.py: no cell on Kaggle writes it any more; the file stays (git rm it" in pulled.report
@@ -62,7 +62,7 @@ def test_a_removed_cell_deletes_no_file_and_that_is_said(place):
 
 
 def test_a_cell_that_no_longer_writes_its_file_is_shown(place):
-    place.cell("{LIBRARY}/pk/words.py\n")["source"] = "# mine\n" + place.cell("{LIBRARY}/pk/words.py\n")["source"]
+    place.cell("}/pk/words.py\n")["source"] = "# mine\n" + place.cell("}/pk/words.py\n")["source"]
     pulled = place.pull()
     assert "pk/words.py: no cell on Kaggle writes it any more" in pulled.report and not pulled.is_complete
     assert "+# mine\n" in pulled.report and place.branches == ["main"]
@@ -90,7 +90,7 @@ def test_no_file_outside_the_library_is_ever_written(place, file, tmp_path):
     place.write("pk/folder.py/x.txt", "x")
     place.commit()
     place.push()
-    place.add(f"%%writefile {{LIBRARY}}/{file}\nx = 1")
+    place.add(f"{place.magic(file)}\nx = 1")
     before = place.files()
     with pytest.raises(KernelgenError) as caught:
         place.pull()
@@ -191,3 +191,10 @@ def test_the_submission_of_the_recipe_goes_the_whole_way(place, tmp_path):
     assert sorted(place.pulled()) == sorted(files)
     for file in files:
         assert place.pulled(file) == place.read(file).rstrip(b"\n") + f"\n# edited on Kaggle: {file}\n".encode()
+
+
+def test_a_second_copy_of_a_modules_cell_is_no_cell_of_the_template(place):
+    place.cells.insert(12, dict(place.cell("}/pk/words.py\n")))
+    assert "nothing was edited on Kaggle" in place.pull().report
+    place.cells[12]["source"] = place.cells[12]["source"].replace("FIRST = 1\n", "FIRST = 10\n")
+    assert place.pull().is_complete and "kernel_templates/case.py.j2" not in place.pulled()

@@ -114,7 +114,7 @@ def test_text_that_would_mean_something_else_in_a_template_is_left(place, text):
 
 def test_cells_that_the_generator_writes_are_left(place):
     place.edit("### pk.words", "### pk.words of mine")
-    place.edit("importlib.invalidate_caches()", "importlib.invalidate_caches()\nprint(1)")
+    place.edit("invalidate_caches()", "invalidate_caches()\nprint(1)")
     place.edit("sys.argv[1:] = []", "sys.argv[1:] = ['x']")
     pulled = place.pull(place.saved())
     assert not pulled.is_complete and place.branches == ["main"]
