@@ -118,8 +118,8 @@ def test_cells_that_the_generator_writes_are_left(place):
     place.edit("sys.argv[1:] = []", "sys.argv[1:] = ['x']")
     pulled = place.pull(place.saved())
     assert not pulled.is_complete and place.branches == ["main"]
-    for line in ("+# ### pk.words of mine", "+print(1)", "+sys.argv[1:] = ['x']"):
-        assert line in left(place).split("\n")
+    for text in ("+# ### pk.words of mine\n", "+print(1)\n", "sys.argv[1:] = ['x']\n"):
+        assert text in left(place)
 
 
 def test_a_setting_that_nothing_names_any_more_is_left(place):
