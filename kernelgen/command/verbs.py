@@ -183,7 +183,7 @@ def _project(options: Namespace) -> Project:
 
 
 def _commit(options: Namespace, project: Project) -> str:
-    from kernelgen.rendering.provenance import current_commit
+    from kernelgen.building.provenance import current_commit
 
     return str(options.commit or current_commit(project.root))
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
 from kernelgen.nodes import notebook_text
 from kernelgen.publishing.client import Kaggle, KernelThere
@@ -24,7 +25,6 @@ from kernelgen.publishing.records import (
     write_pushed,
 )
 from kernelgen.publishing.taking_turns import in_turn
-from kernelgen.rendering.built import BuiltKernel
 
 # After an answer was lost, before it is taken for not arrived.
 LOOK_AGAIN_SECONDS = (0, 2, 4, 8)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from kernelgen.building import build_kernel, write_kernel
+from kernelgen.built import BuiltKernel
 from kernelgen.chaining.finished import UNFINISHED, newest_output
 from kernelgen.datasets.filling import fill
 from kernelgen.datasets.folder import DatasetFolder
@@ -21,7 +22,6 @@ from kernelgen.publishing.submitting import submit
 from kernelgen.publishing.waiting import Patience, wait_for
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.recipe.sources import Source
-from kernelgen.rendering.built import BuiltKernel
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from pathlib import Path, PurePosixPath
 from nbformat import NotebookNode
 
 from kernelgen.building import build_kernel, template_cells
+from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.extraction import take_library
 from kernelgen.pulling.fetched import notebook_of, origin_of, read_notebook
 from kernelgen.pulling.library_edits import as_it_was, edited_files, safe_place
 from kernelgen.pulling.template_edits import LIBRARY, Key, Leftover, key_of, take_over
 from kernelgen.recipe import Kernel, Project, load_project
-from kernelgen.rendering.built import BuiltKernel
 
 
 @dataclass

@@ -13,7 +13,7 @@ from nbformat import NotebookNode, from_dict
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe.project import Kernel, Project
 
-# The first sentence of `kernelgen.rendering.provenance`.
+# The first sentence of `kernelgen.building.provenance`.
 _SENTENCE = re.compile(
     r"Built\s+from\s+commit\s+`(?P<commit>[^`\n]*)`\s+of\s+the\s+library\s+`(?P<library>[^`\n]*)`:\s+"
     r"kernel\s+`(?P<kernel>[^`\n]*)`"

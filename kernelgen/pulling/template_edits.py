@@ -13,9 +13,9 @@ from difflib import SequenceMatcher
 
 from nbformat import NotebookNode
 
+from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
 from kernelgen.pulling.differences import unified, visible
-from kernelgen.rendering.built import BuiltKernel
 
 Key = tuple[str, str]
 LIBRARY: Key = ("library", "")  # the key of the cell that the library's cells replace

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from kernelgen.building import build_kernel
+from kernelgen.building.provenance import current_commit
 from kernelgen.nodes import notebook_text
 from kernelgen.pulling import pull_kernel
 from kernelgen.recipe import load_project
-from kernelgen.rendering.provenance import current_commit
 
 RECIPE = """
 library = "pk"

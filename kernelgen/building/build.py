@@ -1,4 +1,4 @@
-"""From a kernel of the recipe to a verified notebook with its metadata, and to files."""
+"""Builds one kernel: renders its template, inlines the library, verifies, writes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from nbformat import NotebookNode, from_dict
 
+from kernelgen.building.metadata import kernel_metadata, metadata_text
+from kernelgen.building.provenance import provenance
+from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.cells import library_cells
 from kernelgen.inlining.closure import Code, closure
 from kernelgen.nodes import cell as notebook_cell
 from kernelgen.nodes import notebook_text
 from kernelgen.recipe.project import Kernel, Project
-from kernelgen.rendering.built import BuiltKernel
 from kernelgen.rendering.cells import TemplateCell, cell_ids, read_cells
-from kernelgen.rendering.metadata import kernel_metadata, metadata_text
-from kernelgen.rendering.provenance import provenance
 from kernelgen.rendering.template import LIBRARY_MARKER
 from kernelgen.verifying.checks import verify
 from kernelgen.verifying.syntax import check_syntax
