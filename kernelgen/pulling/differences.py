@@ -12,7 +12,7 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u206
 def difference_of_files(file: str, old: bytes | None, new: bytes) -> tuple[str, ...]:
     """Return a unified diff in git's form; one line where a file is no text. old: None for a new file."""
     if b"\0" in (old or b"") + new:
-        return (f"{visible(file)}: no text: {len(old or b'')} bytes before, {len(new)} after",)
+        return (f"{file}: no text: {len(old or b'')} bytes before, {len(new)} after",)
     before, after = ((data or b"").decode("utf-8", "replace").removeprefix("\ufeff") for data in (old, new))
     return unified(before, after, "/dev/null" if old is None else f"a/{file}", f"b/{file}")
 
@@ -21,8 +21,7 @@ def unified(old: str, new: str, old_name: str = "as built", new_name: str = "on 
     """Return a unified diff, line by line, without line ends; lines that differ in their ends alone are the same."""
     texts = (text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n") for text in (old, new))
     before, after = (text.split("\n") if text else [] for text in texts)
-    lines = difflib.unified_diff(before, after, visible(old_name), visible(new_name), lineterm="")
-    return tuple(visible(line) for line in lines)
+    return tuple(difflib.unified_diff(before, after, old_name, new_name, lineterm=""))
 
 
 def visible(text: str) -> str:

@@ -11,7 +11,7 @@ from kernelgen.building import build_kernel, template_cells
 from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.extraction import take_library
-from kernelgen.pulling.fetched import notebook_of, origin_of, read_notebook
+from kernelgen.pulling.fetched import Origin, notebook_of, origin_of, read_notebook
 from kernelgen.pulling.library_edits import as_it_was, edited_files, safe_place
 from kernelgen.pulling.template_edits import LIBRARY, Key, Leftover, key_of, take_over
 from kernelgen.recipe import Kernel, Project, load_project
@@ -34,16 +34,21 @@ class Edits:
 class Then:
     """A kernel's project as it was when the kernel was built.
 
-    root: its folder. is_copy: whether that is a copy, in which the template may be written. commit: as the notebook
-    names it. pushed: the notebook that was pushed last from here, None if that is not known.
+    root: its folder. is_copy: whether that is a copy, in which the template may be written. origin: what the notebook
+    says of its build. pushed: the notebook that was pushed last from here, None if that is not known.
     """
 
     project: Project
     kernel: Kernel
     root: Path
     is_copy: bool
-    commit: str
+    origin: Origin | None
     pushed: Path | None
+
+    @property
+    def commit(self) -> str:
+        """The commit, as the notebook names it."""
+        return self.origin.named if self.origin else "no-commit"
 
     def load(self) -> tuple[Project, Kernel]:
         """Read the recipe of then, with the ``--set`` of now."""
@@ -88,7 +93,7 @@ def _compare_cells(then: Then, built: BuiltKernel, before: NotebookNode, fetched
     data = path.read_bytes()
 
     def render(text: str) -> list[Key]:
-        if not then.is_copy:
+        if not then.is_copy or not path.resolve().is_relative_to(then.root.resolve()):
             raise KernelgenError("without a commit a template's cells are only shown")
         path.write_bytes(as_it_was(text.encode(), data))
         project, kernel = then.load()
@@ -132,13 +137,11 @@ def _built(then: Then, fetched: NotebookNode, edits: Edits) -> BuiltKernel | Non
 
 
 def _pushed(then: Then) -> NotebookNode | None:
-    """The notebook that was pushed, which knows what --set gave, where it is of the same commit and kernel."""
+    """The notebook that was pushed, which knows what --set gave, where it says the same of its build."""
     if then.pushed is None:
         return None
     try:
         notebook = read_notebook(then.pushed.read_text(encoding="utf-8"), str(then.pushed))
     except (OSError, UnicodeDecodeError, KernelgenError):
         return None
-    origin = origin_of(notebook)
-    same = origin is not None and (origin.named, origin.kernel) == (then.commit, then.kernel.name)
-    return notebook if same else None
+    return notebook if origin_of(notebook) == then.origin else None

@@ -58,6 +58,9 @@ def read_notebook(text: str, where: str) -> NotebookNode:
         ]
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         raise KernelgenError(f"{where}: is no notebook of format 4; open it on Kaggle and save it again") from None
+    for number, cell in enumerate(cells, start=1):
+        if half := re.search("[\ud800-\udfff]", cell["source"]):
+            raise KernelgenError(f"{where}: cell {number} holds half a character ({half[0]!a}); type it again")
     return notebook_of([cast(NotebookNode, from_dict(cell)) for cell in cells])  # type: ignore[no-untyped-call]
 
 

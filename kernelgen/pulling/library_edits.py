@@ -66,7 +66,8 @@ def safe_place(root: Path, library: str, file: PurePosixPath) -> Path:
     top = root if whole else root / library
     try:
         path = Path(root, file).resolve()
-        inside = path.is_relative_to(top.resolve()) and (whole or (file.parts[0] == library and len(file.parts) > 1))
+        inside = path.is_relative_to(top.resolve()) and top.resolve().is_relative_to(root.resolve())
+        inside = inside and (whole or (file.parts[0] == library and len(file.parts) > 1))
         blocked = path.is_dir() or not next(folder for folder in path.parents if folder.exists()).is_dir()
     except (OSError, RuntimeError, ValueError):  # links in a circle, or no name for a file
         inside, blocked = False, True

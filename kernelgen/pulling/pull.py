@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kernelgen.building import build_kernel
 from kernelgen.errors import KernelgenError
-from kernelgen.pulling.differences import difference_of_files
+from kernelgen.pulling.differences import difference_of_files, visible
 from kernelgen.pulling.edits import Edits, Then, find_edits
 from kernelgen.pulling.fetched import check_origin, origin_of, read_notebook
 from kernelgen.pulling.repository import TRAILER, Checkout, GitError, Repository
@@ -40,7 +40,7 @@ def pull_kernel(
     where = f"{kernel.slug} on Kaggle"
     fetched = read_notebook(text, where)
     origin = origin_of(fetched)
-    named, commit = (origin.named, origin.commit) if origin else ("no-commit", None)
+    commit = origin.commit if origin else None
     check_origin(project, kernel, origin, where)
     aside = Path(out) / kernel.name / "pulled"
     why = "was built outside git" if origin else "does not say which commit built it"
@@ -49,15 +49,15 @@ def pull_kernel(
     except GitError as error:
         repository, why = None, f"cannot be compared with its commit ({error})"
     if repository is None or commit is None:
-        then = Then(project, kernel, project.root, False, named, pushed)
+        then = Then(project, kernel, project.root, False, origin, pushed)
         edits = find_edits(then, fetched, where)
         edits.notes.insert(0, f"the notebook {why}: compared with a fresh build; what differs may be of either side")
         done = _write_beside(aside, edits) if keep else []
         return _told(kernel, edits, "a fresh build", done, aside if keep else None)
     with repository.checkout(repository.resolve(commit)) as checkout:
-        then = Then(project, kernel, checkout.project, True, named, pushed)
+        then = Then(project, kernel, checkout.project, True, origin, pushed)
         edits = find_edits(then, fetched, where)
-        if named != commit:
+        if then.commit != commit:
             edits.notes.append(f"it was built from {commit} with changes of no commit, which are part of what differs")
         done = _commit(then, edits, repository, checkout) if keep and edits.files else []
     return _told(kernel, edits, f"commit {commit}", done, aside if keep else None)
@@ -111,7 +111,7 @@ def _told(kernel: Kernel, edits: Edits, base: str, done: list[str], aside: Path 
     if left and aside:
         _write(aside / "cells.diff", "\n".join([*left[1:], ""]).encode())
         done = [*done, f"what is left to you: {aside / 'cells.diff'}"]
-    return Pulled("\n".join([*lines, *left, *[""] * bool(done), *done]), is_complete=not left)
+    return Pulled("\n".join(map(visible, [*lines, *left, *[""] * bool(done), *done])), is_complete=not left)
 
 
 def _write(path: Path, data: bytes) -> None:

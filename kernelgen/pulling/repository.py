@@ -137,7 +137,7 @@ class Repository:
     ) -> str:
         # A hook's environment points git at the repository of the hook, not at the project's.
         kept = {name: value for name, value in os.environ.items() if not re.match("GIT_(?!AUTHOR_|COMMITTER_)", name)}
-        options = ["--no-optional-locks", "-c", "core.splitIndex=false", "-c", "core.fsmonitor=false"]
+        options = ["--no-optional-locks", "-c", "core.splitIndex=false", "-c", "core.sparseCheckout=false"]
         try:
             done = subprocess.run(
                 ["git", "-C", str(folder or self.root), *options, *arguments],

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 
 from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
-from kernelgen.pulling.differences import unified, visible
+from kernelgen.pulling.differences import unified
 
 Key = tuple[str, str]
 LIBRARY: Key = ("library", "")  # the key of the cell that the library's cells replace
@@ -196,4 +196,4 @@ def _script(cells: Sequence[NotebookNode]) -> str:
 def _heading_above(cells: Sequence[NotebookNode], position: int) -> str:
     above = [_HEADING.match(cell.source) for cell in cells[: position + 1] if cell.cell_type == "markdown"]
     headings = [match[1] for match in above if match]
-    return f'"{visible(headings[-1])}"' if headings else "the top"
+    return f'"{headings[-1]}"' if headings else "the top"

@@ -198,3 +198,32 @@ def test_a_second_copy_of_a_modules_cell_is_no_cell_of_the_template(place):
     assert "nothing was edited on Kaggle" in place.pull().report
     place.cells[12]["source"] = place.cells[12]["source"].replace("FIRST = 1\n", "FIRST = 10\n")
     assert place.pull().is_complete and "kernel_templates/case.py.j2" not in place.pulled()
+
+
+@pytest.mark.parametrize("linked", ["pk", "kernel_templates/case.py.j2"])
+def test_nothing_is_written_through_a_link_out_of_the_commit(place, tmp_path, linked):
+    outside = tmp_path / "outside"
+    os.rename(place.root / linked, outside)
+    os.symlink(outside, place.root / linked)
+    place.commit()
+    place.push()
+    place.edit("FIRST = 1\n", "FIRST = 10\n")
+    place.edit("range(3)", "range(4)")
+    before = {path: path.read_bytes() for path in [outside, *outside.rglob("*")] if path.is_file()}
+    if linked == "pk":
+        with pytest.raises(KernelgenError, match="no file of the library pk can lie there"):
+            place.pull()
+    else:
+        assert not place.pull().is_complete and place.pulled() == ["pk/words.py"]
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_what_was_pushed_is_known_without_a_commit_too(place, tmp_path):
+    place.write(
+        "kernel_templates/case.py.j2", place.read("kernel_templates/case.py.j2").replace(b"{{ provenance() }}", b"")
+    )
+    (tmp_path / "pushed.ipynb").write_text(place.push(overrides=["epochs=5"]))
+    assert "nothing was edited" in place.pull(pushed=tmp_path / "pushed.ipynb").report
+    pulled = place.pull()
+    assert "does not say which commit built it: compared with a fresh build" in pulled.report
+    assert "+EPOCHS = 5" in pulled.report
