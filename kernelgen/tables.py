@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -48,36 +49,14 @@ def validated(model: type[Model], document: Mapping[str, Any], where: str) -> Mo
 
 def _place(location: tuple[int | str, ...], document: Any) -> str:
     """``[kernels.case] key: `` for pydantic's location of a violation."""
-    parts: list[str] = []
-    here = document
-    for part in location:
-        if part == "[key]":  # what is wrong is the name itself, not what stands under it
-            break
-        if isinstance(here, Mapping):
-            if part not in here and str(part) not in here:
-                # pydantic adds the branch of a union to the location; a missing key is told by its name
-                if part == location[-1] and len(parts) == len(location) - 1:
-                    parts.append(str(part))
-                break
-            parts.append(str(part))
-            here = here.get(part)
-        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
-            parts.append(str(part + 1))
-            here = here[part]
-        else:
-            break
-    # What lies below the last table is a key of it.
-    depth, here = 0, document
-    for part in parts[:-1]:
-        here = here.get(part) if isinstance(here, Mapping) else None
-        if not isinstance(here, Mapping):
-            break
-        depth += 1
-    table, key = parts[:depth], parts[depth:]
-    text = f"[{'.'.join(table)}] " if table else ""
-    if key:
-        text += key[0] + (f" item {key[1]}" if len(key) > 1 else "") + ": "
-    return text
+    parts = list(itertools.takewhile(lambda part: part != "[key]", location))  # after that mark, the name is wrong
+    depth = 0
+    while depth < len(parts) - 1 and isinstance(document, Mapping):
+        document = document.get(parts[depth])
+        depth += isinstance(document, Mapping)
+    table = f"[{'.'.join(map(str, parts[:depth]))}] " if depth else ""
+    items = [f" item {part + 1}" for part in parts[depth + 1 : depth + 2] if isinstance(part, int)]
+    return f"{table}{''.join([str(parts[depth]), *items])}: " if parts else ""
 
 
 _EXPECTED = {

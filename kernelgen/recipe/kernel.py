@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,3 +88,28 @@ class Kernel:
             return attached.literal if attached in there else None
 
         return {name: value(attached) for name, attached in self.sources.items()}
+
+
+class Circle(Exception):
+    """Kernels that need each other; the text names them."""
+
+
+def order_of_need(kernels: Mapping[str, Kernel]) -> list[str]:
+    """All kernels' names, each after those that it needs, otherwise in the recipe's order.
+
+    Raises:
+        Circle: there is no such order.
+    """
+    order: dict[str, None] = {}
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        if name in above:
+            raise Circle(" -> ".join([*above[above.index(name) :], name]))
+        if name in kernels and name not in order:
+            for needed in kernels[name].needs:
+                visit(needed, (*above, name))
+            order[name] = None
+
+    for name in kernels:
+        visit(name, ())
+    return list(order)

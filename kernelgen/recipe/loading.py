@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from kernelgen.datasets.folder import DatasetFolder, load_datasets
 from kernelgen.errors import KernelgenError, near
 from kernelgen.recipe.agreement import check_agreement
 from kernelgen.recipe.expansion import Expanded, Problems, expand
-from kernelgen.recipe.kernel import SESSION_MINUTES, Kernel
+from kernelgen.recipe.kernel import SESSION_MINUTES, Circle, Kernel, order_of_need
 from kernelgen.recipe.owner import find_owner
 from kernelgen.recipe.project import RECIPE, Project
 from kernelgen.recipe.schema import RecipeTable
@@ -19,6 +20,11 @@ from kernelgen.rendering.template import Names, Template
 from kernelgen.tables import read_toml, validated
 
 TEMPLATES, ENDING = "kernel_templates", ".py.j2"
+# Keys of a kernel's table that are taken as they stand there; without them, Kernel's defaults hold.
+_AS_STATED = (
+    "include", "files", "gpu", "internet", "machine_shape", "private", "keywords", "docker_image",
+    "docker_image_pinning_type", "submits",
+)  # fmt: skip
 
 
 def load_project(root: Path, overrides: Iterable[str] = (), owner: str | None = None) -> Project:
@@ -146,6 +152,7 @@ class _Reading:
         used = self._used_settings(member)
         agrees = {name: tuple(keys) for name, keys in (table.get("agrees") or {}).items()}
         self._check_agrees(member, agrees, used)
+        stated: dict[str, Any] = {key: _frozen(table[key]) for key in _AS_STATED if table.get(key) is not None}
         return Kernel(
             name=member.name,
             family=member.family,
@@ -155,16 +162,7 @@ class _Reading:
             settings={name: value for name, value in member.settings.items() if name in used},
             sources=self._sources(member),
             agrees=agrees,
-            include=tuple(table.get("include") or ()),
-            files=tuple(table.get("files") or ()),
-            gpu=bool(table.get("gpu")),
-            internet=bool(table.get("internet")),
-            machine_shape=table.get("machine_shape"),
-            private=table.get("private") is not False,
-            keywords=tuple(table.get("keywords") or ()),
-            docker_image=table.get("docker_image"),
-            docker_image_pinning_type=table.get("docker_image_pinning_type"),
-            submits=table.get("submits"),
+            **stated,
             time_limit=table.get("time_limit", SESSION_MINUTES),
         )
 
@@ -239,6 +237,10 @@ class _Reading:
                     self._problems.add(f"{table}.agrees", name, what)
 
 
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _where(member: Expanded, names: dict[str, Names]) -> tuple[str, str, Names]:
     """A kernel's table and template as messages name them, and what the template names."""
     template = member.table["template"]
@@ -285,20 +287,8 @@ def _check_slugs(kernels: dict[str, Kernel], problems: Problems) -> None:
 
 
 def _check_circles(kernels: dict[str, Kernel], problems: Problems) -> None:
-    done: set[str] = set()
-
-    def visit(name: str, above: tuple[str, ...]) -> None:
-        if name in above:
-            circle = " -> ".join([*above[above.index(name) :], name])
-            problems.add(
-                f"kernels.{kernels[name].family}.sources",
-                "",
-                f"kernels feed on each other: {circle}; break the circle",
-            )
-        elif name not in done and name in kernels:
-            for needed in kernels[name].needs:
-                visit(needed, (*above, name))
-            done.add(name)
-
-    for name in kernels:
-        visit(name, ())
+    try:
+        order_of_need(kernels)
+    except Circle as circle:
+        family = kernels[str(circle).partition(" ")[0]].family
+        problems.add(f"kernels.{family}.sources", "", f"kernels feed on each other: {circle}; break the circle")

@@ -12,6 +12,7 @@ from kernelgen.errors import KernelgenError, near
 from kernelgen.inlining.library import Library
 from kernelgen.recipe.agreement import check_agreement
 from kernelgen.recipe.kernel import Kernel as Kernel
+from kernelgen.recipe.kernel import order_of_need
 from kernelgen.recipe.owner import UNKNOWN_OWNER
 from kernelgen.recipe.settings import override_value, split_override
 from kernelgen.rendering.template import Template
@@ -69,7 +70,7 @@ class Project:
         """
         chosen = self.named(targets, "--target")
         selected: list[Kernel | DatasetFolder] = [self.datasets[name] for name in self.datasets if name in chosen]
-        kernels = [self.kernels[name] for name in self.in_order() if name in chosen]
+        kernels = [self.kernels[name] for name in order_of_need(self.kernels) if name in chosen]
         self._check_overrides(kernels)
         return selected + kernels
 
@@ -88,20 +89,6 @@ class Project:
                 )
             chosen |= matching
         return chosen
-
-    def in_order(self) -> list[str]:
-        """All kernels' names, each after those that it needs, otherwise in the recipe's order."""
-        order: dict[str, None] = {}
-
-        def visit(name: str) -> None:
-            if name not in order:
-                for needed in self.kernels[name].needs:
-                    visit(needed)
-                order[name] = None
-
-        for name in self.kernels:
-            visit(name)
-        return list(order)
 
     def _target_names(self) -> set[str]:
         return {*self.kernels, *self.datasets, *(kernel.family for kernel in self.kernels.values()), "all"}
