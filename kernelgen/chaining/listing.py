@@ -68,7 +68,7 @@ def _kernel_table(project: Project, kernels: Sequence[Kernel]) -> str:
 def folded(names: Sequence[str]) -> str:
     """Several names as one, in the shell's way: ``a-seed1`` and ``a-seed2`` as ``a-seed{1..2}``."""
     parts = [name.split("-") for name in names]
-    if len({len(one) for one in parts}) == 1:
+    if len({len(words) for words in parts}) == 1:
         columns = [list(dict.fromkeys(column)) for column in zip(*parts, strict=True)]
         if math.prod(map(len, columns)) == len(names):
             return "-".join(map(_braced, columns))
@@ -106,9 +106,9 @@ def _needs(project: Project, kernel: Kernel) -> list[str]:
         family = project.kernels[source.kernel].family if source.kernel else name
         members = needs.setdefault(f"{source.kind}:{family}", [])
         members += [] if name in members else [name]
-    found = [f"{key.partition(':')[0]}:{folded(members)}" for key, members in needs.items()]
-    found += ["itself with --resume"] * bool(kernel.earlier)
-    return found + ["GPU"] * kernel.gpu + ["internet"] * kernel.internet
+    lines = [f"{key.partition(':')[0]}:{folded(members)}" for key, members in needs.items()]
+    lines += ["itself with --resume"] * bool(kernel.earlier)
+    return lines + ["GPU"] * kernel.gpu + ["internet"] * kernel.internet
 
 
 def _goes_by_name(project: Project, kernel: Kernel) -> bool:

@@ -155,12 +155,12 @@ def pull(options: Namespace) -> int:
     out, is_complete = _out(options, project), True
     for kernel in kernels:
         identity = f"{project.owner}/{kernel.slug}"
-        there = kaggle.kernel(identity)
-        if there is None:
+        on_kaggle = kaggle.kernel(identity)
+        if on_kaggle is None:
             raise KernelgenError(f"kernel {identity}: is not on Kaggle; push it first")
         pushed = pushed_notebook(out, kernel.name, identity)
         pulled = pull_kernel(
-            project, kernel, there.source, pushed=pushed, out=Path(shown(out)), keep=options.pull
+            project, kernel, on_kaggle.source, pushed=pushed, out=Path(shown(out)), keep=options.pull
         )  # fmt: skip
         print(pulled.report)
         is_complete &= pulled.is_complete or options.diff

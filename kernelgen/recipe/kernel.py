@@ -80,12 +80,12 @@ class Kernel:
     @property
     def source_literals(self) -> dict[str, str | list[str] | None]:
         """What its template is given for each name: a text, a list of them, or None."""
-        there = set(self.attached)
+        mounted = set(self.attached)
 
         def value(attached: Attached) -> str | list[str] | None:
             if isinstance(attached, tuple):
                 return [source.literal for source in attached]
-            return attached.literal if attached in there else None
+            return attached.literal if attached in mounted else None
 
         return {name: value(attached) for name, attached in self.sources.items()}
 

@@ -28,7 +28,7 @@ _AS_STATED = (
 
 
 def load_project(root: Path, overrides: Iterable[str] = (), owner: str | None = None) -> Project:
-    """Reads and checks a project's recipe, templates' names and dataset folders.
+    """Read and check a project's recipe, templates' names and dataset folders.
 
     Args:
         root: the folder that holds kernel_templates/.
@@ -125,9 +125,9 @@ class _Reading:
         if name in self._names:
             return True
         folder = self._root / TEMPLATES
-        there = {path.name.removesuffix(ENDING) for path in folder.glob(f"*{ENDING}")}
-        if name not in there:
-            what = f"there is no {TEMPLATES}/{name}{ENDING}{near(name, there)}; correct the name"
+        templates = {path.name.removesuffix(ENDING) for path in folder.glob(f"*{ENDING}")}
+        if name not in templates:
+            what = f"there is no {TEMPLATES}/{name}{ENDING}{near(name, templates)}; correct the name"
             self._problems.add(table, "template", what)
             return False
         known = {setting for member in self._members for setting in member.settings}

@@ -93,12 +93,12 @@ def parse_sources(
         if kind == "kernel" and reference not in kernels and (reference in families or _is_glob(reference)):
             raise BadReference(f'{text!r} may be several kernels; name one, or write a list: ["{text}"]')
         return parsed(text)
-    found: dict[Source, None] = {}
+    sources: dict[Source, None] = {}
     for item in text:
-        found |= dict.fromkeys(map(parsed, _expanded(item, of, kernels, families)))
-    if any(source.kernel == of for source in found):
+        sources |= dict.fromkeys(map(parsed, _expanded(item, of, kernels, families)))
+    if any(source.kernel == of for source in sources):
         raise BadReference(f"{f'kernel:{of}'!r}: its own earlier output needs a name of its own, outside the list")
-    return tuple(found)
+    return tuple(sources)
 
 
 def _expanded(text: str, of: str, kernels: Collection[str], families: Mapping[str, Sequence[str]]) -> list[str]:

@@ -15,18 +15,18 @@ STILL_DOUBLED = {"inputs.py", "outputs.py", "cells.py", "syntax.py", "Source", "
 
 def arrows():
     """For each room the rooms that it imports from, as the code has it."""
-    found = {}
+    rooms = {}
     for path in sorted((ROOT / "kernelgen").rglob("*.py")):
         room = path.relative_to(ROOT / "kernelgen").parts[0].removesuffix(".py")
         if room == "__init__":
             continue
-        imports = found.setdefault(room, set())
+        imports = rooms.setdefault(room, set())
         for node in ast.walk(ast.parse(path.read_bytes())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [f"{node.module}.{alias.name}" for alias in node.names] if isinstance(node, ast.ImportFrom) else []
             imports |= {name.split(".")[1] for name in names if name.startswith("kernelgen.")}
         imports.discard(room)
-    return found
+    return rooms
 
 
 def drawn():
