@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from nbformat import NotebookNode, from_dict
 
@@ -17,7 +16,9 @@ def cell(kind: str, identity: str, source: str, metadata: Mapping[str, Any] | No
     nbformat's own functions validate each cell by itself, which takes longer than all the rest of building a
     notebook. The whole notebook is validated when it is built.
     """
-    return from_dict(_fields(kind, identity, source, metadata or {}))
+    output = {"execution_count": None, "outputs": []} if kind == "code" else {}
+    fields = {"cell_type": kind, "id": identity, "metadata": metadata or {}, "source": source, **output}
+    return cast(NotebookNode, from_dict(fields))  # type: ignore[no-untyped-call]
 
 
 def content_of(cell: NotebookNode) -> Content:
@@ -32,17 +33,4 @@ def notebook_text(notebook: NotebookNode) -> str:
     That is JSON on one line with a cell's source in one string: a list of lines, as Jupyter saves it, is refused
     there. The notebook is one whose cells were made by `cell`.
     """
-    # Said as json.dumps(notebook, sort_keys=True) says it, but each cell that notebooks share is said once.
-    frame = json.dumps({**notebook, "cells": []}, sort_keys=True)
-    cells = ", ".join(_cell_text(*content_of(cell)) for cell in notebook.cells)
-    return frame.replace('"cells": []', f'"cells": [{cells}]', 1)
-
-
-@lru_cache(maxsize=8192)
-def _cell_text(kind: str, identity: str, source: str, metadata: str) -> str:
-    return json.dumps(_fields(kind, identity, source, json.loads(metadata)), sort_keys=True)
-
-
-def _fields(kind: str, identity: str, source: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    output = {"execution_count": None, "outputs": []} if kind == "code" else {}
-    return {"cell_type": kind, "id": identity, "metadata": metadata, "source": source, **output}
+    return json.dumps(notebook, sort_keys=True)
