@@ -16,7 +16,7 @@ def cell(kind: str, identity: str, source: str, metadata: Mapping[str, Any] | No
     nbformat's own functions validate each cell by itself, which takes longer than all the rest of building a
     notebook. The whole notebook is validated when it is built.
     """
-    output = {"execution_count": None, "outputs": []} if kind == "code" else {}
+    output: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
     fields = {"cell_type": kind, "id": identity, "metadata": metadata or {}, "source": source, **output}
     return cast(NotebookNode, from_dict(fields))  # type: ignore[no-untyped-call]
 
