@@ -51,8 +51,9 @@ class Then:
         return self.origin.named if self.origin else "no-commit"
 
     def load(self) -> tuple[Project, Kernel]:
-        """Read the recipe of then, with the ``--set`` of now."""
-        then = load_project(self.root, self.project.overrides, self.project.owner)
+        """Read the recipe of then, with the ``--set`` of now, or of then where none is given now."""
+        overrides = self.project.overrides or (self.origin and self.origin.overrides) or ()
+        then = load_project(self.root, overrides, self.project.owner)
         if self.kernel.name not in then.kernels:
             raise KernelgenError(f"it has no kernel {self.kernel.name}")
         return then, then.kernels[self.kernel.name]
@@ -128,8 +129,10 @@ def _built(then: Then, fetched: NotebookNode, edits: Edits) -> BuiltKernel | Non
 
     try:
         project, kernel = then.load()
-        ways = [replace(kernel, resumed=resumed) for resumed in ((False, True) if kernel.earlier else (False,))]
-        return max((build_kernel(project, way, commit=then.commit) for way in ways), key=likeness)
+        known = then.origin.resumed if then.origin else None
+        ways = {False, kernel.earlier is not None} if known is None else {known}
+        builds = [build_kernel(project, replace(kernel, resumed=way), commit=then.commit) for way in sorted(ways)]
+        return max(builds, key=likeness)
     except KernelgenError as error:
         reason = str(error).partition("\n")[0]
         edits.notes.append(f"{then.commit} cannot be built again ({reason}), so only the library's files are compared")
@@ -137,11 +140,12 @@ def _built(then: Then, fetched: NotebookNode, edits: Edits) -> BuiltKernel | Non
 
 
 def _pushed(then: Then) -> NotebookNode | None:
-    """The notebook that was pushed, which knows what --set gave, where it says the same of its build."""
+    """The notebook that was pushed, where nothing says that Kaggle's comes from another build."""
     if then.pushed is None:
         return None
     try:
         notebook = read_notebook(then.pushed.read_text(encoding="utf-8"), str(then.pushed))
     except (OSError, UnicodeDecodeError, KernelgenError):
         return None
-    return notebook if origin_of(notebook) == then.origin else None
+    origins = [origin for origin in (origin_of(notebook), then.origin) if origin]
+    return notebook if len({(origin.named, origin.library, origin.kernel) for origin in origins}) <= 1 else None

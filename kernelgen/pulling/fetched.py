@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from types import MappingProxyType
+from typing import Any, cast
 
 from nbformat import NotebookNode, from_dict
 
@@ -27,11 +28,14 @@ class Origin:
     """The build that a notebook comes from.
 
     named: the commit as the notebook names it, perhaps with a mark for changes that were in no commit.
+    overrides: the texts of ``--set``; resumed: whether ``--resume`` was given; None where the notebook does not say it.
     """
 
     named: str
     library: str
     kernel: str
+    overrides: tuple[str, ...] | None = None
+    resumed: bool | None = None
 
     @property
     def commit(self) -> str | None:
@@ -61,16 +65,22 @@ def read_notebook(text: str, where: str) -> NotebookNode:
     for number, cell in enumerate(cells, start=1):
         if half := re.search("[\ud800-\udfff]", cell["source"]):
             raise KernelgenError(f"{where}: cell {number} holds half a character ({half[0]!a}); type it again")
-    return notebook_of([cast(NotebookNode, from_dict(cell)) for cell in cells])  # type: ignore[no-untyped-call]
+    metadata = document.get("metadata")
+    nodes = [cast(NotebookNode, from_dict(cell)) for cell in cells]  # type: ignore[no-untyped-call]
+    return notebook_of(nodes, metadata if isinstance(metadata, dict) else {})
 
 
-def notebook_of(cells: Sequence[NotebookNode]) -> NotebookNode:
+def notebook_of(cells: Sequence[NotebookNode], metadata: Mapping[str, Any] = MappingProxyType({})) -> NotebookNode:
     """Return a notebook of these cells, for whoever reads one."""
-    return NotebookNode(cells=list(cells))  # type: ignore[no-untyped-call]
+    return NotebookNode(cells=list(cells), metadata=dict(metadata))  # type: ignore[no-untyped-call]
 
 
 def origin_of(notebook: NotebookNode) -> Origin | None:
-    """The origin that a notebook names; None where its template does not say it, or somebody took it out."""
+    """The origin that a notebook names: in its metadata, and in a sentence, where an editor dropped the metadata."""
+    match notebook.metadata.get("kernelgen"):
+        case {"commit": str(named), "library": str(library), "kernel": str(kernel), **others}:
+            overrides = [text for text in others.get("set") or () if isinstance(text, str)]
+            return Origin(named, library, kernel, tuple(overrides), bool(others.get("resumed")))
     for cell in notebook.cells:
         if match := _SENTENCE.search(cell.source):
             return Origin(match["commit"], match["library"], match["kernel"])

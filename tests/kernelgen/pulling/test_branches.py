@@ -1,6 +1,5 @@
 """A pull makes a commit on the branch kaggle/NAME, and touches nothing else."""
 
-import json
 import os
 import re
 import shutil
@@ -183,12 +182,29 @@ def test_changes_that_were_in_no_commit_are_part_of_the_difference_and_that_is_s
 def test_what_set_gave_is_known_from_the_pushed_notebook_and_else_left_to_a_person(place, tmp_path):
     pushed = tmp_path / "pushed.ipynb"
     pushed.write_text(place.push(overrides=["epochs=5"]))
-    assert "nothing was edited" in place.pull(pushed=pushed).report
-    assert "nothing was edited" in place.pull(overrides=["epochs=5"]).report
-    pulled = place.pull()
+    assert "nothing was edited" in place.pull(place.saved(), pushed=pushed).report
+    assert "nothing was edited" in place.pull(place.saved(), overrides=["epochs=5"]).report
+    pulled = place.pull(place.saved())
     assert not pulled.is_complete and "-EPOCHS = 3\n+EPOCHS = 5" in pulled.report and place.branches == ["main"]
     pushed.write_text("[]")
-    assert place.pull(pushed=pushed).report == pulled.report
+    assert place.pull(place.saved(), pushed=pushed).report == pulled.report
+
+
+def test_the_notebooks_metadata_says_what_built_it(place):
+    head = place.git("rev-parse", "--short=12", "HEAD")
+    place.push(overrides=["epochs=5"], resumed=True)
+    place.cells[0]["source"] = "# A case"
+    notes = {"commit": head, "library": "pk", "kernel": "case", "set": ["epochs=5"], "resumed": True}
+    place.notebook["metadata"]["kernelgen"] = notes
+    pulled = place.pull()
+    assert pulled.report.startswith("pk-case: 1 edit of cells left to you") or "kernel_templates" in pulled.report
+    assert "EPOCHS" not in pulled.report and f"(compared with commit {head})" in pulled.report
+    place.notebook["metadata"]["kernelgen"] = notes | {"kernel": "other"}
+    with pytest.raises(KernelgenError, match="names the kernel other, not case"):
+        place.pull()
+    for odd in ("text", {"commit": 3}, None):
+        place.notebook["metadata"]["kernelgen"] = odd
+        assert "does not say which commit built it" in place.pull().report
 
 
 def test_whether_it_was_built_to_go_on_is_told_by_the_notebook(place):
@@ -266,7 +282,7 @@ def test_a_commit_that_cannot_be_built_any_more_still_gives_its_files(place):
 )  # fmt: skip
 def test_what_is_no_notebook_of_ours_is_refused_in_one_line(place, change, problem):
     with pytest.raises(KernelgenError) as caught:
-        place.pull(change(json.dumps(place.notebook)))
+        place.pull(change(place.saved()))
     assert problem in str(caught.value) and "\n" not in str(caught.value)
     assert str(caught.value).startswith("pk-case on Kaggle: ")
 

@@ -223,7 +223,7 @@ def test_what_was_pushed_is_known_without_a_commit_too(place, tmp_path):
         "kernel_templates/case.py.j2", place.read("kernel_templates/case.py.j2").replace(b"{{ provenance() }}", b"")
     )
     (tmp_path / "pushed.ipynb").write_text(place.push(overrides=["epochs=5"]))
-    assert "nothing was edited" in place.pull(pushed=tmp_path / "pushed.ipynb").report
-    pulled = place.pull()
+    assert "nothing was edited" in place.pull(place.saved(), pushed=tmp_path / "pushed.ipynb").report
+    pulled = place.pull(place.saved())
     assert "does not say which commit built it: compared with a fresh build" in pulled.report
     assert "+EPOCHS = 5" in pulled.report
