@@ -79,8 +79,9 @@ def origin_of(notebook: NotebookNode) -> Origin | None:
     """The origin that a notebook names: in its metadata, and in a sentence, where an editor dropped the metadata."""
     match notebook.metadata.get("kernelgen"):
         case {"commit": str(named), "library": str(library), "kernel": str(kernel), **others}:
-            overrides = [text for text in others.get("set") or () if isinstance(text, str)]
-            return Origin(named, library, kernel, tuple(overrides), bool(others.get("resumed")))
+            texts = others.get("set")
+            overrides = tuple(text for text in texts if isinstance(text, str)) if isinstance(texts, list) else ()
+            return Origin(named, library, kernel, overrides, bool(others.get("resumed")))
     for cell in notebook.cells:
         if match := _SENTENCE.search(cell.source):
             return Origin(match["commit"], match["library"], match["kernel"])
