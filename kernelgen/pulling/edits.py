@@ -89,7 +89,7 @@ def find_edits(then: Then, fetched: NotebookNode, where: str) -> Edits:
 
 
 def _compare_cells(then: Then, built: BuiltKernel, before: NotebookNode, fetched: NotebookNode, edits: Edits) -> None:
-    file = PurePosixPath(then.kernel.template_name)
+    file = PurePosixPath(built.kernel.template_name)
     path = then.root / file
     data = path.read_bytes()
 
@@ -97,8 +97,11 @@ def _compare_cells(then: Then, built: BuiltKernel, before: NotebookNode, fetched
         if not then.is_copy or not path.resolve().is_relative_to(then.root.resolve()):
             raise KernelgenError("without a commit a template's cells are only shown")
         path.write_bytes(as_it_was(text.encode(), data))
-        project, kernel = then.load()
-        cells = template_cells(project, replace(kernel, resumed=built.kernel.resumed), then.commit)
+        try:
+            project, kernel = then.load()
+            cells = template_cells(project, replace(kernel, resumed=built.kernel.resumed), then.commit)
+        finally:
+            path.write_bytes(data)
         return [LIBRARY if cell.is_library else key_of(cell.kind, cell.source) for cell in cells]
 
     told = {*edits.files, *(set(take_library(fetched)) - set(take_library(before)))}

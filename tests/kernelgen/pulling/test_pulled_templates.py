@@ -156,3 +156,22 @@ def test_a_template_of_no_commit_is_not_written_back(place):
     place.edit("range(3)", "range(4)")
     pulled = place.pull(pushed=place.root.parent / "pushed.ipynb")
     assert not pulled.is_complete and "range(4)" in left(place) and place.branches == ["main"]
+
+
+def test_an_edit_that_is_left_does_not_make_the_commit_one_that_does_not_build(place):
+    place.add("x = {{ nope }}")
+    place.edit("FIRST = 1\n", "FIRST = 10\n")
+    pulled = place.pull()
+    assert place.pulled() == ["pk/words.py"] and "does not build" not in pulled.report
+    assert "nope has no value" in pulled.report or "other cells" in pulled.report
+
+
+def test_the_template_is_the_one_that_the_kernel_had_then(place):
+    place.git("mv", TEMPLATE, "kernel_templates/other.py.j2")
+    place.write(
+        "kernel_templates/kernels.toml", place.read("kernel_templates/kernels.toml").replace(b'"case"', b'"other"')
+    )
+    place.commit()
+    place.edit("range(3)", "range(4)")
+    assert place.pull().is_complete
+    assert place.git("diff", "--name-only", "kaggle/case^", "kaggle/case") == TEMPLATE
