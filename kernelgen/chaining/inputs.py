@@ -11,9 +11,8 @@ from kernelgen.chaining.earlier import earlier_folder
 from kernelgen.chaining.finished import is_of_another_build, newest_output, output_folder, run_folder
 from kernelgen.datasets.filling import can_be_fetched, fill, is_filled
 from kernelgen.datasets.folder import DatasetFolder
-from kernelgen.errors import KernelgenError
+from kernelgen.errors import KernelgenError, near
 from kernelgen.recipe.project import Kernel, Project
-from kernelgen.recipe.schema import near
 from kernelgen.recipe.sources import Source
 from kernelgen.running.inputs import Mount
 

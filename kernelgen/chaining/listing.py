@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import math
 import os.path
 from collections.abc import Iterable, Sequence
@@ -13,14 +14,43 @@ WIDTH = 140  # of a line, in characters
 _NARROWEST = 36  # of the column that is wrapped
 
 
-def listing(project: Project) -> str:
+def listing(project: Project, names: str = "") -> str:
     """The whole table as text, no line wider than ``WIDTH`` as long as the names allow it.
 
     A family whose members need the same is one row. Where a kernel goes is said once for all that go to the
     place of their name.
+
+    Args:
+        names: the kernels and datasets to show, as ``--target`` takes them; all of them, but for kernels that the
+            recipe calls examples, where it is empty.
+
+    Raises:
+        KernelgenError: no kernel and no dataset has such a name.
     """
-    owner = project.owner_or_placeholder
-    groups = _groups(project)
+    shown = project.named(names, "--list") if names else {*project.kernels, *project.datasets} - _examples(project)
+    if names == "all":
+        shown |= set(project.datasets)
+    kernels = [kernel for kernel in project.kernels.values() if kernel.name in shown]
+    datasets = [dataset for dataset in project.datasets.values() if dataset.name in shown]
+    blocks = [_kernel_table(project, kernels)] if kernels else []
+    if datasets:
+        rows = [("dataset", "title", "licence", "goes to")]
+        for dataset in datasets:
+            place = f"{project.owner_or_placeholder}/{dataset.slug}"
+            rows.append((dataset.name, dataset.title, dataset.table.license, place))
+        blocks.append(_table(rows))
+    if hidden := len(_examples(project) - shown) * (not names):
+        globs = ", ".join(project.examples)
+        blocks.append(f"{hidden} more on little data ({globs}): --list all shows them too.")
+    return "\n\n".join(blocks)
+
+
+def _examples(project: Project) -> set[str]:
+    return {name for name in project.kernels for glob in project.examples if fnmatch.fnmatchcase(name, glob)}
+
+
+def _kernel_table(project: Project, kernels: Sequence[Kernel]) -> str:
+    owner, groups = project.owner_or_placeholder, _groups(project, kernels)
     elsewhere = [group for group in groups if not all(_goes_by_name(project, kernel) for kernel in group)]
     rows = [("kernel", "template", "needs", "goes to")[: 4 if elsewhere else 3]]
     for group in groups:
@@ -32,19 +62,13 @@ def listing(project: Project) -> str:
             goes_to,
         )
         rows.append(row[: len(rows[0])])
-    blocks = ["\n".join([_table(_wrapped(rows, column=2)), "", *_notes(project, groups, owner, bool(elsewhere))])]
-    if project.datasets:
-        rows = [("dataset", "title", "licence", "goes to")]
-        for dataset in project.datasets.values():
-            rows.append((dataset.name, dataset.title, dataset.table.license, f"{owner}/{dataset.slug}"))
-        blocks.append(_table(rows))
-    return "\n\n".join(blocks)
+    return "\n".join([_table(_wrapped(rows, column=2)), "", *_notes(project, groups, owner, bool(elsewhere))])
 
 
 def folded(names: Sequence[str]) -> str:
     """Several names as one, in the shell's way: ``a-seed1`` and ``a-seed2`` as ``a-seed{1..2}``."""
     parts = [name.split("-") for name in names]
-    if len({len(one) for one in parts}) == 1:
+    if len({len(words) for words in parts}) == 1:
         columns = [list(dict.fromkeys(column)) for column in zip(*parts, strict=True)]
         if math.prod(map(len, columns)) == len(names):
             return "-".join(map(_braced, columns))
@@ -66,10 +90,10 @@ def _braced(values: Sequence[str]) -> str:
     return f"{head}{{{','.join(inner)}}}{tail}"
 
 
-def _groups(project: Project) -> list[list[Kernel]]:
+def _groups(project: Project, kernels: Sequence[Kernel]) -> list[list[Kernel]]:
     """The kernels in the recipe's order, members of a family that need the same together."""
     groups: dict[tuple[str, ...], list[Kernel]] = {}
-    for kernel in project.kernels.values():
+    for kernel in kernels:
         groups.setdefault((kernel.family, *_needs(project, kernel)), []).append(kernel)
     return list(groups.values())
 
@@ -82,9 +106,9 @@ def _needs(project: Project, kernel: Kernel) -> list[str]:
         family = project.kernels[source.kernel].family if source.kernel else name
         members = needs.setdefault(f"{source.kind}:{family}", [])
         members += [] if name in members else [name]
-    found = [f"{key.partition(':')[0]}:{folded(members)}" for key, members in needs.items()]
-    found += ["itself with --resume"] * bool(kernel.earlier)
-    return found + ["GPU"] * kernel.gpu + ["internet"] * kernel.internet
+    lines = [f"{key.partition(':')[0]}:{folded(members)}" for key, members in needs.items()]
+    lines += ["itself with --resume"] * bool(kernel.earlier)
+    return lines + ["GPU"] * kernel.gpu + ["internet"] * kernel.internet
 
 
 def _goes_by_name(project: Project, kernel: Kernel) -> bool:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from kernelgen.errors import KernelgenError
+from kernelgen.tables import read_toml, validated
 from kernelgen.writing import write_text
 
 DESCRIPTION, METADATA = "dataset.toml", "dataset-metadata.json"
@@ -181,8 +182,6 @@ class DatasetFolder:
 
 def load_datasets(root: Path, problems: list[str]) -> dict[str, DatasetFolder]:
     """The folders of ``root/datasets`` that have a dataset.toml; what is wrong is added to ``problems``."""
-    from kernelgen.recipe.schema import read_toml, validated
-
     datasets = {}
     for path in sorted((root / "datasets").glob(f"*/{DESCRIPTION}")):
         name, where = path.parent.name, f"datasets/{path.parent.name}/{DESCRIPTION}"

@@ -12,7 +12,8 @@ from pathlib import Path
 from kernelgen.datasets.archives import archive_stem
 from kernelgen.datasets.folder import DESCRIPTION, DatasetFolder
 from kernelgen.errors import KernelgenError
-from kernelgen.verifying.secrets import is_secret_file, known_secrets, secrets_in
+from kernelgen.secrets.own_secrets import known_secrets
+from kernelgen.secrets.patterns import is_secret_file, secrets_in
 
 # Of each file so many bytes are read: a megabyte of text takes a third of a second.
 READ_BYTES = 1 << 18

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
 from kernelgen.nodes import notebook_text
 from kernelgen.publishing.client import Kaggle, KernelThere
@@ -24,7 +25,6 @@ from kernelgen.publishing.records import (
     write_pushed,
 )
 from kernelgen.publishing.refusals import same_identity
-from kernelgen.rendering.built import BuiltKernel
 
 if TYPE_CHECKING:
     from kernelgen.publishing.official_client import OfficialClient

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+from kernelgen.built import BuiltKernel
 from kernelgen.nodes import notebook_text
 from kernelgen.publishing.uploads import DatasetUpload, size_text
-from kernelgen.rendering.built import BuiltKernel
 
 _SOURCES = ("competition_sources", "dataset_sources", "kernel_sources", "model_sources")
 

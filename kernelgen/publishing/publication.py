@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from kernelgen.building import build_kernel, write_kernel
+from kernelgen.built import BuiltKernel
 from kernelgen.chaining.finished import UNFINISHED, newest_output
 from kernelgen.datasets.filling import fill
 from kernelgen.datasets.folder import DatasetFolder
@@ -22,7 +23,6 @@ from kernelgen.publishing.submitting import submit
 from kernelgen.publishing.uploads import dataset_upload, datasets_to_send
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.recipe.sources import Source
-from kernelgen.rendering.built import BuiltKernel
 
 
 @dataclass(frozen=True)

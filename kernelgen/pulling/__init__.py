@@ -1,7 +1,5 @@
-"""The way back: what was edited on Kaggle, compared with what was built and with the working tree."""
+"""The way back: what was edited on Kaggle becomes a commit on a branch of its own, for git to merge."""
 
-from kernelgen.pulling.applying import apply
-from kernelgen.pulling.comparing import compare_kernel
-from kernelgen.pulling.comparison import Comparison
+from kernelgen.pulling.pull import pull_kernel
 
-__all__ = ["Comparison", "apply", "compare_kernel"]
+__all__ = ["pull_kernel"]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kernelgen.recipe.kernel import Kernel
 from kernelgen.recipe.sources import each_of
-
-if TYPE_CHECKING:
-    from kernelgen.recipe.project import Kernel
 
 
 def check_agreement(kernels: Mapping[str, Kernel], chosen: Iterable[Kernel], where: str) -> list[str]:
@@ -24,7 +22,7 @@ def check_agreement(kernels: Mapping[str, Kernel], chosen: Iterable[Kernel], whe
             others = [
                 kernels[source.kernel]
                 for source in each_of(kernel.sources.get(name))
-                if source.kernel in kernels and source.kernel != kernel.name
+                if source.kernel and source.kernel in kernels and source.kernel != kernel.name
             ]
             for key in keys if others else ():
                 if problem := _problem(kernel.settings[key], key, others):
@@ -39,16 +37,16 @@ def _problem(value: Any, key: str, others: list[Kernel]) -> str | None:
             return f"{value!r}, but kernel {other.name} has no such setting to agree with; leave it out here"
     theirs = [other.settings[key] for other in others]
     if isinstance(value, list) and all(isinstance(held, list) for held in theirs):
-        fits = all(any(_same(item, there) for held in theirs for there in held) for item in value)
+        fits = all(any(_same(item, other) for held in theirs for other in held) for item in value)
         way_out = "leave out what is not theirs, or build them with the same --set"
     else:
         fits = all(_same(value, held) for held in theirs)
         way_out = "give both the same value (with --set, name both in --target)"
     if fits:
         return None
-    said = " and ".join(f"kernel {other.name} has {other.settings[key]!r}" for other in others)
-    return f"{value!r}, but {said}; {way_out}"
+    values = " and ".join(f"kernel {other.name} has {other.settings[key]!r}" for other in others)
+    return f"{value!r}, but {values}; {way_out}"
 
 
-def _same(one: Any, other: Any) -> bool:
-    return one == other and isinstance(one, bool) == isinstance(other, bool)
+def _same(value: Any, other: Any) -> bool:
+    return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from kernelgen.recipe.schema import KERNEL_NAME, KernelTable, RecipeTable, near
+from kernelgen.errors import near
+from kernelgen.recipe.schema import KERNEL_NAME, KernelTable, RecipeTable
 from kernelgen.recipe.settings import OtherType, merged, replaced
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -111,9 +112,9 @@ def _resolve(
             )
             failed = True
         else:
-            found = _resolve(table.extends, recipe, resolved, (*above, name), problems)
-            failed = found is None
-            base = found or base
+            extended = _resolve(table.extends, recipe, resolved, (*above, name), problems)
+            failed = extended is None
+            base = extended or base
     settings, wrong = merged(base.settings, table.settings)
     for key, what in wrong:
         problems.add(f"kernels.{name}.settings", key, f"{what}; give a value of the same type")
@@ -157,8 +158,8 @@ def _members(name: str, table: KernelTable, whole: _Resolved, problems: Problems
             member.table["title"] = _filled(title, member, f"kernels.{name}", "title", problems)
         for key, text in whole.sources.items():
             filled = [
-                _filled(one, member, f"kernels.{name}.sources", key, problems)
-                for one in ([text] if isinstance(text, str) else text)
+                _filled(item, member, f"kernels.{name}.sources", key, problems)
+                for item in ([text] if isinstance(text, str) else text)
             ]
             member.sources[key] = filled[0] if isinstance(text, str) else filled
         members.append(member)
@@ -190,8 +191,8 @@ def _filled(text: str, member: Expanded, table: str, key: str, problems: Problem
     def value(match: re.Match[str]) -> str:
         if match[1] in values:
             return str(values[match[1]])
-        there = ", ".join("{" + name + "}" for name in values)
-        problems.add(table, key, f"{match[0]} is not a name of `each`; there is {there}; correct it")
+        known = ", ".join("{" + name + "}" for name in values)
+        problems.add(table, key, f"{match[0]} is not a name of `each`; there is {known}; correct it")
         return match[1]
 
     return PLACEHOLDER.sub(value, text)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe.schema import OWNER
+from kernelgen.secrets.own_secrets import configuration_folder
 
 # Upper case and underscores, as in the client's own INSERT_KERNEL_SLUG_HERE: no user can have this name,
 # so Kaggle refuses the push, and whoever opens the file sees what is missing.
@@ -32,17 +32,6 @@ def find_owner(recipe: str | None, command_line: str | None) -> str | None:
         if name and OWNER.fullmatch(name):
             return name
     return None
-
-
-def configuration_folder() -> Path:
-    """Where Kaggle's client keeps kaggle.json."""
-    if folder := os.environ.get("KAGGLE_CONFIG_DIR"):
-        return Path(folder)
-    home = Path(os.path.expanduser("~"))
-    folder = home / ".kaggle"
-    if sys.platform.startswith("linux") and not folder.exists():
-        return Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "kaggle"
-    return folder
 
 
 def _names_in_files() -> list[str]:

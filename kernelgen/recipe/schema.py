@@ -1,17 +1,14 @@
-"""What may stand in kernels.toml, as pydantic models; every violation becomes one line."""
+"""What may stand in kernels.toml, as pydantic models."""
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
-from kernelgen.errors import KernelgenError
+from kernelgen.rendering.template import TAKEN_NAMES
+from kernelgen.tables import Strict, shown
 
 KERNEL_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -19,16 +16,13 @@ OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 TEMPLATE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 MODULE_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
-# Names that a template already has, and words that Jinja reads as operators or constants.
-TAKEN_NAMES = frozenset({"sources", "kernel", "library", "provenance", "literal"})
+# Words that Jinja reads as operators or constants.
 JINJA_WORDS = frozenset(
     {"and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"}
 )
 
-Model = TypeVar("Model", bound=BaseModel)
 
-
-def _matching(pattern: re.Pattern[str], what: str):
+def _matching(pattern: re.Pattern[str], what: str) -> BeforeValidator:
     def check(value: Any) -> Any:
         if isinstance(value, str) and not pattern.fullmatch(value):
             raise ValueError(f"{value!r} is not {what}")
@@ -72,7 +66,7 @@ def _source(value: Any) -> Any:
         raise ValueError('expected a string, a list of strings, or "" for none')
     for item in value:
         if not isinstance(item, str) or not item:
-            raise ValueError(f"a list of sources cannot hold {_shown(item)}; remove it")
+            raise ValueError(f"a list of sources cannot hold {shown(item)}; remove it")
     return list(value)
 
 
@@ -94,12 +88,6 @@ KernelName = Annotated[str, _matching(KERNEL_NAME, "a kernel's name; lower case 
 TemplateName = Annotated[str, _matching(TEMPLATE_NAME, "a template's name; write it without folder and .py.j2")]
 OwnerName = Annotated[str, _matching(OWNER, "a Kaggle user or organisation name")]
 DottedName = Annotated[str, _matching(MODULE_NAME, "a Python module's name")]
-
-
-class Strict(BaseModel):
-    """A table in which an unknown key or a value of another type is an error."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class KernelTable(Strict):
@@ -126,127 +114,11 @@ class KernelTable(Strict):
 
 
 class RecipeTable(Strict):
-    """The whole of kernels.toml."""
+    """The whole of kernels.toml. examples: globs of kernels that --list shows on request only."""
 
     library: Annotated[str, _matching(re.compile(r"[^\W\d]\w*"), "a Python package's name")]
     mounts: DottedName | None = None
     owner: OwnerName | None = None
+    examples: list[str] = []
     settings: dict[SettingName, Setting] = {}
     kernels: Annotated[dict[KernelName, KernelTable], Field(min_length=1)]
-
-
-def read_toml(path: Path, where: str) -> dict[str, Any]:
-    """The TOML document in ``path``; ``where`` names the file in errors."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        return tomllib.loads(text)
-    except FileNotFoundError:
-        raise KernelgenError(f"{where}: there is no such file; make it or check the path") from None
-    except UnicodeDecodeError as error:
-        raise KernelgenError(f"{where}: byte {error.start} is not UTF-8; save the file in that encoding") from None
-    except tomllib.TOMLDecodeError as error:
-        raise KernelgenError(f"{where}: not valid TOML: {error}; mend the file") from None
-    except OSError as error:
-        raise KernelgenError(f"{where}: cannot be read: {error.strerror or error}") from None
-
-
-def validated(model: type[Model], document: Mapping[str, Any], where: str) -> Model:
-    """``document`` as a ``model``; each violation is a line of the one KernelgenError that is raised."""
-    try:
-        return model.model_validate(document)
-    except ValidationError as error:
-        lines: dict[str, None] = {}
-        for details in error.errors():
-            lines[f"{where}: {_place(details['loc'], document)}{_violation(details, model)}"] = None
-        raise KernelgenError("\n".join(lines)) from None
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """A hint that starts with a space: the known names nearest to ``name``, or all if they are few."""
-    known = sorted(set(known))
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    if close:
-        return f" (did you mean {', '.join(close)}?)"
-    if known and len(known) <= 12:
-        return f" (there is {', '.join(known)})"
-    return ""
-
-
-def _place(location: tuple[int | str, ...], document: Any) -> str:
-    """``[kernels.case] key: `` for pydantic's location of a violation."""
-    parts: list[str] = []
-    here = document
-    for part in location:
-        if part == "[key]":  # what is wrong is the name itself, not what stands under it
-            break
-        if isinstance(here, Mapping):
-            if part not in here and str(part) not in here:
-                # pydantic adds the branch of a union to the location; a missing key is told by its name
-                if part == location[-1] and len(parts) == len(location) - 1:
-                    parts.append(str(part))
-                break
-            parts.append(str(part))
-            here = here.get(part)
-        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
-            parts.append(str(part + 1))
-            here = here[part]
-        else:
-            break
-    # What lies below the last table is a key of it.
-    depth, here = 0, document
-    for part in parts[:-1]:
-        here = here.get(part) if isinstance(here, Mapping) else None
-        if not isinstance(here, Mapping):
-            break
-        depth += 1
-    table, key = parts[:depth], parts[depth:]
-    text = f"[{'.'.join(table)}] " if table else ""
-    if key:
-        text += key[0] + (f" item {key[1]}" if len(key) > 1 else "") + ": "
-    return text
-
-
-_EXPECTED = {
-    "string_type": "a string",
-    "bool_type": "true or false",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "list_type": "a list",
-    "dict_type": "a table",
-    "model_type": "a table",
-    "model_attributes_type": "a table",
-}
-
-
-def _violation(details: Mapping[str, Any], model: type[BaseModel]) -> str:
-    kind, value = details["type"], details.get("input")
-    location = details["loc"]
-    if kind == "extra_forbidden":
-        key = str(location[-1])
-        fields = KernelTable if len(location) == 3 and location[0] == "kernels" else model
-        return f"unknown key{near(key, fields.model_fields)}; remove or correct it"
-    if kind == "missing":
-        return "missing; write it"
-    if kind == "value_error":
-        return str(details["ctx"]["error"])
-    if kind in _EXPECTED:
-        return f"expected {_EXPECTED[kind]}, found {_shown(value)}"
-    if kind == "literal_error":
-        return f"expected {details['ctx']['expected']}, found {_shown(value)}"
-    if kind == "too_short":
-        return "nothing stands in it; write at least one"
-    if kind == "greater_than":
-        return f"must be greater than {details['ctx']['gt']:g}, found {_shown(value)}"
-    return f"{details['msg'][:1].lower()}{details['msg'][1:]}, found {_shown(value)}"
-
-
-def _shown(value: Any) -> str:
-    names = {bool: "true or false", str: "the string", int: "the number", float: "the number"}
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict):
-        return "a table"
-    if isinstance(value, list):
-        return "a list"
-    text = repr(value)
-    return f"{names.get(type(value), type(value).__name__)} {text if len(text) <= 60 else text[:57] + '...'}"

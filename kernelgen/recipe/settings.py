@@ -82,7 +82,7 @@ def override_value(key: str, text: str, declared: Any) -> Any:
 
 def type_name(value: Any) -> str:
     """The kind of a TOML value in words."""
-    names = {
+    names: dict[type, str] = {
         bool: "a bool",
         int: "an int",
         float: "a float",
@@ -98,7 +98,8 @@ def _kind(value: Any) -> str:
         return "bools"
     if isinstance(value, int | float):
         return "numbers"
-    return {str: "strings", list: "lists", dict: "tables"}.get(type(value), type(value).__name__)
+    names: dict[type, str] = {str: "strings", list: "lists", dict: "tables"}
+    return names.get(type(value), type(value).__name__)
 
 
 def _short(value: Any) -> str:

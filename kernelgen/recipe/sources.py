@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from kernelgen.recipe.schema import OWNER, near
+from kernelgen.errors import near
+from kernelgen.recipe.schema import OWNER
 
 Kind = Literal["dataset", "kernel", "competition", "model"]
 KINDS = ("dataset", "kernel", "competition", "model")
@@ -71,7 +72,7 @@ def parse_sources(
     kernels: Collection[str],
     families: Mapping[str, Sequence[str]],
     datasets: Collection[str],
-    slug_of_kernel,
+    slug_of_kernel: Callable[[str], str],
 ) -> Attached:
     """What a recipe's ``name = text`` stands for; "" is none.
 
@@ -92,12 +93,12 @@ def parse_sources(
         if kind == "kernel" and reference not in kernels and (reference in families or _is_glob(reference)):
             raise BadReference(f'{text!r} may be several kernels; name one, or write a list: ["{text}"]')
         return parsed(text)
-    found: dict[Source, None] = {}
+    sources: dict[Source, None] = {}
     for item in text:
-        found |= dict.fromkeys(map(parsed, _expanded(item, of, kernels, families)))
-    if any(source.kernel == of for source in found):
+        sources |= dict.fromkeys(map(parsed, _expanded(item, of, kernels, families)))
+    if any(source.kernel == of for source in sources):
         raise BadReference(f"{f'kernel:{of}'!r}: its own earlier output needs a name of its own, outside the list")
-    return tuple(found)
+    return tuple(sources)
 
 
 def _expanded(text: str, of: str, kernels: Collection[str], families: Mapping[str, Sequence[str]]) -> list[str]:
@@ -121,7 +122,7 @@ def _is_glob(reference: str) -> bool:
 
 
 def parse_source(
-    name: str, text: str, *, kernels: Collection[str], datasets: Collection[str], slug_of_kernel
+    name: str, text: str, *, kernels: Collection[str], datasets: Collection[str], slug_of_kernel: Callable[[str], str]
 ) -> Source:
     """The source that ``text`` ("kind:reference") names.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernelgen.errors import KernelgenError
-from kernelgen.verifying.image import kaggle_image
+from kernelgen.kaggle_image import kaggle_image
 
 # Names the Python for runs, where another one than the image's is wanted.
 VARIABLE = "KERNELGEN_RUN_PYTHON"

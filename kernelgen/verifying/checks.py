@@ -14,8 +14,8 @@ from kernelgen.verifying.names import IN_CELLS, injections
 from kernelgen.verifying.notebook import LARGEST, form_problems, sent_size
 
 if TYPE_CHECKING:
+    from kernelgen.built import BuiltKernel
     from kernelgen.recipe.project import Project
-    from kernelgen.rendering.built import BuiltKernel
     from kernelgen.rendering.template_cell import TemplateCell
 
 

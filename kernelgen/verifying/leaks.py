@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kernelgen.recipe.project import RECIPE
-from kernelgen.verifying.own_secrets import known_secrets
-from kernelgen.verifying.secrets import secrets_in
+from kernelgen.secrets.own_secrets import known_secrets
+from kernelgen.secrets.patterns import secrets_in
 
 if TYPE_CHECKING:
+    from kernelgen.built import BuiltKernel
     from kernelgen.recipe.project import Kernel, Project
-    from kernelgen.rendering.built import BuiltKernel
 
 # Home folders of whichever machine, but for the names that stand for any user's.
 _ANYBODY = r"(?!(?:user|username|you|yourname|me|name|jovyan|runner)[/\\\\])"

@@ -169,7 +169,7 @@ def test_an_elsewhere_copied_project_builds_the_same_bytes(write_project):
 
 
 def test_the_commit_says_whether_tracked_files_differ_from_it(write_project, monkeypatch):
-    from kernelgen.rendering.provenance import current_commit
+    from kernelgen.building.provenance import current_commit
 
     root = write_project()
     assert current_commit(root) == "no-commit"

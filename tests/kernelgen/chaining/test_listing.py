@@ -5,6 +5,7 @@ import re
 import pytest
 
 from kernelgen.chaining.listing import WIDTH, folded, listing
+from kernelgen.errors import KernelgenError
 from kernelgen.recipe import load_project
 
 TEMPLATES = {
@@ -29,8 +30,8 @@ sources = { all = ["kernel:train", "kernel:demo"] }
 
 @pytest.fixture
 def listed(write_project):
-    def listed(recipe=RECIPE, **keywords):
-        return listing(load_project(write_project(recipe, files=TEMPLATES), owner="ann", **keywords))
+    def listed(recipe=RECIPE, names=""):
+        return listing(load_project(write_project(recipe, files=TEMPLATES), owner="ann"), names)
 
     return listed
 
@@ -109,3 +110,15 @@ def test_only_a_kernel_with_a_title_of_its_own_says_where_it_goes(listed):
     rows = {line.split()[0]: line.split()[-1] for line in titled.splitlines() if line}
     assert rows["demo"] == "ann/a-show-of-birds" and rows["gather"].startswith("kernel:")
     assert "A kernel goes to ann/pk-KERNEL, unless it says otherwise." in titled
+
+
+def test_examples_are_listed_on_request(listed):
+    recipe = RECIPE.replace('library = "pk"', 'library = "pk"\nexamples = ["demo*"]')
+    first = [line.split()[0] for line in listed(recipe).splitlines() if line]
+    assert "demo" not in first and "gather" in first
+    assert listed(recipe).endswith("1 more on little data (demo*): --list all shows them too.")
+    assert listed(recipe, "all") == listed()
+    rows = [line.split()[0] for line in listed(recipe, "demo,train-seed1-*").splitlines()[2:] if line]
+    assert rows[:2] == ["train-seed1-fold{0,1,full}", "demo"] and "gather" not in rows
+    with pytest.raises(KernelgenError, match="--list dmo: no kernel or dataset of that name .did you mean demo"):
+        listed(recipe, "dmo")

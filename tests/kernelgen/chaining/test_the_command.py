@@ -83,7 +83,7 @@ def run_environment():
 def test_the_smallest_project_builds_with_a_line_for_each_file(call, write_project):
     root = write_project()
     done = call("--project", root, "--target", "case", "--owner", "ann")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
     assert done.stdout == "project/build/case/case.ipynb\nproject/build/case/kernel-metadata.json\n"
     assert (root / "build/case/case.ipynb").is_file()
 
@@ -119,9 +119,131 @@ def test_listing_and_building_need_no_more_than_they_must(chain):
     assert done.stdout.splitlines().count("[]") == 2
 
 
-@pytest.mark.parametrize("arguments", [[], ["--list", "--target", "case"], ["--target", "case", "--layout", "odd"]])
-def test_a_wrong_command_line_exits_with_2(call, arguments):
-    assert call(*arguments).returncode == 2
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--list", "--target", "case"], "not allowed with argument --list"),
+        (["--target", "case", "--layout", "odd"], "invalid choice: 'odd'"),
+        (["--push"], "--push: give --target NAME as well; --list shows the names"),
+        (["case"], "unrecognized arguments: case"),
+    ],
+)
+def test_a_wrong_command_line_exits_with_2(call, arguments, problem):
+    done = call(*arguments)
+    assert done.returncode == 2 and problem in done.stderr and done.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [[], ["--project", "anywhere"]])
+def test_without_anything_to_do_it_shows_the_way_and_exits_with_2(call, arguments):
+    done = call(*arguments)
+    assert (done.returncode, done.stderr) == (2, "")
+    for words in ("--list ", "--target NAME ", "--run ", "kaggle kernels push -p build/NAME", "--push "):
+        assert words in done.stdout
+
+
+def test_help_groups_the_options_and_hides_their_former_names(call):
+    done = call("--help")
+    groups = ["what to build:", "run here:", "to Kaggle:", "from Kaggle:", "rarely needed:", "the way:"]
+    places = [done.stdout.index(f"\n{group}\n") for group in groups]
+    assert done.returncode == 0 and places == sorted(places)
+    for name in ("--force", "--output", "--hidden-rerun", "--diff", "--pull"):
+        assert f"\n  {name} " in done.stdout
+    for name in ("--again", "--outputs", "--rerun", "--apply"):
+        assert f"\n  {name}" not in done.stdout and f"{name} " not in done.stdout
+
+
+def test_a_build_says_what_comes_next_and_not_among_its_results(call, write_project):
+    root = write_project()
+    done = call("--project", root, "--target", "case", "--owner", "ann")
+    run, push = done.stderr.splitlines()
+    assert run.startswith(f"next: python build_kernels.py --project {root} --target case --owner ann --run ")
+    assert push.strip().startswith("kaggle kernels push -p project/build/case ")
+    assert "next" not in done.stdout
+
+
+def test_after_a_build_of_several_the_push_names_none_of_them(call, chain):
+    done = call("--project", chain, "--target", "all", "--owner", "ann", "--out", "elsewhere")
+    assert "kaggle kernels push -p elsewhere/NAME " in done.stderr
+
+
+def test_a_fault_of_the_generator_is_one_line_and_debug_shows_its_traceback(chain, monkeypatch, capsys):
+    import build_kernels
+    from kernelgen.command import verbs
+
+    monkeypatch.setattr(verbs, "show_list", lambda options: 1 // 0)
+    assert build_kernels.main(["--project", str(chain), "--list"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: the generator has a fault: ZeroDivisionError: ") and "KERNELGEN_DEBUG=1" in line
+    monkeypatch.setenv("KERNELGEN_DEBUG", "1")
+    assert build_kernels.main(["--project", str(chain), "--list"]) == 1
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_debug_shows_the_traceback_of_a_users_mistake_too(call, chain):
+    done = call("--project", chain, "--target", "frst", KERNELGEN_DEBUG="1")
+    assert "Traceback (most recent call last)" in done.stderr and done.stderr.splitlines()[-1].startswith(
+        "error: --targ"
+    )
+
+
+def test_a_file_that_cannot_be_read_is_named_without_a_traceback(chain, monkeypatch, capsys):
+    import build_kernels
+    from kernelgen.command import verbs
+
+    def refuse(options):
+        raise PermissionError(13, "Permission denied", "some/file")
+
+    monkeypatch.setattr(verbs, "show_list", refuse)
+    assert build_kernels.main(["--project", str(chain), "--list"]) == 1
+    assert capsys.readouterr().err == "error: some/file: Permission denied (KERNELGEN_DEBUG=1 shows where)\n"
+
+
+def test_a_reader_that_has_enough_is_no_fault(chain):
+    command = f"{sys.executable} {COMMAND} --project {chain} --list | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.stderr == ""
+
+
+def test_ctrl_c_is_one_line(chain, monkeypatch, capsys):
+    import build_kernels
+    from kernelgen.command import verbs
+
+    def stop(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(verbs, "publish", stop)
+    assert build_kernels.main(["--project", str(chain), "--target", "first", "--push", "--wait"]) == 130
+    stopped, note = capsys.readouterr().err.splitlines()
+    assert stopped == "error: stopped by the keyboard" and note.startswith("note: what runs on Kaggle goes on")
+
+
+@pytest.mark.parametrize(
+    ("former", "name"), [("--again", "force"), ("--outputs", "output"), ("--rerun", "hidden_rerun")]
+)
+def test_former_names_of_options_work(tmp_path, former, name):
+    from kernelgen.command.arguments import parse
+
+    needed = {"force": "--push", "hidden_rerun": "--run"}.get(name)
+    options = parse(["--target", "x", former, *([needed] if needed else [])], tmp_path)
+    assert getattr(options, name) is True
+    assert getattr(parse(["--target", "x"], tmp_path), name) is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--pull", "--apply"], "--apply: is gone; --pull makes a commit, and git merge kaggle/NAME takes it over"),
+        (["--dry-run"], "--dry-run: only together with --push"),
+        (["--force"], "--force: only together with --push"),
+        (["--hidden-rerun"], "--hidden-rerun: only together with --run"),
+        (["--run", "--push"], "--run and --push: give them in two calls, one after the other"),
+        (["--pull", "--output"], "--pull and --output: give them in two calls, one after the other"),
+        (["--diff", "--pull"], "--pull and --diff: give them in two calls, one after the other"),
+    ],
+)
+def test_options_that_do_not_go_together_are_one_line(call, chain, arguments, line):
+    done = call("--project", chain, "--target", "first", *arguments)
+    assert (done.returncode, done.stderr) == (1, f"error: {line}\n")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +291,7 @@ def test_a_chain_runs_in_the_order_of_need_and_feeds_on_itself(call, chain, tmp_
     (chain / "datasets/the-words/words.txt").write_text(" words ")
     (tmp_path / "birds").mkdir()
     (tmp_path / "birds/bird.txt").write_text("bird")
-    done = call("--project", chain, "--target", "second,first", "--run", "--rerun", "--layout", layout,
+    done = call("--project", chain, "--target", "second,first", "--run", "--hidden-rerun", "--layout", layout,
                 "--set", "greeting=moin", "--input", "birds=birds")  # fmt: skip
     assert done.returncode == 0, done.stderr
     out = chain / "build"

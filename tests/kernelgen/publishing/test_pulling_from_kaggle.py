@@ -1,56 +1,86 @@
-"""--pull shows what was edited in a kernel on Kaggle, --apply brings the library's part of it home."""
+"""--diff shows what was edited in a kernel on Kaggle, --pull commits it to a branch for git merge."""
+
+import subprocess
+from types import SimpleNamespace
+
+import pytest
+
+import build_kernels
 
 ME = "tester"
 TRAIN = f"{ME}/pk-train"
 
 
 def edit_library(notebook):
-    (cell,) = [one for one in notebook["cells"] if "def work" in "".join(one["source"])]
+    (cell,) = [cell for cell in notebook["cells"] if "def work" in "".join(cell["source"])]
     cell["source"] = "".join(cell["source"]).replace("return extra", "return [extra]")
     return notebook
 
 
-def test_an_unedited_kernel_is_clean(command, kaggle_server):
+@pytest.fixture
+def git(project):
+    """Runs git in the project, which is a repository with one commit."""
+
+    def git(*arguments):
+        who = ["-c", "user.name=x", "-c", "user.email=x@y", "-c", "commit.gpgsign=false"]
+        done = subprocess.run(["git", *who, "-C", str(project), *arguments], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    template = project / "kernel_templates/train.py.j2"
+    template.write_text("# %% [markdown]\n# {{ provenance() }}\n\n" + template.read_text())
+    (project / ".gitignore").write_text("build/\n.cache/\ndataset-metadata.json\n")
+    git("init", "-q", "-b", "main", ".")
+    git("add", "-A")
+    git("commit", "-q", "-m", "First")
+    return git
+
+
+@pytest.fixture
+def pushed(project, git, kaggle_in_process, quick, capsys):
+    """The command line, after the kernel was pushed from that commit."""
+
+    def command(*arguments):
+        capsys.readouterr()
+        code = build_kernels.main([*arguments, "--project", str(project)])
+        said = capsys.readouterr()
+        return SimpleNamespace(code=code, out=said.out, err=said.err)
+
     assert command("--target", "train", "--push").code == 0
-    done = command("--target", "train", "--pull")
+    return command
+
+
+def test_an_unedited_kernel_is_unedited(pushed, git):
+    done = pushed("--target", "train", "--pull")
     assert done.code == 0, done.err
-    assert "return" not in done.out
+    assert done.out.startswith("pk-train: nothing was edited on Kaggle")
+    assert git("branch", "--list", "kaggle/*") == ""
 
 
-def test_an_edited_library_cell_is_shown_as_its_file_and_applied(command, kaggle_server, project):
-    assert command("--target", "train", "--push").code == 0
+def test_an_edited_library_cell_is_shown_as_its_file_and_merged_with_git(pushed, kaggle_server, project, git):
     kaggle_server.edit_kernel(TRAIN, edit_library, sources="lists", ids="new")
     before = (project / "pk/__init__.py").read_text()
-    done = command("--target", "train", "--pull")
+    shown = pushed("--target", "train", "--diff")
+    assert shown.code == 0 and "+    return [extra]" in shown.out and git("branch", "--list", "kaggle/*") == ""
+    done = pushed("--target", "train", "--pull")
     assert done.code == 0, done.err
-    assert "pk/__init__.py" in done.out and "+    return [extra]" in done.out
+    assert "+++ b/pk/__init__.py" in done.out and "git merge kaggle/train" in done.out
     assert (project / "pk/__init__.py").read_text() == before
-    assert command("--target", "train", "--pull", "--apply").code == 0
+    git("merge", "-q", "kaggle/train")
     assert (project / "pk/__init__.py").read_text() == before.replace("return extra", "return [extra]")
 
 
-def test_a_local_edit_of_the_same_line_is_a_conflict_and_stays(command, kaggle_server, project):
-    assert command("--target", "train", "--push").code == 0
-    kaggle_server.edit_kernel(TRAIN, edit_library)
-    mine = "def work(extra):\n    return (extra,)\n"
-    (project / "pk/__init__.py").write_text(mine)
-    done = command("--target", "train", "--pull", "--apply")
-    assert done.code == 1
-    assert "conflict" in done.out
-    assert (project / "pk/__init__.py").read_text() == mine
+def test_what_is_left_to_a_person_ends_with_1_and_is_beside_the_kernel(pushed, kaggle_server, project):
+    def edit_settings(notebook):
+        (cell,) = [cell for cell in notebook["cells"] if "EXTRA = " in "".join(cell["source"])]
+        cell["source"] = "".join(cell["source"]).replace("some-extra", "other-extra")
+        return notebook
+
+    kaggle_server.edit_kernel(TRAIN, edit_settings)
+    done = pushed("--target", "train", "--pull")
+    assert done.code == 1 and "1 edit of cells left to you" in done.out
+    assert "other-extra" in (project / "build/train/pulled/cells.diff").read_text()
 
 
 def test_a_kernel_that_is_not_there_is_one_line(command, kaggle_server):
     done = command("--target", "train", "--pull")
     assert done.code == 1 and done.errors == ["kernel tester/pk-train: is not on Kaggle; push it first"]
-
-
-def test_options_that_need_another_one_say_so(command):
-    for asked, words in (
-        (("--apply",), "--apply: only together with --pull"),
-        (("--dry-run",), "--dry-run: only together with --push"),
-        (("--run", "--push"), "--run and --push: give them in two calls"),
-        (("--pull", "--push"), "--pull and --push: give them in two calls"),
-    ):
-        done = command("--target", "train", *asked)
-        assert done.code == 1 and done.errors[0].startswith(words)

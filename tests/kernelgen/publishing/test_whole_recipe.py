@@ -113,8 +113,8 @@ def test_kaggles_own_command_makes_the_same_dataset(command, kaggle, kaggle_serv
 
 
 def test_training_kernels_ask_for_two_t4_and_submissions_for_a_cpu_without_internet():
+    from kernelgen.building.metadata import kernel_metadata
     from kernelgen.recipe import load_project
-    from kernelgen.rendering.metadata import kernel_metadata
 
     project = load_project(ROOT, owner=ME)
     for name, kernel in project.kernels.items():

@@ -2,23 +2,25 @@
 
 import json
 import os
+import re
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from kernelgen.building import build_kernel
+from kernelgen.building.provenance import current_commit
 from kernelgen.nodes import notebook_text
-from kernelgen.pulling import Comparison, apply, compare_kernel
+from kernelgen.pulling import pull_kernel
 from kernelgen.recipe import load_project
-from kernelgen.rendering.provenance import current_commit
 
 RECIPE = """
 library = "pk"
 owner = "someone"
 [kernels.case]
 template = "case"
+files = ["pk/table.csv", "pk/sign.bin"]
 [kernels.case.settings]
 epochs = 3
 [kernels.case.sources]
@@ -80,7 +82,6 @@ class Workplace:
     root: Path
     out: Path
     kernel: str = "case"
-    said: list[str] = field(default_factory=list)
     notebook: dict = field(default_factory=dict)
 
     def git(self, *arguments):
@@ -90,46 +91,49 @@ class Workplace:
             ["git", *who, "-C", str(self.root), *arguments], env=environment, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        return done.stdout.removesuffix("\n")
 
     def commit(self):
         if not (self.root / ".git").exists():
-            self.git("init", "-q", ".")
+            self.git("init", "-q", "-b", "main", ".")
         self.git("add", "-A")
         self.git("commit", "-q", "-m", "x", "--allow-empty")
 
     def push(self, overrides=(), commit=None, resumed=False):
-        """Builds the kernel; `notebook` is from now on what Kaggle has."""
-        from dataclasses import replace
-
+        """Build the kernel; `notebook` is from now on what Kaggle has."""
         project = load_project(self.root, overrides)
-        (kernel,) = project.select(self.kernel)
-        kernel = replace(kernel, resumed=resumed)
+        kernel = replace(project.kernels[self.kernel], resumed=resumed)
         built = build_kernel(project, kernel, commit=commit or current_commit(self.root))
         text = notebook_text(built.notebook)
         self.notebook = json.loads(text)
-        for cell in self.notebook["cells"]:
-            cell["source"] = "".join(cell["source"])
         return text
 
-    def cell(self, start):
-        """The one cell whose text starts so."""
-        (found,) = [cell for cell in self.notebook["cells"] if cell["source"].startswith(start)]
-        return found
+    @property
+    def cells(self):
+        return self.notebook["cells"]
 
-    def module(self, file):
-        """The one cell that writes a file."""
-        return self.cell(f"%%writefile {{_kernelgen_library}}/{file}\n")
+    def magic(self, file):
+        """The first line of a cell that writes a file of the library, as the notebook's own cells write them."""
+        (folder,) = {match for cell in self.cells for match in re.findall(r"^%%writefile ({\w+})/", cell["source"])}
+        return f"%%writefile {folder}/{file}"
 
-    def edit(self, file, old, new):
-        cell = self.module(file)
-        assert old in cell["source"]
-        cell["source"] = cell["source"].replace(old, new)
+    def cell(self, text):
+        """The one cell that contains a text."""
+        (cell,) = [cell for cell in self.cells if text in cell["source"]]
+        return cell
+
+    def edit(self, text, new):
+        cell = self.cell(text)
+        cell["source"] = cell["source"].replace(text, new)
+
+    def add(self, source, kind="code", position=None):
+        new = {"cell_type": kind, "metadata": {}, "source": source}
+        self.cells.insert(len(self.cells) if position is None else position, new)
 
     def saved(self, *, lists=False, windows=False, ids=False, metadata=False):
         """A notebook's JSON as an editor saves it that writes everything but the cells' text anew."""
         cells = []
-        for number, cell in enumerate(self.notebook["cells"], start=1):
+        for number, cell in enumerate(self.cells, start=1):
             source = cell["source"].removesuffix("\n")
             if windows:
                 source = source.replace("\r\n", "\n").replace("\n", "\r\n")
@@ -148,15 +152,21 @@ class Workplace:
         about = {"kaggle": {"accelerator": "none", "isGpuEnabled": False}, "kernelspec": {"name": "python3"}}
         return json.dumps({"metadata": about, "nbformat_minor": 4, "nbformat": 4, "cells": cells})
 
-    def compare(self, text=None, pushed=None, overrides=()) -> Comparison:
+    def pull(self, text=None, pushed=None, overrides=(), keep=True):
         project = load_project(self.root, overrides)
-        (kernel,) = project.select(self.kernel)
         text = json.dumps(self.notebook) if text is None else text
-        return compare_kernel(project, kernel, text, pushed=pushed, out=self.out, say=self.said.append)
+        return pull_kernel(project, project.kernels[self.kernel], text, pushed=pushed, out=self.out, keep=keep)
 
-    def apply(self, comparison=None) -> bool:
-        self.said.clear()
-        return apply(comparison or self.compare(), load_project(self.root), self.said.append)
+    def pulled(self, file=None):
+        """The bytes of a file on the branch; without a file, the names of all that differ from its parent's."""
+        if file is None:
+            return self.git("diff", "--name-only", "main", f"kaggle/{self.kernel}").split("\n")
+        command = ["git", "-C", str(self.root), "show", f"kaggle/{self.kernel}:{file}"]
+        return subprocess.run(command, capture_output=True, check=True).stdout
+
+    @property
+    def branches(self):
+        return self.git("for-each-ref", "--format=%(refname:short)", "refs/heads").split("\n")
 
     def write(self, file, text):
         path = self.root / file
@@ -168,16 +178,14 @@ class Workplace:
 
     def files(self):
         """Every file of the working tree, git's own aside."""
-        found = (path for path in self.root.rglob("*") if path.is_file() and ".git" not in path.parts)
-        return {str(path.relative_to(self.root)): path.read_bytes() for path in found}
+        paths = (path for path in self.root.rglob("*") if path.is_file() and ".git" not in path.parts)
+        return {str(path.relative_to(self.root)): path.read_bytes() for path in paths}
 
 
 @pytest.fixture
 def place(write_project, tmp_path):
     """The project above, committed and pushed."""
-    recipe = RECIPE.replace('template = "case"', 'template = "case"\nfiles = ["pk/table.csv", "pk/sign.bin"]')
-    root = write_project(recipe, CASE, FILES)
-    place = Workplace(root, tmp_path / "out")
+    place = Workplace(write_project(RECIPE, CASE, FILES), tmp_path / "out")
     place.commit()
     place.push()
     return place

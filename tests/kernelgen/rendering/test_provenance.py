@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from kernelgen.rendering.provenance import current_commit
+from kernelgen.building.provenance import current_commit
 
 RECIPE = 'library = "pk"\n[kernels.case]\ntemplate = "case"\nsettings = { epochs = 3 }\n'
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-
-from kernelgen.recipe.owner import configuration_folder
 
 SHORTEST_SECRET = 8
 _VARIABLES = (
@@ -27,6 +26,17 @@ def known_secrets() -> tuple[str, ...]:
     """The secrets of the credentials at hand; they are compared with, never written anywhere."""
     values = {os.environ.get(name, "") for name in _VARIABLES} | set(_secrets_of_kaggle())
     return tuple(sorted(value for value in values if len(value) >= SHORTEST_SECRET))
+
+
+def configuration_folder() -> Path:
+    """Where Kaggle's client keeps kaggle.json."""
+    if named := os.environ.get("KAGGLE_CONFIG_DIR"):
+        return Path(named)
+    home = Path(os.path.expanduser("~"))
+    folder = home / ".kaggle"
+    if sys.platform.startswith("linux") and not folder.exists():
+        return Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "kaggle"
+    return folder
 
 
 def _secrets_of_kaggle() -> Iterator[str]:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-from kernelgen.verifying.own_secrets import known_secrets
+from kernelgen.secrets.own_secrets import known_secrets
 
 # Not by detect-secrets: it knows the keys of neither Kaggle, Hugging Face, Google nor Weights & Biases and no webhooks,
 # and to import it takes a fifth of the time of a build.

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from kernelgen.verifying.secrets import is_secret_file, secrets_in
+from kernelgen.secrets.patterns import is_secret_file, secrets_in
 
 HEX = "0123456789abcdef"
 WORD = "a1B2c3D4e5F6g7H8i9J0"

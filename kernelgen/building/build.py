@@ -1,4 +1,4 @@
-"""From a kernel of the recipe to a verified notebook with its metadata, and to files."""
+"""Builds one kernel: renders its template, inlines the library, verifies, writes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from nbformat import NotebookNode, from_dict
 
+from kernelgen.building.metadata import kernel_metadata, metadata_text
+from kernelgen.building.provenance import origin, provenance
+from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.cells import library_cells
 from kernelgen.inlining.closure import closure
@@ -14,9 +17,6 @@ from kernelgen.inlining.source import Code
 from kernelgen.nodes import cell as notebook_cell
 from kernelgen.nodes import notebook_text
 from kernelgen.recipe.project import Kernel, Project
-from kernelgen.rendering.built import BuiltKernel
-from kernelgen.rendering.metadata import kernel_metadata, metadata_text
-from kernelgen.rendering.provenance import origin, provenance
 from kernelgen.rendering.template_cell import TemplateCell, cell_ids
 from kernelgen.verifying.checks import verify
 from kernelgen.verifying.library_place import first_use
@@ -43,7 +43,7 @@ def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKerne
     Raises:
         KernelgenError: one line for each thing that is wrong.
     """
-    cells = _template_cells(project, kernel, commit)
+    cells = template_cells(project, kernel, commit)
     code = [
         Code(kernel.template_name, cell.python, cell.line, cell.text)
         for cell in cells
@@ -78,7 +78,12 @@ def write_kernel(built: BuiltKernel, out: Path) -> Path:
     return notebook
 
 
-def _template_cells(project: Project, kernel: Kernel, commit: str) -> list[TemplateCell]:
+def template_cells(project: Project, kernel: Kernel, commit: str) -> list[TemplateCell]:
+    """Renders a kernel's template; of the library there is nothing yet but the cell that makes room for it.
+
+    Raises:
+        KernelgenError: with file and line, where the template cannot be rendered.
+    """
     context: Mapping[str, Any] = {
         **kernel.settings,
         "sources": kernel.source_literals,

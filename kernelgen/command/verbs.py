@@ -1,0 +1,203 @@
+"""One function per verb of the command line. Each returns the exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from functools import partial
+from pathlib import Path
+
+from kernelgen.datasets.filling import fill, is_filled
+from kernelgen.datasets.folder import DatasetFolder
+from kernelgen.errors import KernelgenError
+from kernelgen.recipe import Kernel, Project, load_project
+
+
+def show_list(options: Namespace) -> int:
+    """``--list``: what there is."""
+    from kernelgen.chaining.listing import listing
+
+    print(listing(_project(options), options.list))
+    return 0
+
+
+def build(options: Namespace) -> int:
+    """``--target``: fills datasets and builds kernels, and runs them with ``--run``."""
+    from kernelgen.building import build_kernel, write_kernel
+    from kernelgen.chaining.earlier import going_on
+    from kernelgen.chaining.finished import newest_output
+    from kernelgen.chaining.inputs import check_inputs, parse_inputs
+    from kernelgen.nodes import notebook_text
+    from kernelgen.running import check_platform
+
+    if options.run:
+        check_platform()
+    project = _project(options)
+    selected, out = project.select(options.target), _out(options, project)
+    if project.owner is None:
+        tell(f"note: no owner is known, so the metadata says {project.owner_or_placeholder}; give --owner, "
+             "owner in kernels.toml, or Kaggle credentials")  # fmt: skip
+    kernels = _kernels(selected)
+    inputs = parse_inputs(options.input) if options.run else None
+    check_inputs(kernels, inputs or {})
+    kernels = going_on(kernels, out, resume=options.resume, inputs=inputs, say=tell)
+    for target in selected:
+        if isinstance(target, DatasetFolder):
+            paths = fill(target, project.owner_or_placeholder, tell, output_of=partial(newest_output, out))
+            print("".join(f"{shown(path)}\n" for path in paths), end="")
+    commit = _commit(options, project) if kernels else ""
+    notebooks = {}
+    for built in [build_kernel(project, kernel, commit=commit) for kernel in kernels]:
+        notebook = write_kernel(built, out)
+        notebooks[built.kernel.name] = notebook_text(built.notebook).encode()
+        print(f"{shown(notebook)}\n{shown(notebook.with_name('kernel-metadata.json'))}")
+    if inputs is not None:
+        return _run(options, project, kernels, notebooks, out, inputs)
+    if kernels:
+        name = kernels[0].name if len(kernels) == 1 else "NAME"
+        tell(f"next: {options.command} --run    (runs it here as Kaggle would)")
+        tell(f"      kaggle kernels push -p {shown(out / name)}    (or --push instead of --run: also what it needs)")
+    return 0
+
+
+def _run(
+    options: Namespace,
+    project: Project,
+    kernels: list[Kernel],
+    notebooks: dict[str, bytes],
+    out: Path,
+    inputs: dict[str, Path],
+) -> int:
+    """Run each kernel after those whose output it reads; the first failure ends it."""
+    from kernelgen.chaining.inputs import Command
+    from kernelgen.chaining.running import Chain, run_chain
+
+    command = Command(tuple(_repeated(options)))
+    environment = {"KAGGLE_IS_COMPETITION_RERUN": "1"} if options.hidden_rerun else {}
+    chain = Chain(project, kernels, notebooks, out, inputs, command, options.layout, environment)
+    done = run_chain(chain, tell, lambda result: print(f"{shown(result.folder)}  ({result.seconds:.0f} s)"))
+    return 0 if done else 1
+
+
+def publish(options: Namespace) -> int:
+    """``--push``, ``--wait``, ``--output`` and ``--submit``, in this order."""
+    from kernelgen.publishing.client import Kaggle
+    from kernelgen.publishing.leaderboard import read_table
+    from kernelgen.publishing.publication import Publication, PushOptions
+    from kernelgen.publishing.submitting import competition_of
+
+    project = _project(options)
+    selected = project.select(options.target)
+    if options.submit:  # whether it can be carried out in the end, before anybody is asked
+        submitting = [kernel for kernel in _kernels(selected) if kernel.submits]
+        if not submitting:
+            raise KernelgenError(
+                'none of the selected kernels submits anything; in the recipe write submits = "submission.csv"'
+            )
+        for kernel in submitting:
+            competition_of(kernel)
+            read_table(project)
+    kaggle = Kaggle(tell)
+    project.owner = project.owner or kaggle.username
+    wanted = PushOptions(
+        push=options.push,
+        again=options.force,
+        wait=options.wait,
+        resume=options.resume,
+        outputs=options.output,
+        submit=options.submit,
+        command=options.command,
+    )
+    commit = _commit(options, project)
+    publication = Publication(kaggle, project, _out(options, project), commit, wanted, tell)
+    return 0 if publication.carry_out(selected) else 1
+
+
+def preview(options: Namespace) -> int:
+    """``--push --dry-run``: what would be sent, without network and credentials."""
+    from dataclasses import replace
+
+    from kernelgen.building import build_kernel, write_kernel
+    from kernelgen.datasets.private_files import check_private_files
+    from kernelgen.publishing.preview import preview
+    from kernelgen.publishing.uploads import dataset_upload, datasets_to_send
+
+    project = _project(options)
+    selected, out = project.select(options.target), _out(options, project)
+    commit = _commit(options, project)
+    uploads = []
+    for dataset in datasets_to_send(project, selected):
+        if not is_filled(dataset):
+            raise KernelgenError(f"{dataset.where}: is not filled; run it with --target {dataset.name} first")
+        check_private_files(dataset)
+        dataset.write_metadata(project.owner_or_placeholder)
+        uploads.append(dataset_upload(dataset))
+    resumed = [replace(kernel, resumed=bool(options.resume and kernel.earlier)) for kernel in _kernels(selected)]
+    built = [build_kernel(project, kernel, commit=commit) for kernel in resumed]
+    for kernel in built:
+        write_kernel(kernel, out)
+    print(preview(uploads, built))
+    return 0
+
+
+def pull(options: Namespace) -> int:
+    """``--pull``: what was edited on Kaggle, on a branch for each kernel; ``--diff`` only shows it."""
+    from kernelgen.publishing.client import Kaggle
+    from kernelgen.publishing.records import pushed_notebook
+    from kernelgen.pulling import pull_kernel
+
+    project = _project(options)
+    kernels = _kernels(project.select(options.target))
+    if not kernels:
+        raise KernelgenError(f"--{'pull' if options.pull else 'diff'} is for kernels; --target names none")
+    kaggle = Kaggle(tell)
+    project.owner = project.owner or kaggle.username
+    out, is_complete = _out(options, project), True
+    for kernel in kernels:
+        identity = f"{project.owner}/{kernel.slug}"
+        on_kaggle = kaggle.kernel(identity)
+        if on_kaggle is None:
+            raise KernelgenError(f"kernel {identity}: is not on Kaggle; push it first")
+        pushed = pushed_notebook(out, kernel.name, identity)
+        pulled = pull_kernel(
+            project, kernel, on_kaggle.source, pushed=pushed, out=Path(shown(out)), keep=options.pull
+        )  # fmt: skip
+        print(pulled.report)
+        is_complete &= pulled.is_complete or options.diff
+    return 0 if is_complete else 1
+
+
+def shown(path: Path) -> str:
+    """A path as a user would type it."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+def tell(line: str) -> None:
+    """A line for the reader that is no result."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _project(options: Namespace) -> Project:
+    return load_project(options.project, options.set, options.owner)
+
+
+def _commit(options: Namespace, project: Project) -> str:
+    from kernelgen.building.provenance import current_commit
+
+    return str(options.commit or current_commit(project.root))
+
+
+def _out(options: Namespace, project: Project) -> Path:
+    return Path(options.out or project.root / "build").absolute()
+
+
+def _kernels(selected: list[Kernel | DatasetFolder]) -> list[Kernel]:
+    return [target for target in selected if isinstance(target, Kernel)]
+
+
+def _repeated(options: Namespace) -> list[str]:
+    """What another call of the command must repeat."""
+    project = ["--project", str(options.project)] if options.project != options.default_project else []
+    return project + (["--out", str(options.out)] if options.out else [])

@@ -1,0 +1,1 @@
+"""Secrets: what they look like, and those of this machine."""

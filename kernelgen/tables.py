@@ -1,0 +1,120 @@
+"""TOML files read as pydantic models; every violation becomes one line."""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from kernelgen.errors import KernelgenError, near
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """A table in which an unknown key or a value of another type is an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def read_toml(path: Path, where: str) -> dict[str, Any]:
+    """The TOML document in ``path``; ``where`` names the file in errors."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        return tomllib.loads(text)
+    except FileNotFoundError:
+        raise KernelgenError(f"{where}: there is no such file; make it or check the path") from None
+    except UnicodeDecodeError as error:
+        raise KernelgenError(f"{where}: byte {error.start} is not UTF-8; save the file in that encoding") from None
+    except tomllib.TOMLDecodeError as error:
+        raise KernelgenError(f"{where}: not valid TOML: {error}; mend the file") from None
+    except OSError as error:
+        raise KernelgenError(f"{where}: cannot be read: {error.strerror or error}") from None
+
+
+def validated(model: type[Model], document: Mapping[str, Any], where: str) -> Model:
+    """``document`` as a ``model``; each violation is a line of the one KernelgenError that is raised."""
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        lines: dict[str, None] = {}
+        for details in error.errors():
+            lines[f"{where}: {_place(details['loc'], document)}{_violation(details, model)}"] = None
+        raise KernelgenError("\n".join(lines)) from None
+
+
+def _place(location: tuple[int | str, ...], document: Any) -> str:
+    """``[kernels.case] key: `` for pydantic's location of a violation."""
+    parts = list(itertools.takewhile(lambda part: part != "[key]", location))  # after that mark, the name is wrong
+    depth = 0
+    while depth < len(parts) - 1 and isinstance(document, Mapping):
+        document = document.get(parts[depth])
+        depth += isinstance(document, Mapping)
+    table = f"[{'.'.join(map(str, parts[:depth]))}] " if depth else ""
+    items = [f" item {part + 1}" for part in parts[depth + 1 : depth + 2] if isinstance(part, int)]
+    return f"{table}{''.join([str(parts[depth]), *items])}: " if parts else ""
+
+
+_EXPECTED = {
+    "string_type": "a string",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "list_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+}
+
+
+def _violation(details: Mapping[str, Any], model: type[BaseModel]) -> str:
+    kind, value = details["type"], details.get("input")
+    location = details["loc"]
+    if kind == "extra_forbidden":
+        key = str(location[-1])
+        return f"unknown key{near(key, _table_at(model, location).model_fields)}; remove or correct it"
+    if kind == "missing":
+        return "missing; write it"
+    if kind == "value_error":
+        return str(details["ctx"]["error"])
+    if kind in _EXPECTED:
+        return f"expected {_EXPECTED[kind]}, found {shown(value)}"
+    if kind == "literal_error":
+        return f"expected {details['ctx']['expected']}, found {shown(value)}"
+    if kind == "too_short":
+        return "nothing stands in it; write at least one"
+    if kind == "greater_than":
+        return f"must be greater than {details['ctx']['gt']:g}, found {shown(value)}"
+    return f"{details['msg'][:1].lower()}{details['msg'][1:]}, found {shown(value)}"
+
+
+def _table_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The model of the table in which a key stands."""
+    for part in location[:-1]:
+        if field := model.model_fields.get(str(part)):
+            model = next(_models_in(field.annotation), model)
+    return model
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message names it, with its kind."""
+    names = {bool: "true or false", str: "the string", int: "the number", float: "the number"}
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    text = repr(value)
+    return f"{names.get(type(value), type(value).__name__)} {text if len(text) <= 60 else text[:57] + '...'}"
