@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from kernelgen.errors import KernelgenError
-from kernelgen.running.pythons import VARIABLE, Python, python_for_runs, this_python
 from kernelgen.kaggle_image import kaggle_image
+from kernelgen.running.pythons import VARIABLE, Python, python_for_runs, this_python
 from kernelgen.writing import write_text
 
 HOME = Path(__file__).resolve().parents[2]
