@@ -89,14 +89,13 @@ def read_metadata(files: CompetitionFiles, *, unknown_secondary: str = "report")
         notes.append(f"{text}: left out of {strangers.total():,} recordings' labels")
     if silent := sorted(known - set(raw["primary_label"])):
         notes.append(f"{_of(silent, 'class', 'classes')} without a recording of its own: nothing to learn it from")
-    place = raw[_PLACE[0]] + "," + raw[_PLACE[1]] if set(_PLACE) <= set(raw) else pd.Series("", index=raw.index)
     table = pd.DataFrame(
         {
             "filename": filenames,
             "primary_label": raw["primary_label"],
             "secondary_labels": secondary,
             "author": raw[_AUTHOR],
-            "place": place.where(place != ",", ""),
+            "place": _places(raw),
         }
     )
     rows = zip(filenames, raw["primary_label"], raw["secondary_labels"], raw[_AUTHOR], strict=True)
@@ -125,6 +124,14 @@ def _read(files: CompetitionFiles) -> pd.DataFrame:
         raise BirdlibError(f"{path}: the table has no rows")
     raw = raw[[name for name in (*_NEEDED, _AUTHOR, *_PLACE) if name in raw]]
     return raw.apply(lambda column: column.str.strip())
+
+
+def _places(raw: pd.DataFrame) -> pd.Series:
+    """Latitude and longitude, "" where unknown."""
+    if not set(_PLACE) <= set(raw):
+        return pd.Series("", index=raw.index)
+    place = raw[_PLACE[0]] + "," + raw[_PLACE[1]]
+    return place.where(place != ",", "")
 
 
 def _classes(files: CompetitionFiles, labels: pd.Series) -> tuple[str, ...]:

@@ -106,20 +106,24 @@ def prepare(
         # A copy's place in the cache is never asked for.
         recordings.loc[~usable, ["cache_start", "cache_samples"]] = (-1, 0)
         recordings = recordings[list(COLUMNS)]
-        written = _as_text(recordings)
-        version = data_version(written)
-        write_table(written, folder / RECORDINGS_FILE)
         facts = {
-            "schema": SCHEMA,
-            "data_version": version,
             "competition": metadata.version,
             "n_folds": n_folds,
             "seed": fold_seed,
             "sample_rate": sample_rate,
             "classes": list(metadata.classes),
         }
-        _write_json(facts, folder / FOLDS_FILE)
+        version = _write(recordings, facts, folder)
     return Preparation(folder, metadata.classes, recordings, version, notes, seconds)
+
+
+def _write(recordings: pd.DataFrame, facts: dict, folder: Path) -> str:
+    """Writes both files, folds.json last, and returns the data's version."""
+    written = _as_text(recordings)
+    version = data_version(written)
+    write_table(written, folder / RECORDINGS_FILE)
+    _write_json({"schema": SCHEMA, "data_version": version} | facts, folder / FOLDS_FILE)
+    return version
 
 
 def _twins(filenames: list[str]) -> list[str]:
