@@ -65,8 +65,8 @@ class ModelEntry:
         parity: the largest difference of the float IR from torch's probabilities on real audio.
         recipe: the settings of the kernel that trained it.
         commit: of the source that built the kernel which wrote it.
-        padding: how the model learnt to hear a window that is short of audio; see ``birdlib.audio.padding``.
         int8: what INT8 was found to cost and to bring, None where it was not tried or could not be done.
+        padding: how the model learnt to hear a window that is short of audio; see ``birdlib.audio.padding``.
     """
 
     name: str
@@ -83,8 +83,8 @@ class ModelEntry:
     parity: float
     recipe: dict
     commit: str
-    padding: str = CYCLIC
     int8: Int8Verdict | None = None
+    padding: str = CYCLIC
 
     @property
     def xml(self) -> str:
