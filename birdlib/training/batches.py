@@ -3,7 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
+from torch.utils.data import DataLoader
+
+from birdlib.data.clips import Clips
 from birdlib.errors import BirdlibError
+from birdlib.training.loading import read
 from birdlib.training.randomness import order_of
 
 
@@ -68,3 +73,17 @@ class Batches:
             # [parts, processes, clips]: the same clips make up a step however many processes there are.
             for part in batch.reshape(plan.parts, plan.processes, plan.device_batch)[:, self.rank]:
                 yield [(epoch, int(position)) for position in part]
+
+
+def read_batches(
+    clips: Clips, plan: BatchPlan, *, rank: int, seed: int, steps: range, workers: int, pin_memory: bool
+) -> Iterator[tuple[torch.Tensor, ...]]:
+    """One process's clips of some steps: waves, targets, weights and row numbers of each part."""
+    loader = DataLoader(
+        clips,
+        batch_sampler=Batches(plan, rank=rank, seed=seed, first_step=steps.start, last_step=steps.stop),
+        num_workers=workers,
+        pin_memory=pin_memory,
+        generator=torch.Generator().manual_seed(0),  # or it would draw from the one that seeds dropout
+    )
+    return read(loader)

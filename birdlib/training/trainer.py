@@ -8,13 +8,11 @@ from contextlib import nullcontext
 import torch
 from accelerate import Accelerator
 from timm.utils import ModelEmaV3
-from torch.utils.data import DataLoader
 
 from birdlib.data.clips import Clips
 from birdlib.errors import BirdlibError
-from birdlib.training.batches import Batches, BatchPlan
+from birdlib.training.batches import BatchPlan, read_batches
 from birdlib.training.life import sign_of_life
-from birdlib.training.loading import read
 from birdlib.training.log import SUFFIX, MetricsLog
 from birdlib.training.objective import Objective
 from birdlib.training.optimiser import build_optimiser, gradient_norm
@@ -129,8 +127,6 @@ class Trainer:
             self.accelerator.print(f"{self.name}: {self.skipped} of {self.step:,} steps were skipped, see its log")
         return self.finished
 
-    # ------------------------------------------------------------ one step
-
     def accumulate(self, batches: Iterator) -> tuple[float, bool, list[int]]:
         """Add up the gradients of one step's parts.
 
@@ -216,8 +212,6 @@ class Trainer:
         ends = sum((self.step + ahead) % self.plan.steps_per_epoch == 0 for ahead in (1, 2))
         return 2 * self._step_seconds + ends * self._epoch_end_seconds
 
-    # ------------------------------------------------------------ the end of an epoch
-
     def _end_epoch(self) -> None:
         """Validate, and count the epoch. A fault of the validation is told, and costs nothing but the scores."""
         done = self.step // self.plan.steps_per_epoch
@@ -256,8 +250,6 @@ class Trainer:
             if self._faults.get(where) != fault:
                 self.accelerator.print(f"{self.name}: no scores on {where} after epoch {self.epoch}: {fault}")
         self._faults = faults
-
-    # ------------------------------------------------------------ checkpoints
 
     def _save(self, *, best: bool) -> None:
         if not self.accelerator.is_main_process:
@@ -321,8 +313,6 @@ class Trainer:
         self._seconds_before = saved.seconds
         self.scores, self.best_score, self.best_epoch = saved.scores, saved.best_score, saved.best_epoch
 
-    # ------------------------------------------------------------ what is needed to begin
-
     def batches(self) -> Iterator:
         """This process's clips from the present step on: waves, targets, weights and row numbers of each part."""
         around = self.around
@@ -335,21 +325,15 @@ class Trainer:
             padding=self.settings.padding,
             seed=self.seed,
         )
-        sampler = Batches(
+        return read_batches(
+            clips,
             self.plan,
             rank=self.accelerator.process_index,
             seed=self.seed,
-            first_step=self.step,
-            last_step=self.last_step,
-        )
-        loader = DataLoader(
-            clips,
-            batch_sampler=sampler,
-            num_workers=around.workers,
+            steps=range(self.step, self.last_step),
+            workers=around.workers,
             pin_memory=self.accelerator.device.type == "cuda",
-            generator=torch.Generator().manual_seed(0),  # or it would draw from the one that seeds dropout
         )
-        return read(loader)
 
     def _open_log(self) -> MetricsLog | None:
         if not self.accelerator.is_main_process:
