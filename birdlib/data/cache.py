@@ -1,4 +1,4 @@
-"""The starts of recordings, decoded once into one flat file of int16 samples with a scale for each recording.
+"""The starts of recordings, decoded once into one file of int16 samples, each with its scale.
 
 The scale is a power of two: recordings of 16 bits keep every bit, however quiet, and what was decoded from a lossy
 format is rounded by 2^-16 of its loudest sample at most.

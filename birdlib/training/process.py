@@ -1,4 +1,6 @@
-"""A training process: ``python -m birdlib.training.process FOLDER``, started by ``birdlib.training.launch``.
+"""A training process: ``python -m birdlib.training.process FOLDER``.
+
+``birdlib.training.launch`` starts it.
 
 The folder holds the task, and takes the outcome and the signs of life.
 """
