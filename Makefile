@@ -9,7 +9,7 @@ RUN := $(VENV)/bin/python
 # wait for ever (pytest-xdist #1378).
 PYTEST := $(RUN) -m pytest -n 2 --dist loadgroup --max-worker-restart 0
 
-.PHONY: demo test golden bench setup clean
+.PHONY: demo test check golden bench setup clean
 
 # The main job on a competition made from nothing: build every kernel of the demo, run one after another.
 demo: setup
@@ -19,14 +19,23 @@ demo: setup
 	@cat build/demo-score/run/scores.csv
 	@echo "Open build/demo-train/run/__notebook__.ipynb and build/demo-submission/run/__notebook__.ipynb to see the runs."
 
+# One thread for each of the two processes. The library's tests run again on the notebooks' copies, there with as many
+# threads as the machine has.
 test: setup
 	@$(RUN) build_kernels.py --target openvino-wheels,submission,export,train-rexnet150
-	@OMP_NUM_THREADS=1 $(PYTEST)
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(PYTEST)
 	@echo "birdlib's own tests against the library taken out of the built notebooks:"
-	@OMP_NUM_THREADS=1 $(PYTEST) --library build/submission/submission.ipynb tests/birdlib
-	@OMP_NUM_THREADS=1 $(PYTEST) --library build/export/export.ipynb tests/birdlib -k "export or weights"
-	@OMP_NUM_THREADS=1 $(PYTEST) --library build/train-rexnet150/train-rexnet150.ipynb tests/birdlib \
+	@$(PYTEST) --library build/submission/submission.ipynb tests/birdlib
+	@$(PYTEST) --library build/export/export.ipynb tests/birdlib -k "export or weights"
+	@$(PYTEST) --library build/train-rexnet150/train-rexnet150.ipynb tests/birdlib \
 		-k "training or augmentation or models or data"
+
+# What the code has to be before its tests are run: form, types, and which room imports which.
+check: setup
+	@$(RUN) -m ruff check
+	@$(RUN) -m ruff format --check
+	@$(RUN) -m mypy
+	@$(VENV)/bin/lint-imports
 
 # Writes the golden notebooks anew after a template changed: read the difference, then commit it.
 golden: setup
