@@ -87,7 +87,7 @@ def _template_cells(project: Project, kernel: Kernel, commit: str) -> list[Templ
             "commit": commit,
             "time_limit_minutes": kernel.time_limit_minutes,
         },
-        "provenance": provenance(project, kernel, commit),
+        "provenance": lambda: provenance(project, kernel, commit),
     }
     return project.template(kernel).render(context)
 

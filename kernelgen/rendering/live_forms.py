@@ -2,104 +2,93 @@
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import TemplateSyntaxError
 
 from kernelgen.errors import KernelgenError
-from kernelgen.rendering.magics import cell_code
-from kernelgen.rendering.scanning import LIVE, spans
+from kernelgen.rendering.jinja import compiled, form_end, names_in
+from kernelgen.rendering.scanning import spans
 from kernelgen.rendering.script import ScriptCell
-
-_FORMS = (
-    "write {{ NAME | literal }}, {{ library() }}, {{ provenance() }}, or {{ NAME }} in text; "
-    "for braces put a blank between them"
-)
-_NAMES = re.compile(r"\[['\"]([^'\"]*)['\"]\]|(\w+)")
-_CALLED = frozenset({"library", "provenance"})
-_UNHASHABLE = (ast.Set, ast.Dict, ast.List, ast.SetComp, ast.DictComp, ast.ListComp)
 
 
 @dataclass(frozen=True)
 class LiveForm:
-    """``{{ path }}``, ``{{ path | literal }}`` or ``{{ path() }}``.
+    """``{{ … }}``, as it is written.
 
-    path: names: a setting, "sources", "kernel", "library" or "provenance", and what is looked up in it. text: the
-    path as it is written. place: where it stands: "code", "comment", "magic" or "prose". where:
-    "kernel_templates/case.py.j2:3".
+    place: where it stands: "code", "comment", "magic" or "prose". names: as `names_in` gives them.
+    where: "kernel_templates/case.py.j2:3", with its line.
     """
 
-    path: tuple[str, ...]
     text: str
-    is_literal: bool
     place: str
+    names: tuple[str, ...]
     where: str
+    line: int
 
-    @property
-    def line(self) -> int:
-        """The line of the template."""
-        return int(self.where.rpartition(":")[2])
+    def value(self, context: Mapping[str, Any]) -> Any:
+        """What Jinja makes of it.
+
+        Raises:
+            KernelgenError: with file and line, for what has no value.
+        """
+        try:
+            return compiled(self.text)(context)
+        except Exception as error:  # whatever a filter or an operator says about these values
+            raise KernelgenError(f"{self.where}: {error} in {self.text}; correct it") from None
 
 
-def live_parts(cell: ScriptCell, where: str, known: Collection[str]) -> tuple[str | LiveForm, ...]:
+def live_parts(cell: ScriptCell, file: str, known: Collection[str]) -> tuple[str | LiveForm, ...]:
     """The text of a cell, taken apart at its live forms.
 
     Args:
         known: the names whose forms are live in comments and magics.
 
     Raises:
-        KernelgenError: for ``{{ … }}`` that is none of the forms and cannot be Python.
+        KernelgenError: with file and line, for what Jinja does not understand.
     """
     parts: list[str | LiveForm] = []
     position = 0
-    for match, place in _places(cell):
-        path = tuple(name for pair in _NAMES.findall(match["path"]) for name in pair if name)
-        if place in ("comment", "magic") and path[0] not in known:
-            continue
-        line = cell.line + cell.text.count("\n", 0, match.start())
-        form = LiveForm(path, match["path"], bool(match["literal"]), place, f"{where}:{line}")
-        if bool(match["call"]) != (form.text in _CALLED) or path[0] == "literal":
-            raise KernelgenError(f"{form.where}: {match[0]} is no form that a template knows; {_FORMS}")
-        parts += [cell.text[position : match.start()], form]
-        position = match.end()
-    parts.append(cell.text[position:])
-    line_of_rest = _braces_in_code(parts) if cell.kind == "code" else _braces_in_prose(parts)
-    if line_of_rest is not None:
-        raise KernelgenError(f"{where}:{cell.line + line_of_rest}: {{{{ … }}}} cannot be read; {_FORMS}")
-    return tuple(parts)
+    for start, end, place in _places(cell):
+        text, line = cell.text[start:end], cell.line + cell.text.count("\n", 0, start)
+        is_optional = place in ("comment", "magic")
+        try:
+            names = names_in(text)
+            if is_optional and not (names and {name.partition(".")[0] for name in names}.issubset(known)):
+                continue
+            if text[2] in "+-" or text[-3] in "+-":
+                raise TemplateSyntaxError("a sign that removes blanks", line)
+            compiled(text)
+        except TemplateSyntaxError as error:
+            if is_optional:
+                continue
+            raise KernelgenError(
+                f"{file}:{line}: {error.message} in {text}; correct it, or put a blank between the braces"
+            ) from None
+        parts += [cell.text[position:start], LiveForm(text, place, names, f"{file}:{line}", line)]
+        position = end
+    return (*parts, cell.text[position:])
 
 
-def _places(cell: ScriptCell) -> list[tuple[re.Match[str], str]]:
-    """Everything that looks like a live form and stands in no string, with its place."""
+def _places(cell: ScriptCell) -> Iterator[tuple[int, int, str]]:
+    """Everything that looks like a live form and stands in no string: its start, its end and its place."""
     if cell.kind != "code":
-        return [(match, "prose") for match in LIVE.finditer(cell.text)]
-    kinds = {"live": "code", "comment": "comment", "magic": "magic"}
-    return [
-        (match, kinds[span.kind])
-        for span in spans(cell.text)
-        if span.kind in kinds
-        for match in LIVE.finditer(cell.text, span.start, span.end)
-    ]
+        yield from _places_within(cell.text, 0, len(cell.text), "prose")
+        return
+    for span in spans(cell.text):
+        if span.kind == "live":
+            yield span.start, span.end, "code"
+        elif span.kind in ("comment", "magic"):
+            yield from _places_within(cell.text, span.start, span.end, span.kind)
 
 
-def _braces_in_prose(parts: Sequence[str | LiveForm]) -> int | None:
-    rest = "".join(part if isinstance(part, str) else "" for part in parts)
-    braces = re.search(r"\{\{.*\}\}", rest)
-    return rest.count("\n", 0, braces.start()) if braces else None
-
-
-def _braces_in_code(parts: Sequence[str | LiveForm]) -> int | None:
-    """The line (from 0) of ``{{ … }}`` that is no Python, or is a set in a set, which Python cannot make."""
-    if not any(isinstance(part, str) and "{{" in part for part in parts):
-        return None
-    python = cell_code("".join(part if isinstance(part, str) else "_" for part in parts)).python
-    try:
-        sets = [node for node in ast.walk(ast.parse(python)) if isinstance(node, ast.Set)]
-    except SyntaxError as error:
-        # Where the line holds no braces, what is wrong is something else, and said by those who check the syntax.
-        line = (error.lineno or 1) - 1
-        return line if "{{" in python.split("\n")[line] else None
-    except ValueError:
-        return None
-    return next((node.lineno - 1 for node in sets if any(isinstance(item, _UNHASHABLE) for item in node.elts)), None)
+def _places_within(text: str, start: int, end: int, place: str) -> Iterator[tuple[int, int, str]]:
+    while (start := text.find("{{", start, end)) >= 0:
+        close = form_end(text, start, end)
+        if close is None and "}}" in text[start:end].partition("\n")[0]:
+            close = text.index("}}", start) + 2  # what is wrong with it is said by Jinja's parser
+        if close is not None:
+            yield start, close, place
+        start = close or start + 2
