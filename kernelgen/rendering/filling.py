@@ -23,21 +23,20 @@ def filled(form: LiveForm, value: Any, *, line: str = "", is_flat: bool = False)
     Raises:
         KernelgenError: with file and line, for a value that cannot stand there.
     """
+    indent = line[: len(line) - len(line.lstrip())]
     try:
-        if isinstance(value, Literal) and form.place == "code" and not is_flat:
-            return literal(value.value, column=len(line), indent=len(line) - len(line.lstrip()))
-        if not isinstance(value, str | Literal):
+        if isinstance(value, Literal):
+            is_broken = form.place == "code" and not is_flat
+            return literal(value.value, column=len(line), indent=len(indent)) if is_broken else str(value)
+        if not isinstance(value, str):
             literal(value)  # refuses what is nothing to read either: a generator, a method
-        text = str(value)
     except ValueError as error:
-        raise KernelgenError(f"{form.where}: {form.text}: {error}; correct it") from None
-    if isinstance(value, Literal):
-        return text
+        raise KernelgenError(f"{form.where}: {error} in {form.text}; correct it") from None
+    text = str(value)
     if form.place == "prose":
         return re.sub(r"\s*[\r\n]\s*", " ", text) if is_flat else text
     if form.place == "comment":
-        sign = " " if is_flat else "\n" + line[: len(line) - len(line.lstrip())] + "# "
-        return sign.join(_escaped(part) for part in text.split("\n"))
+        return (" " if is_flat else f"\n{indent}# ").join(map(_escaped, text.split("\n")))
     if form.place == "magic" and text != _escaped(text):
         raise KernelgenError(f"{form.where}: {form.text} is no plain text of one line, as a magic needs; correct it")
     if form.place == "code" and isinstance(value, str) and not _DOTTED_NAME.fullmatch(value):
