@@ -26,7 +26,7 @@ def filled(form: LiveForm, value: Any, *, line: str = "", is_flat: bool = False)
     indent = line[: len(line) - len(line.lstrip())]
     try:
         if isinstance(value, Literal):
-            is_broken = form.place == "code" and not is_flat
+            is_broken = form.place == "live" and not is_flat
             return literal(value.value, column=len(line), indent=len(indent)) if is_broken else str(value)
         if not isinstance(value, str):
             literal(value)  # refuses what is nothing to read either: a generator, a method
@@ -39,7 +39,7 @@ def filled(form: LiveForm, value: Any, *, line: str = "", is_flat: bool = False)
         return (" " if is_flat else f"\n{indent}# ").join(map(_escaped, text.split("\n")))
     if form.place == "magic" and text != _escaped(text):
         raise KernelgenError(f"{form.where}: {form.text} is no plain text of one line, as a magic needs; correct it")
-    if form.place == "code" and isinstance(value, str) and not _DOTTED_NAME.fullmatch(value):
+    if form.place == "live" and isinstance(value, str) and not _DOTTED_NAME.fullmatch(value):
         raise KernelgenError(
             f"{form.where}: {form.text} is no name in Python; "
             f"write {{{{ {form.text[2:-2].strip()} | literal }}}} for its value"

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, Undefined, nodes, pass_context
+from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, Undefined, nodes
 from jinja2.environment import TemplateExpression
-from jinja2.runtime import Context
 
 from kernelgen.rendering.literals import literal
 
@@ -24,18 +23,26 @@ class Literal:
         return literal(self.value, width=10**9)
 
 
+@dataclass(frozen=True)
+class Expression:
+    """What stands in ``{{ … }}``. evaluate: to be called with the values of its names.
+
+    names: "epochs", "sources.teacher"; "sources" where it uses the whole table.
+    """
+
+    names: tuple[str, ...]
+    evaluate: TemplateExpression
+
+
 class _Environment(Environment):
     def getattr(self, obj: Any, attribute: str) -> Any:
         """What a table holds comes before the methods that Python's dicts have: a source may be called "items"."""
         return self.getitem(obj, attribute)
 
 
-# Given the context, so that Jinja calls it when it renders, never when it compiles constants.
-@pass_context
-def _as_literal(_: Context, value: Any) -> Literal:
+def _as_literal(value: Any) -> Literal:
     if isinstance(value, Undefined):
         str(value)  # raises, and says what is undefined
-    literal(value)  # refuses what has no literal
     return Literal(value)
 
 
@@ -58,23 +65,16 @@ def form_end(text: str, start: int, end: int) -> int | None:
 
 
 @lru_cache(maxsize=1024)
-def names_in(form: str) -> tuple[str, ...]:
-    """The names whose values ``{{ … }}`` uses: "epochs", "sources.teacher"; "sources" where it uses the whole table.
-
-    Raises:
-        TemplateSyntaxError: for what is no expression.
-    """
-    return tuple(_names(_JINJA.parse(form)))
-
-
-@lru_cache(maxsize=1024)
-def compiled(form: str) -> TemplateExpression:
-    """``{{ … }}``, to be called with the values of its names.
+def read(form: str) -> Expression:
+    """What Jinja understands of ``{{ … }}``.
 
     Raises:
         TemplateSyntaxError: for what is no expression, and for a filter that does not exist.
     """
-    return _JINJA.compile_expression(form[2:-2], undefined_to_none=False)
+    names = tuple(_names(_JINJA.parse(form)))
+    if form[2] in "+-" or form[-3] in "+-":
+        raise TemplateSyntaxError("a sign that removes blanks", 1)
+    return Expression(names, _JINJA.compile_expression(form[2:-2], undefined_to_none=False))
 
 
 def _names(node: nodes.Node) -> Iterator[str]:

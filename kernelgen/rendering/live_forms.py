@@ -9,8 +9,8 @@ from typing import Any
 from jinja2 import TemplateSyntaxError
 
 from kernelgen.errors import KernelgenError
-from kernelgen.rendering.jinja import compiled, form_end, names_in
-from kernelgen.rendering.scanning import spans
+from kernelgen.rendering.jinja import Expression, form_end, read
+from kernelgen.rendering.scanning import Span, spans
 from kernelgen.rendering.script import ScriptCell
 
 
@@ -18,13 +18,13 @@ from kernelgen.rendering.script import ScriptCell
 class LiveForm:
     """``{{ … }}``, as it is written.
 
-    place: where it stands: "code", "comment", "magic" or "prose". names: as `names_in` gives them.
+    place: where it stands: "live" in code, "comment", "magic" or "prose".
     where: "kernel_templates/case.py.j2:3", with its line.
     """
 
     text: str
     place: str
-    names: tuple[str, ...]
+    expression: Expression
     where: str
     line: int
 
@@ -35,7 +35,7 @@ class LiveForm:
             KernelgenError: with file and line, for what has no value.
         """
         try:
-            return compiled(self.text)(context)
+            return self.expression.evaluate(context)
         except Exception as error:  # whatever a filter or an operator says about these values
             raise KernelgenError(f"{self.where}: {error} in {self.text}; correct it") from None
 
@@ -51,44 +51,37 @@ def live_parts(cell: ScriptCell, file: str, known: Collection[str]) -> tuple[str
     """
     parts: list[str | LiveForm] = []
     position = 0
-    for start, end, place in _places(cell):
-        text, line = cell.text[start:end], cell.line + cell.text.count("\n", 0, start)
-        is_optional = place in ("comment", "magic")
+    for span in _places(cell):
+        text, line = cell.text[span.start : span.end], cell.line + cell.text.count("\n", 0, span.start)
+        is_optional = span.kind in ("comment", "magic")
         try:
-            names = names_in(text)
-            if is_optional and not (names and {name.partition(".")[0] for name in names}.issubset(known)):
-                continue
-            if text[2] in "+-" or text[-3] in "+-":
-                raise TemplateSyntaxError("a sign that removes blanks", line)
-            compiled(text)
+            expression = read(text)
         except TemplateSyntaxError as error:
             if is_optional:
                 continue
             raise KernelgenError(
                 f"{file}:{line}: {error.message} in {text}; correct it, or put a blank between the braces"
             ) from None
-        parts += [cell.text[position:start], LiveForm(text, place, names, f"{file}:{line}", line)]
-        position = end
+        names = {name.partition(".")[0] for name in expression.names}
+        if is_optional and not (names and names.issubset(known)):
+            continue
+        parts += [cell.text[position : span.start], LiveForm(text, span.kind, expression, f"{file}:{line}", line)]
+        position = span.end
     return (*parts, cell.text[position:])
 
 
-def _places(cell: ScriptCell) -> Iterator[tuple[int, int, str]]:
-    """Everything that looks like a live form and stands in no string: its start, its end and its place."""
-    if cell.kind != "code":
-        yield from _places_within(cell.text, 0, len(cell.text), "prose")
-        return
-    for span in spans(cell.text):
+def _places(cell: ScriptCell) -> Iterator[Span]:
+    """Everything that looks like a live form and stands in no string; the kind is its place."""
+    text = cell.text
+    for span in spans(text) if cell.kind == "code" else [Span(0, len(text), "prose")]:
         if span.kind == "live":
-            yield span.start, span.end, "code"
-        elif span.kind in ("comment", "magic"):
-            yield from _places_within(cell.text, span.start, span.end, span.kind)
-
-
-def _places_within(text: str, start: int, end: int, place: str) -> Iterator[tuple[int, int, str]]:
-    while (start := text.find("{{", start, end)) >= 0:
-        close = form_end(text, start, end)
-        if close is None and "}}" in text[start:end].partition("\n")[0]:
-            close = text.index("}}", start) + 2  # what is wrong with it is said by Jinja's parser
-        if close is not None:
-            yield start, close, place
-        start = close or start + 2
+            yield span
+        elif span.kind in ("comment", "magic", "prose"):
+            start = span.start
+            while (start := text.find("{{", start, span.end)) >= 0:
+                end = form_end(text, start, span.end)
+                if end is None and "}}" in text[start : span.end].partition("\n")[0]:
+                    end = text.index("}}", start) + 2  # what is wrong with it is said by Jinja's parser
+                if end is not None:
+                    yield Span(start, end, span.kind)
+                start = end or start + 2

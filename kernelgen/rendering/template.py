@@ -47,9 +47,10 @@ class Template:
         names = TAKEN_NAMES.union(known)
         self._cells = [(cell, live_parts(cell, where, names)) for cell in script_cells(_read(path, where), where)]
         self._forms = [part for _, parts in self._cells for part in parts if isinstance(part, LiveForm)]
-        libraries = [form for form in self._forms if "library" in form.names]
+        libraries = [form for form in self._forms if "library" in form.expression.names]
+        alone = [cell.line for cell, _ in self._cells if _is_library(cell)]
         for form in libraries:
-            if not any(_is_library(cell) and form in parts for cell, parts in self._cells):
+            if form.line not in alone:
                 raise KernelgenError(
                     f"{form.where}: {{{{ library() }}}} must stand alone in a code cell; give it a `# %%` of its own"
                 )
@@ -60,7 +61,7 @@ class Template:
         """The settings and sources that the live forms name."""
         lines: dict[str, int] = {}
         for form in self._forms:
-            for name in form.names:
+            for name in form.expression.names:
                 lines.setdefault(name, form.line)
         return Names(
             {name: line for name, line in lines.items() if "." not in name and name not in TAKEN_NAMES},
@@ -93,7 +94,7 @@ def _rendered(cell: ScriptCell, parts: tuple[str | LiveForm, ...], context: Mapp
             value = part.value(context)
             source += filled(part, value, line=source.rpartition("\n")[2])
             # As many lines as the form has, so that the lines stay the template's.
-            text += part.text.count("\n") * ("\\\n" if part.place == "code" else "\n")
+            text += part.text.count("\n") * ("\\\n" if part.place == "live" else "\n")
             text += filled(part, value, is_flat=True)
     if cell.kind != "code":
         return TemplateCell(cell.kind, source, text, "", cell.line, dict(cell.metadata))
