@@ -1,7 +1,8 @@
-"""The live forms of a cell, in which values are filled in."""
+"""The live forms of a cell, and the text that values become in their places."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,12 @@ from typing import Any
 from jinja2 import TemplateSyntaxError
 
 from kernelgen.errors import KernelgenError
-from kernelgen.rendering.jinja import Expression, form_end, read
+from kernelgen.rendering.jinja import Expression, Literal, form_end, read
+from kernelgen.rendering.literals import literal
 from kernelgen.rendering.scanning import Span, spans
 from kernelgen.rendering.script import ScriptCell
+
+_DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,41 @@ class LiveForm:
             return self.expression.evaluate(context)
         except Exception as error:  # whatever a filter or an operator says about these values
             raise KernelgenError(f"{self.where}: {error} in {self.text}; correct it") from None
+
+    def filled(self, value: Any, *, line: str = "", is_flat: bool = False) -> str:
+        """The text of ``value``, which stays in the place of the form whatever it is.
+
+        Args:
+            line: what stands before the form on its line; long literals in code are broken to align with it.
+            is_flat: whether the text must have one line.
+
+        Raises:
+            KernelgenError: with file and line, for a value that cannot stand there.
+        """
+        indent = line[: len(line) - len(line.lstrip())]
+        try:
+            if isinstance(value, Literal):
+                is_broken = self.place == "live" and not is_flat
+                return literal(value.value, column=len(line), indent=len(indent)) if is_broken else str(value)
+            if not isinstance(value, str):
+                literal(value)  # refuses what is nothing to read either: a generator, a method
+        except ValueError as error:
+            raise KernelgenError(f"{self.where}: {error} in {self.text}; correct it") from None
+        text = str(value)
+        if self.place == "prose":
+            return re.sub(r"\s*[\r\n]\s*", " ", text) if is_flat else text
+        if self.place == "comment":
+            return (" " if is_flat else f"\n{indent}# ").join(map(_escaped, text.split("\n")))
+        if self.place == "magic" and text != _escaped(text):
+            raise KernelgenError(
+                f"{self.where}: {self.text} is no plain text of one line, as a magic needs; correct it"
+            )
+        if self.place == "live" and isinstance(value, str) and not _DOTTED_NAME.fullmatch(value):
+            raise KernelgenError(
+                f"{self.where}: {self.text} is no name in Python; "
+                f"write {{{{ {self.text[2:-2].strip()} | literal }}}} for its value"
+            )
+        return text
 
 
 def live_parts(cell: ScriptCell, file: str, known: Collection[str]) -> tuple[str | LiveForm, ...]:
@@ -85,3 +124,8 @@ def _places(cell: ScriptCell) -> Iterator[Span]:
                 if end is not None:
                     yield Span(start, end, span.kind)
                 start = end or start + 2
+
+
+def _escaped(text: str) -> str:
+    """``text`` with an escape for all that Python, IPython or an editor may take for the end of a line."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

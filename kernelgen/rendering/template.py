@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from kernelgen.errors import KernelgenError
-from kernelgen.rendering.filling import filled
 from kernelgen.rendering.live_forms import LiveForm, live_parts
 from kernelgen.rendering.magics import cell_code
 from kernelgen.rendering.script import ScriptCell, script_cells
@@ -63,11 +62,9 @@ class Template:
         for form in self._forms:
             for name in form.expression.names:
                 lines.setdefault(name, form.line)
-        return Names(
-            {name: line for name, line in lines.items() if "." not in name and name not in TAKEN_NAMES},
-            {name.partition(".")[2]: line for name, line in lines.items() if "." in name},
-            "sources" in lines,
-        )
+        sources = {name.partition(".")[2]: line for name, line in lines.items() if "." in name}
+        settings = {name: line for name, line in lines.items() if "." not in name and name not in TAKEN_NAMES}
+        return Names(settings, sources, "sources" in lines)
 
     def render(self, context: Mapping[str, Any]) -> list[TemplateCell]:
         """The cells with the values of ``context`` in place, the cell of the library empty.
@@ -92,10 +89,10 @@ def _rendered(cell: ScriptCell, parts: tuple[str | LiveForm, ...], context: Mapp
             source, text = source + part, text + part
         else:
             value = part.value(context)
-            source += filled(part, value, line=source.rpartition("\n")[2])
+            source += part.filled(value, line=source.rpartition("\n")[2])
             # As many lines as the form has, so that the lines stay the template's.
             text += part.text.count("\n") * ("\\\n" if part.place == "live" else "\n")
-            text += filled(part, value, is_flat=True)
+            text += part.filled(value, is_flat=True)
     if cell.kind != "code":
         return TemplateCell(cell.kind, source, text, "", cell.line, dict(cell.metadata))
     code = cell_code(text)
@@ -104,12 +101,11 @@ def _rendered(cell: ScriptCell, parts: tuple[str | LiveForm, ...], context: Mapp
 
 def _read(path: Path, where: str) -> str:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise KernelgenError(f"{where}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise KernelgenError(f"{where}:{line}: not UTF-8; save the file in that encoding") from None
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
     # A script's text may have brought its own byte order mark along.
     return re.sub(r"(?m)^\ufeff", "", text)
