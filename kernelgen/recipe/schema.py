@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from kernelgen.errors import KernelgenError
+from kernelgen.rendering.template import TAKEN_NAMES
 
 KERNEL_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -19,11 +20,8 @@ OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 TEMPLATE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 MODULE_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
-# Names that a template already has, and words that Jinja reads as operators or constants.
-TAKEN_NAMES = frozenset({"sources", "kernel", "library", "provenance", "literal"})
-JINJA_WORDS = frozenset(
-    {"and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"}
-)
+# Words that Jinja reads as operators, constants or its own template.
+JINJA_WORDS = frozenset("and or not in is if else true false none True False None self".split())
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -92,6 +92,10 @@ BAD_RECIPES = {
         'library = "pk"\n[settings]\nepochs = 1\n[kernels.case]\ntemplate = "set"\nsettings = {epochs = true}',
         ["[kernels.case.settings] epochs: a bool True cannot replace an int 1; give a value of the same type"],
     ),
+    "a setting named like what Jinja has": (
+        'library = "pk"\n[kernels.case]\ntemplate = "set"\nsettings = {epochs = 3, self = 3}',
+        ["[kernels.case.settings] self: 'self' already means something in a template; choose another name"],
+    ),
     "a setting named like what a template has": (
         'library = "pk"\n[kernels.case]\ntemplate = "set"\nsettings = {epochs = 3, kernel = 3}',
         ["[kernels.case.settings] kernel: 'kernel' already means something in a template; choose another name"],
