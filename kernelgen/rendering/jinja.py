@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, Undefined, nodes
+from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.environment import TemplateExpression
 
 from kernelgen.rendering.literals import literal
@@ -40,16 +40,10 @@ class _Environment(Environment):
         return self.getitem(obj, attribute)
 
 
-def _as_literal(value: Any) -> Literal:
-    if isinstance(value, Undefined):
-        str(value)  # raises, and says what is undefined
-    return Literal(value)
-
-
 _JINJA = _Environment(undefined=StrictUndefined)
 _JINJA.globals.clear()
 del _JINJA.filters["random"]
-_JINJA.filters["literal"] = _as_literal
+_JINJA.filters["literal"] = Literal
 
 
 def form_end(text: str, start: int, end: int) -> int | None:

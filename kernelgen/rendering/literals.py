@@ -51,4 +51,5 @@ def _flat(value: Any) -> str:
     if isinstance(value, list | tuple):
         text = ", ".join(map(_flat, value))
         return f"[{text}]" if isinstance(value, list) else f"({text},)" if len(value) == 1 else f"({text})"
-    raise ValueError(f"{value if isinstance(value, float) else 'a ' + type(value).__name__} has no Python literal")
+    shown = str(value)  # raises for what Jinja calls undefined, and says what that is
+    raise ValueError(f"{shown if isinstance(value, float) else 'a ' + type(value).__name__} has no Python literal")

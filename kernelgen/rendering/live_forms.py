@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateSyntaxError
+from jinja2 import TemplateSyntaxError, UndefinedError
 
 from kernelgen.errors import KernelgenError
 from kernelgen.rendering.jinja import Expression, Literal, form_end, read
@@ -60,7 +60,7 @@ class LiveForm:
                 return literal(value.value, column=len(line), indent=len(indent)) if is_broken else str(value)
             if not isinstance(value, str):
                 literal(value)  # refuses what is nothing to read either: a generator, a method
-        except ValueError as error:
+        except (ValueError, UndefinedError) as error:
             raise KernelgenError(f"{self.where}: {error} in {self.text}; correct it") from None
         text = str(value)
         if self.place == "prose":

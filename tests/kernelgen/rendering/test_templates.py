@@ -212,6 +212,8 @@ def test_braces_of_python_s_own_stay(build, code):
         ("y = {{ name.gone | literal }}", "has no attribute 'gone' in {{ name.gone | literal }}; correct it"),
         ("y = {{ kernel.tilte | literal }}", "has no attribute 'tilte'"),
         ("y = {{ [gone, name] | literal }}", "gone has no value"),
+        ("# %% [markdown]\n# {{ kernel.gone }}", "has no attribute 'gone' in {{ kernel.gone }}"),
+        ("y = {{ [name, kernel.gone] | literal }}", "has no attribute 'gone'"),
         ("y = {{ 1 / 0 }}", "division by zero in {{ 1 / 0 }}"),
         ("y = {{ name | no_filter }}", "No filter named 'no_filter'"),
         ("y = {{ names | random }}", "No filter named 'random'"),
