@@ -93,7 +93,7 @@ def template_cells(project: Project, kernel: Kernel, commit: str) -> list[Templa
             "commit": commit,
             "time_limit_minutes": kernel.time_limit_minutes,
         },
-        "provenance": provenance(project, kernel, commit),
+        "provenance": lambda: provenance(project, kernel, commit),
     }
     return project.template(kernel).render(context)
 

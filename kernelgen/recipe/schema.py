@@ -16,10 +16,8 @@ OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 TEMPLATE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 MODULE_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
-# Words that Jinja reads as operators or constants.
-JINJA_WORDS = frozenset(
-    {"and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"}
-)
+# Words that Jinja reads as operators, constants or its own template.
+JINJA_WORDS = frozenset("and or not in is if else true false none True False None self".split())
 
 
 def _matching(pattern: re.Pattern[str], what: str) -> BeforeValidator:

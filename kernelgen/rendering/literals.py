@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 WIDTH = 100
@@ -22,44 +23,33 @@ def literal(value: Any, *, column: int = 0, indent: int = 0, width: int = WIDTH)
     if column + len(flat) <= width or not isinstance(value, list | tuple | dict) or not value:
         return flat
     inner = indent + 4
-    opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]") if isinstance(value, list) else ("(", ")")
-    lines: list[str] = []
-    if isinstance(value, dict):
-        for key, item in value.items():
-            head = f"{_flat(key)}: "
-            text = literal(item, column=inner + len(head) + 1, indent=inner, width=width)
-            lines.append(f"{' ' * inner}{head}{text},")
-    elif any(isinstance(item, list | tuple | dict) for item in value):
-        for item in value:
-            lines.append(f"{' ' * inner}{literal(item, column=inner + 1, indent=inner, width=width)},")
-    else:
-        # Scalars fill their lines: hundreds of class names, one a line, would bury the settings.
-        line = " " * (inner - 1)
-        for item in value:
-            text = f" {_flat(item)},"
-            if len(line) + len(text) > width and line.strip():
-                lines.append(line)
-                line = " " * (inner - 1)
-            line += text
-        lines.append(line)
-    return "\n".join([opening, *lines, " " * indent + closing])
+    lines = [" " * inner]
+    items = value.items() if isinstance(value, dict) else [(None, item) for item in value]
+    # Scalars fill their lines: hundreds of class names, one a line, would bury the settings.
+    fills = not isinstance(value, dict) and not any(isinstance(item, list | tuple | dict) for item in value)
+    for key, item in items:
+        head = f"{_flat(key)}: " if isinstance(value, dict) else ""
+        text = f"{head}{literal(item, column=inner + len(head) + 1, indent=inner, width=width)},"
+        if not lines[-1].strip():
+            lines[-1] += text
+        elif fills and len(lines[-1]) + len(text) < width:
+            lines[-1] += f" {text}"
+        else:
+            lines.append(" " * inner + text)
+    return "\n".join([flat[0], *lines, " " * indent + flat[-1]])
 
 
 def _flat(value: Any) -> str:
-    if value is None or isinstance(value, bool | int):
-        return repr(value)
-    if isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):
-            raise ValueError(f"{value} has no Python literal")
+    if value is None or isinstance(value, bool | int) or isinstance(value, float) and math.isfinite(value):
         return repr(value)
     if isinstance(value, str):
         text = repr(value)
         # The project's quotes, where that needs no other escapes.
         return f'"{text[1:-1]}"' if text[0] == "'" and '"' not in value and "'" not in value else text
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_flat, value)) + "]"
-    if isinstance(value, tuple):
-        return "(" + ", ".join(map(_flat, value)) + (",)" if len(value) == 1 else ")")
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_flat(key)}: {_flat(item)}" for key, item in value.items()) + "}"
-    raise ValueError(f"a {type(value).__name__} has no Python literal")
+    if isinstance(value, list | tuple):
+        text = ", ".join(map(_flat, value))
+        return f"[{text}]" if isinstance(value, list) else f"({text},)" if len(value) == 1 else f"({text})"
+    shown = str(value)  # raises for what Jinja calls undefined, and says what that is
+    raise ValueError(f"{shown if isinstance(value, float) else 'a ' + type(value).__name__} has no Python literal")

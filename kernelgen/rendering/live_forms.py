@@ -1,105 +1,131 @@
-"""The live forms of a cell, in which values are filled in."""
+"""The live forms of a cell, and the text that values become in their places."""
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import TemplateSyntaxError, UndefinedError
 
 from kernelgen.errors import KernelgenError
-from kernelgen.rendering.magics import cell_code
-from kernelgen.rendering.scanning import LIVE, spans
+from kernelgen.rendering.jinja import Expression, Literal, form_end, read
+from kernelgen.rendering.literals import literal
+from kernelgen.rendering.scanning import Span, spans
 from kernelgen.rendering.script import ScriptCell
 
-_FORMS = (
-    "write {{ NAME | literal }}, {{ library() }}, {{ provenance() }}, or {{ NAME }} in text; "
-    "for braces put a blank between them"
-)
-_NAMES = re.compile(r"\[['\"]([^'\"]*)['\"]\]|(\w+)")
-_CALLED = frozenset({"library", "provenance"})
-_UNHASHABLE = (ast.Set, ast.Dict, ast.List, ast.SetComp, ast.DictComp, ast.ListComp)
+_DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 @dataclass(frozen=True)
 class LiveForm:
-    """``{{ path }}``, ``{{ path | literal }}`` or ``{{ path() }}``.
+    """``{{ … }}``, as it is written.
 
-    path: names: a setting, "sources", "kernel", "library" or "provenance", and what is looked up in it. text: the
-    path as it is written. place: where it stands: "code", "comment", "magic" or "prose". where:
-    "kernel_templates/case.py.j2:3".
+    place: where it stands: "live" in code, "comment", "magic" or "prose".
+    where: "kernel_templates/case.py.j2:3", with its line.
     """
 
-    path: tuple[str, ...]
     text: str
-    is_literal: bool
     place: str
+    expression: Expression
     where: str
+    line: int
 
-    @property
-    def line(self) -> int:
-        """The line of the template."""
-        return int(self.where.rpartition(":")[2])
+    def value(self, context: Mapping[str, Any]) -> Any:
+        """What Jinja makes of it.
+
+        Raises:
+            KernelgenError: with file and line, for what has no value.
+        """
+        try:
+            return self.expression.evaluate(context)
+        except Exception as error:  # whatever a filter or an operator says about these values
+            raise KernelgenError(f"{self.where}: {error} in {self.text}; correct it") from None
+
+    def filled(self, value: Any, *, line: str = "", is_flat: bool = False) -> str:
+        """The text of ``value``, which stays in the place of the form whatever it is.
+
+        Args:
+            line: what stands before the form on its line; long literals in code are broken to align with it.
+            is_flat: whether the text must have one line.
+
+        Raises:
+            KernelgenError: with file and line, for a value that cannot stand there.
+        """
+        indent = line[: len(line) - len(line.lstrip())]
+        try:
+            if isinstance(value, Literal):
+                is_broken = self.place == "live" and not is_flat
+                return literal(value.value, column=len(line), indent=len(indent)) if is_broken else str(value)
+            if not isinstance(value, str):
+                literal(value)  # refuses what is nothing to read either: a generator, a method
+        except (ValueError, UndefinedError) as error:
+            raise KernelgenError(f"{self.where}: {error} in {self.text}; correct it") from None
+        text = str(value)
+        if self.place == "prose":
+            return re.sub(r"\s*[\r\n]\s*", " ", text) if is_flat else text
+        if self.place == "comment":
+            return (" " if is_flat else f"\n{indent}# ").join(map(_escaped, text.split("\n")))
+        if self.place == "magic" and text != _escaped(text):
+            raise KernelgenError(
+                f"{self.where}: {self.text} is no plain text of one line, as a magic needs; correct it"
+            )
+        if self.place == "live" and isinstance(value, str) and not _DOTTED_NAME.fullmatch(value):
+            raise KernelgenError(
+                f"{self.where}: {self.text} is no name in Python; "
+                f"write {{{{ {self.text[2:-2].strip()} | literal }}}} for its value"
+            )
+        return text
 
 
-def live_parts(cell: ScriptCell, where: str, known: Collection[str]) -> tuple[str | LiveForm, ...]:
+def live_parts(cell: ScriptCell, file: str, known: Collection[str]) -> tuple[str | LiveForm, ...]:
     """The text of a cell, taken apart at its live forms.
 
     Args:
         known: the names whose forms are live in comments and magics.
 
     Raises:
-        KernelgenError: for ``{{ … }}`` that is none of the forms and cannot be Python.
+        KernelgenError: with file and line, for what Jinja does not understand.
     """
     parts: list[str | LiveForm] = []
     position = 0
-    for match, place in _places(cell):
-        path = tuple(name for pair in _NAMES.findall(match["path"]) for name in pair if name)
-        if place in ("comment", "magic") and path[0] not in known:
+    for span in _places(cell):
+        text, line = cell.text[span.start : span.end], cell.line + cell.text.count("\n", 0, span.start)
+        is_optional = span.kind in ("comment", "magic")
+        try:
+            expression = read(text)
+        except TemplateSyntaxError as error:
+            if is_optional:
+                continue
+            raise KernelgenError(
+                f"{file}:{line}: {error.message} in {text}; correct it, or put a blank between the braces"
+            ) from None
+        names = {name.partition(".")[0] for name in expression.names}
+        if is_optional and not (names and names.issubset(known)):
             continue
-        line = cell.line + cell.text.count("\n", 0, match.start())
-        form = LiveForm(path, match["path"], bool(match["literal"]), place, f"{where}:{line}")
-        if bool(match["call"]) != (form.text in _CALLED) or path[0] == "literal":
-            raise KernelgenError(f"{form.where}: {match[0]} is no form that a template knows; {_FORMS}")
-        parts += [cell.text[position : match.start()], form]
-        position = match.end()
-    parts.append(cell.text[position:])
-    line_of_rest = _braces_in_code(parts) if cell.kind == "code" else _braces_in_prose(parts)
-    if line_of_rest is not None:
-        raise KernelgenError(f"{where}:{cell.line + line_of_rest}: {{{{ … }}}} cannot be read; {_FORMS}")
-    return tuple(parts)
+        parts += [cell.text[position : span.start], LiveForm(text, span.kind, expression, f"{file}:{line}", line)]
+        position = span.end
+    return (*parts, cell.text[position:])
 
 
-def _places(cell: ScriptCell) -> list[tuple[re.Match[str], str]]:
-    """Everything that looks like a live form and stands in no string, with its place."""
-    if cell.kind != "code":
-        return [(match, "prose") for match in LIVE.finditer(cell.text)]
-    kinds = {"live": "code", "comment": "comment", "magic": "magic"}
-    return [
-        (match, kinds[span.kind])
-        for span in spans(cell.text)
-        if span.kind in kinds
-        for match in LIVE.finditer(cell.text, span.start, span.end)
-    ]
+def _places(cell: ScriptCell) -> Iterator[Span]:
+    """Everything that looks like a live form and stands in no string; the kind is its place."""
+    text = cell.text
+    for span in spans(text) if cell.kind == "code" else [Span(0, len(text), "prose")]:
+        if span.kind == "live":
+            yield span
+        elif span.kind in ("comment", "magic", "prose"):
+            start = span.start
+            while (start := text.find("{{", start, span.end)) >= 0:
+                end = form_end(text, start, span.end)
+                if end is None and "}}" in text[start : span.end].partition("\n")[0]:
+                    end = text.index("}}", start) + 2  # what is wrong with it is said by Jinja's parser
+                if end is not None:
+                    yield Span(start, end, span.kind)
+                start = end or start + 2
 
 
-def _braces_in_prose(parts: Sequence[str | LiveForm]) -> int | None:
-    rest = "".join(part if isinstance(part, str) else "" for part in parts)
-    braces = re.search(r"\{\{.*\}\}", rest)
-    return rest.count("\n", 0, braces.start()) if braces else None
-
-
-def _braces_in_code(parts: Sequence[str | LiveForm]) -> int | None:
-    """The line (from 0) of ``{{ … }}`` that is no Python, or is a set in a set, which Python cannot make."""
-    if not any(isinstance(part, str) and "{{" in part for part in parts):
-        return None
-    python = cell_code("".join(part if isinstance(part, str) else "_" for part in parts)).python
-    try:
-        sets = [node for node in ast.walk(ast.parse(python)) if isinstance(node, ast.Set)]
-    except SyntaxError as error:
-        # Where the line holds no braces, what is wrong is something else, and said by those who check the syntax.
-        line = (error.lineno or 1) - 1
-        return line if "{{" in python.split("\n")[line] else None
-    except ValueError:
-        return None
-    return next((node.lineno - 1 for node in sets if any(isinstance(item, _UNHASHABLE) for item in node.elts)), None)
+def _escaped(text: str) -> str:
+    """``text`` with an escape for all that Python, IPython or an editor may take for the end of a line."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

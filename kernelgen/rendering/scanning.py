@@ -6,13 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kernelgen.rendering.jinja import form_end
+
 MARKER = re.compile(r"^#[ \t]*%%%*(?:[ \t].*)?$", re.MULTILINE)
-# `{{ library() }}`, `{{ provenance() }}`, `{{ name | literal }}` and `{{ name }}`: nothing else is live.
-_FORM = (
-    r"\{\{[ \t]*(?P<path>[^\W\d]\w*(?:\.[^\W\d]\w*|\[['\"][^'\"\n]*['\"]\])*)[ \t]*"
-    r"(?P<call>\([ \t]*\))?[ \t]*(?P<literal>\|[ \t]*literal)?[ \t]*\}\}"
-)
-LIVE = re.compile(_FORM)
 _STRING = (
     r'"""(?:\\.|[^\\])*?(?:"""|\Z)',
     r"'''(?:\\.|[^\\])*?(?:'''|\Z)",
@@ -20,7 +16,7 @@ _STRING = (
     r"'(?:\\.|[^'\\\n])*'?",
 )
 _TOKEN = re.compile(
-    rf"(?P<live>{_FORM})|(?P<comment>#[^\n]*)|(?P<string>{'|'.join(_STRING)})"
+    rf"(?P<live>\{{\{{)|(?P<comment>#[^\n]*)|(?P<string>{'|'.join(_STRING)})"
     r"|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<continued>\\\n)|(?P<end>\n)",
     re.DOTALL,
 )
@@ -66,11 +62,16 @@ def spans(text: str) -> Iterator[Span]:
             continue
         is_first = is_first and not starts
         is_continued = False
-        for match in _TOKEN.finditer(text, position):
-            position = match.end()
+        while match := _TOKEN.search(text, position):
             kind = match.lastgroup or ""
+            start, position = match.span()
+            if kind == "live":
+                position = form_end(text, start, len(text)) or start
+                if position == start:
+                    # Python's own: a dict or a set that begins with another.
+                    kind, position = "open", start + 1
             if kind in ("live", "comment", "string"):
-                yield Span(match.start(), match.end(), kind)
+                yield Span(start, position, kind)
             depth = max(0, depth + (kind == "open") - (kind == "close"))
             if kind in ("continued", "end"):
                 is_continued = kind == "continued"

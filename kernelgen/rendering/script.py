@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kernelgen.errors import KernelgenError
-from kernelgen.rendering.scanning import Span, spans
+from kernelgen.rendering.scanning import spans
 
 # What jupytext notes for its own use.
 _JUPYTEXTS_OWN = ("lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker", "jupytext", "region_name")
@@ -41,55 +41,49 @@ def script_cells(text: str, where: str) -> list[ScriptCell]:
     header = _HEADER.match(text)
     # As many lines as before, so that lines keep their numbers.
     text = "\n" * header[0].count("\n") + text[header.end() :] if header else text
-    found = list(spans(text))
-    markers = [span for span in found if span.kind == "marker"]
+    markers = [span for span in spans(text) if span.kind == "marker"]
     starts = [0, *(span.end for span in markers)]
     ends = [*(span.start for span in markers), len(text)]
     cells = []
     for marker, start, end in zip([None, *markers], starts, ends, strict=True):
         line = text.count("\n", 0, start) + 1
         kind, metadata = _read_marker(text[marker.start : marker.end], f"{where}:{line}") if marker else ("code", {})
-        comments = [span for span in found if span.kind == "comment" and start <= span.start < end]
-        cells.append(_cell(text, start, end, kind, metadata, comments, where))
+        cells.append(_cell(ScriptCell(kind, text[start:end], line, metadata), where))
     return [cell for cell in cells if cell.text or cell.kind != "code"]
 
 
-def _cell(
-    text: str, start: int, end: int, kind: str, metadata: dict[str, Any], comments: list[Span], where: str
-) -> ScriptCell:
-    content = text[start:end]
-    is_for_notebooks = _is_for_notebooks(metadata, f"{where}:{text.count(chr(10), 0, start) + 1}")
-    is_commented = kind == "code" and is_for_notebooks
-    if kind != "code" or is_commented:
+def _cell(cell: ScriptCell, where: str) -> ScriptCell:
+    """``cell`` without comment signs and without blank lines around it."""
+    content, line = cell.text, cell.line
+    is_commented = _is_for_notebooks(cell.metadata, f"{where}:{line}") and cell.kind == "code"
+    if cell.kind != "code" or is_commented:
         quoted = None if is_commented else _QUOTED.fullmatch(content)
         if quoted and quoted[1] not in quoted[2]:
-            start, content = start + quoted.start(2), quoted[2]
+            line += content.count("\n", 0, quoted.start(2))
+            content = quoted[2]
         else:
-            _check_prose(text, start, end, comments, where, is_commented=is_commented)
+            _check_prose(content, line, where, is_commented=is_commented)
             content = _COMMENT_SIGN.sub("", content)
     lines = content.split("\n")
-    first = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
+    first = next((number for number, text in enumerate(lines) if text.strip()), len(lines))
     last = next((number for number in range(len(lines), first, -1) if lines[number - 1].strip()), first)
-    if kind == "code" and first < last and lines[first].lstrip().startswith("#"):
+    if cell.kind == "code" and first < last and lines[first].lstrip().startswith("#"):
         # IPython would take the indent of a cell's first line from all its lines.
         lines[first] = lines[first].lstrip()
-    return ScriptCell(kind, "\n".join(lines[first:last]), text.count("\n", 0, start) + first + 1, metadata)
+    return replace(cell, text="\n".join(lines[first:last]), line=line + first)
 
 
-def _check_prose(text: str, start: int, end: int, comments: list[Span], where: str, *, is_commented: bool) -> None:
-    """Raises KernelgenError where something but comments stands in ``text[start:end]``."""
-    position = start
-    for until, following in [*((span.start, span.end) for span in comments), (end, end)]:
-        if code := text[position:until].strip():
-            line = text.count("\n", 0, text.index(code, position)) + 1
-            problem = (
-                'code in a cell that is active="ipynb" alone, which Python would run; put `# ` before each line'
+def _check_prose(content: str, first_line: int, where: str, *, is_commented: bool) -> None:
+    """Raises KernelgenError where something but comments stands in ``content``."""
+    for line, text in enumerate(content.split("\n"), first_line):
+        if text.strip() and not text.lstrip().startswith("#"):
+            raise KernelgenError(
+                f'{where}:{line}: code in a cell that is active="ipynb" alone, which Python would run; '
+                "put `# ` before each line"
                 if is_commented
-                else "code below a markdown marker, which the notebook would show and not run; put a `# %%` above it, "
-                "or `# ` before each line of text"
+                else f"{where}:{line}: code below a markdown marker, which the notebook would show and not run; "
+                "put a `# %%` above it, or `# ` before each line of text"
             )
-            raise KernelgenError(f"{where}:{line}: {problem}")
-        position = following
 
 
 def _is_for_notebooks(metadata: dict[str, Any], where: str) -> bool:

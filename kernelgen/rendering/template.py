@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from kernelgen.errors import KernelgenError
-from kernelgen.rendering.filling import filled
 from kernelgen.rendering.live_forms import LiveForm, live_parts
 from kernelgen.rendering.magics import cell_code
 from kernelgen.rendering.script import ScriptCell, script_cells
@@ -47,18 +46,25 @@ class Template:
         names = TAKEN_NAMES.union(known)
         self._cells = [(cell, live_parts(cell, where, names)) for cell in script_cells(_read(path, where), where)]
         self._forms = [part for _, parts in self._cells for part in parts if isinstance(part, LiveForm)]
-        self._check_places()
+        libraries = [form for form in self._forms if "library" in form.expression.names]
+        alone = [cell.line for cell, _ in self._cells if _is_library(cell)]
+        for form in libraries:
+            if form.line not in alone:
+                raise KernelgenError(
+                    f"{form.where}: {{{{ library() }}}} must stand alone in a code cell; give it a `# %%` of its own"
+                )
+        for form in libraries[1:]:
+            raise KernelgenError(f"{form.where}: a second {{{{ library() }}}}; remove it")
 
     def names(self) -> Names:
         """The settings and sources that the live forms name."""
-        settings: dict[str, int] = {}
-        sources: dict[str, int] = {}
+        lines: dict[str, int] = {}
         for form in self._forms:
-            if form.path[0] == "sources":
-                sources |= {name: form.line for name in form.path[1:2] if name not in sources}
-            elif form.path[0] not in TAKEN_NAMES:
-                settings.setdefault(form.path[0], form.line)
-        return Names(settings, sources, any(form.path == ("sources",) for form in self._forms))
+            for name in form.expression.names:
+                lines.setdefault(name, form.line)
+        sources = {name.partition(".")[2]: line for name, line in lines.items() if "." in name}
+        settings = {name: line for name, line in lines.items() if "." not in name and name not in TAKEN_NAMES}
+        return Names(settings, sources, "sources" in lines)
 
     def render(self, context: Mapping[str, Any]) -> list[TemplateCell]:
         """The cells with the values of ``context`` in place, the cell of the library empty.
@@ -68,35 +74,25 @@ class Template:
         """
         return [_rendered(cell, parts, context) for cell, parts in self._cells]
 
-    def _check_places(self) -> None:
-        alone = [_only_form(cell, parts) for cell, parts in self._cells]
-        libraries = [form for form in self._forms if form.text == "library"]
-        for form in libraries:
-            if not any(form is other for other in alone):
-                raise KernelgenError(
-                    f"{form.where}: {{{{ library() }}}} must stand alone in a code cell; give it a `# %%` of its own"
-                )
-        for form in libraries[1:]:
-            raise KernelgenError(f"{form.where}: a second {{{{ library() }}}}; remove it")
 
-
-def _only_form(cell: ScriptCell, parts: tuple[str | LiveForm, ...]) -> LiveForm | None:
-    """The form that a code cell consists of, if it holds nothing else."""
-    rest = [part for part in parts if part != ""]
-    return rest[0] if cell.kind == "code" and len(rest) == 1 and isinstance(rest[0], LiveForm) else None
+def _is_library(cell: ScriptCell) -> bool:
+    """Whether a code cell is ``{{ library() }}`` and nothing else."""
+    return cell.kind == "code" and "".join(cell.text.split()) == "{{library()}}"
 
 
 def _rendered(cell: ScriptCell, parts: tuple[str | LiveForm, ...], context: Mapping[str, Any]) -> TemplateCell:
-    form = _only_form(cell, parts)
-    if form is not None and form.text == "library":
+    if _is_library(cell):
         return TemplateCell("code", "", "", "", cell.line, is_library=True)
     source, text = "", ""
     for part in parts:
         if isinstance(part, str):
             source, text = source + part, text + part
         else:
-            source += filled(part, context, line=source.rpartition("\n")[2])
-            text += filled(part, context, is_flat=True)
+            value = part.value(context)
+            source += part.filled(value, line=source.rpartition("\n")[2])
+            # As many lines as the form has, so that the lines stay the template's.
+            text += part.text.count("\n") * ("\\\n" if part.place == "live" else "\n")
+            text += part.filled(value, is_flat=True)
     if cell.kind != "code":
         return TemplateCell(cell.kind, source, text, "", cell.line, dict(cell.metadata))
     code = cell_code(text)
@@ -105,12 +101,11 @@ def _rendered(cell: ScriptCell, parts: tuple[str | LiveForm, ...], context: Mapp
 
 def _read(path: Path, where: str) -> str:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise KernelgenError(f"{where}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise KernelgenError(f"{where}:{line}: not UTF-8; save the file in that encoding") from None
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
     # A script's text may have brought its own byte order mark along.
     return re.sub(r"(?m)^\ufeff", "", text)

@@ -100,6 +100,10 @@ BAD_RECIPES = {
         'library = "pk"\n[settings]\nepochs = 1\n[kernels.case]\ntemplate = "set"\nsettings = {epochs = true}',
         ["[kernels.case.settings] epochs: a bool True cannot replace an int 1; give a value of the same type"],
     ),
+    "a setting named like what Jinja has": (
+        'library = "pk"\n[kernels.case]\ntemplate = "set"\nsettings = {epochs = 3, self = 3}',
+        ["[kernels.case.settings] self: 'self' already means something in a template; choose another name"],
+    ),
     "a setting named like what a template has": (
         'library = "pk"\n[kernels.case]\ntemplate = "set"\nsettings = {epochs = 3, kernel = 3}',
         ["[kernels.case.settings] kernel: 'kernel' already means something in a template; choose another name"],
@@ -230,9 +234,9 @@ def test_a_source_that_is_not_declared_is_told_with_the_template_s_line(write_pr
     ]
 
 
-def test_a_broken_form_is_told_with_the_template_s_line(write_project):
+def test_broken_jinja_is_told_with_the_template_s_line(write_project):
     (line,) = problems(write_project(case="x = 1\ny = {{ a b }}\n"))
-    assert line.startswith("kernel_templates/case.py.j2:2: {{ … }} cannot be read")
+    assert line.startswith("kernel_templates/case.py.j2:2: expected token")
 
 
 def test_a_folder_without_recipe_is_one_line(tmp_path):

@@ -142,7 +142,7 @@ VALUED = """# %% [markdown]
 X = {{ note | literal }}  # {{ note }} and {{ note | literal }}
 if X:
     # {{ note }}
-    Y = [X, {{ note | literal }}, # {{ note }}
+    Y = [X, {{ (note if 1 else 0) | literal }}, # {{ note ~ note }}
          X]
 
 # %% [raw]

@@ -153,21 +153,89 @@ def test_lines_of_errors_are_the_template_s_even_after_long_values(build):
 
 
 @pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("{{ name | upper }}", "REX"),
+        ("{{ name.upper() | literal }}", '"REX"'),
+        ("{{ (n + 1) | literal }}", "4"),
+        ("{{ n * 2 }}", "6"),
+        ("{{ -n | literal }}", "-3"),
+        ("{{ name if n > 2 else other }}", "rex"),
+        ("{{ kernel.name if n else name }}", "case"),
+        ("{{ {'a': {'b': n}} | literal }}", '{"a": {"b": 3}}'),
+        ("{{ '}}' | literal }}", '"}}"'),
+        ("{{ table.items | literal }}", "5"),
+        ("{{ table.items + table['n'] }}", "11"),
+        ("{{ ['a', name] | map('upper') | list | literal }}", '["A", "REX"]'),
+        ("{{ result }}", "7"),
+    ],
+)
+def test_jinja_evaluates_what_stands_between_the_braces(build, form, text):
+    settings = 'name = "rex"\nother = "cat"\nn = 3\nresult = 7\ntable = { items = 5, n = 6 }\n'
+    used = "# {{ name }} {{ other }} {{ n }} {{ result }} {{ table }}"
+    quoted = f'# %% [markdown]\n"""\nIt is {form}.\n"""\n'
+    built = build(SETTINGS + settings, f"{quoted}\n# %%\n{used}\ncase = REX = rex = 1\nx = [{form}, 1]\n")
+    prose, code = sources_of(built)
+    assert prose == f"It is {text}." and code.endswith(f"\nx = [{text}, 1]")
+    comment = sources_of(build(SETTINGS + settings, f"{used}\nx = 1  # {form}\n"))[0].split("# ", 2)[2]
+    # In a comment, a form is live where it has names, all of them known.
+    assert comment == (form if form == "{{ '}}' | literal }}" else text)
+
+
+def test_lines_of_errors_are_the_template_s_even_below_forms_of_several_lines(build):
+    case = '# %% [markdown]\n"""\n{{\nn\n}}\n"""\n\n# %%\nx = {{\n    n\n    | literal\n}}\nprint(nmaes)\n'
+    with pytest.raises(KernelgenError) as error:
+        build(SETTINGS + "n = 3\n", case)
+    built = build(SETTINGS + "n = 3\n", case.replace("nmaes", "x"))
+    assert sources_of(built) == ["3", "x = 3\nprint(x)"]
+    assert str(error.value) == "kernel_templates/case.py.j2:13: undefined name nmaes; define or import it"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "first = {{1: 2}[1]: 3}",
+        'second = {{"k": x}["k"]: {1: {2: 3}} for x in "ab"}',
+        "third = {{-1: 2}[-1]: {3: 4}}",
+        "fourth = {{\n    # a key\n    1: 2}[1]: {3: 4}}",
+        "fifth = 1  # {{ 'it' }}, {{ gone | nothing }}, {{ epochs",
+        "sixth = 1  # {% if x %} {# no comment #}",
+    ],
+)
+def test_braces_of_python_s_own_stay(build, code):
+    assert sources_of(build(case=code + "\n")) == [code]
+
+
+@pytest.mark.parametrize(
     ("case", "problem"),
     [
-        ("y = {{ name.gone | literal }}", "name.gone has no value: there is no gone"),
-        ("y = {{ kernel.tilte | literal }}", "there is no tilte"),
-        ("y = {{ name | upper }}", "{{ … }} cannot be read; write {{ NAME | literal }}"),
-        ("y = {{ 1 + 1 | literal }}", "{{ … }} cannot be read"),
-        ("y = {{ a b }}", "{{ … }} cannot be read"),
-        ("y = {{\n    name | literal\n}}", "{{ … }} cannot be read"),
-        ("y = {{ library }}", "{{ library }} is no form"),
-        ("y = {{ name() }}", "{{ name() }} is no form"),
-        ("y = {{ name }}", "name is no name in Python; write {{ name | literal }} for its value"),
+        ("y = {{ name.gone | literal }}", "has no attribute 'gone' in {{ name.gone | literal }}; correct it"),
+        ("y = {{ kernel.tilte | literal }}", "has no attribute 'tilte'"),
+        ("y = {{ [gone, name] | literal }}", "gone has no value"),
+        ("# %% [markdown]\n# {{ kernel.gone }}", "has no attribute 'gone' in {{ kernel.gone }}"),
+        ("y = {{ [name, kernel.gone] | literal }}", "has no attribute 'gone'"),
+        ("y = {{ 1 / 0 }}", "division by zero in {{ 1 / 0 }}"),
+        ("y = {{ name | no_filter }}", "No filter named 'no_filter'"),
+        ("y = {{ names | random }}", "No filter named 'random'"),
+        ("y = {{ range(3) | list }}", "range has no value"),
+        ("y = {{ a b }}", "expected token 'end of print statement', got 'b' in {{ a b }}; correct it"),
+        ("y = {{ }}", "Expected an expression"),
+        ("y = {{- name -}}", "a sign that removes blanks in {{- name -}}; correct it"),
+        ("y = {{ library }}", "{{ library() }} must stand alone in a code cell"),
+        ("y = {{ library() | upper }}", "{{ library() }} must stand alone in a code cell"),
+        ("y = {{ provenance | literal }}", "a function has no Python literal"),
+        ("y = {{ name.upper }}", "has no Python literal"),
+        ("y = {{ name | map('upper') }}", "a generator has no Python literal"),
+        ("y = {{ name() }}", "'str' object is not callable in {{ name() }}"),
+        ("y = {{ name }}", "is no name in Python; write {{ name | literal }} for its value"),
+        ("y = {{ name | upper }}", "is no name in Python; write {{ name | upper | literal }} for its value"),
         ("y = {{ provenance() }}", "is no name in Python"),
-        ("!echo {{ lines }}", "lines is no plain text of one line"),
-        ("# %% [markdown]\n# {{ name | upper }}", "{{ … }} cannot be read"),
+        ("!echo {{ lines }}", "{{ lines }} is no plain text of one line"),
         ("# %% [markdown]\n# {{ gone }}", "gone has no value"),
+        (
+            "# %% [markdown]\n# $x_{{a}^2}}$",
+            "unexpected '}' in {{a}^2}}; correct it, or put a blank between the braces",
+        ),
     ],
 )
 def test_a_form_that_cannot_be_filled_is_told_with_its_line(build, case, problem):
