@@ -21,7 +21,7 @@ _QUOTE = r"""\\?["']"""
 _ASSIGNS = rf"(?:{_QUOTE})?\]?(?:\s*:\s*[A-Za-z][\w. |\[\]]{{0,30}})?\s*[:=]\s*[rbuf]{{0,2}}{_QUOTE}"
 _NAME = r"(?:api|access|auth|secret|client|private|account|service|bearer|bot)_?-?(?:key|token|secret)"
 _SHORT_NAME = r"(?:token|secret)"
-_PASSWORD = r"(?:password|passwd|pass_?phrase)"
+_PASSWORD = r"(?:password|passwd|pass_?phrase|_pass\b)"
 _VARIABLE = rf"[A-Z0-9_]*{f'(?:{_NAME}|{_SHORT_NAME}|{_PASSWORD})'.upper()}"
 # Both letters and digits, as words have not and keys have.
 _RANDOM = r"(?=[A-Za-z_+/.~=-]*[0-9])(?=[0-9_+/.~=-]*[A-Za-z])[A-Za-z0-9_+/.~=-]"
@@ -105,13 +105,12 @@ _KINDS = (
     ),
     _token(
         "a bot's token",
-        ":aa discord",
-        r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}",
+        "discord",
         r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}",
     ),
     _token(
         "an access token",
-        "npm_ pypi- dckr_pat_ dapi sg. _live_ _v1_",
+        "npm_ pypi- dckr_pat_ dapi sg. _live_ _v1_ hvs. hvb. key-",
         r"npm_[A-Za-z0-9]{36}",
         r"pypi-[A-Za-z0-9_-]{50,}",
         r"dckr_pat_[A-Za-z0-9_-]{20,}",
@@ -119,9 +118,16 @@ _KINDS = (
         r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}",
         r"[rs]k_live_[A-Za-z0-9]{20,}",
         r"do[opr]_v1_[0-9a-f]{64}",
+        r"hv[sb]\.[A-Za-z0-9_-]{24,}",
+        r"key-[0-9a-f]{32}",
     ),
+    _kind("a bot's token", ":aa", r"(?<![0-9])[0-9]{8,10}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])"),
     _kind(
-        "a private key", "private putty", r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----", r"PuTTY-User-Key-File-"
+        "a private key",
+        "private putty age-secret-key",
+        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----",
+        r"PuTTY-User-Key-File-",
+        r"AGE-SECRET-KEY-1[A-Z0-9]{50,}",
     ),
     _token(
         "a JSON web token",
@@ -132,13 +138,25 @@ _KINDS = (
     # Placeholders (`{password}`, `$PASSWORD`, `<password>`, `***`) are no passwords.
     _kind(
         "a password in an address",
-        "://",
+        ":// password=",
         rf"\b[a-z][a-z0-9+.-]{{1,30}}://[^\s:/@\"'{{}}<>]*:{_EMPTY}[^\s/@\"'{{}}<>]{{3,}}@[A-Za-z0-9\[]",
+        rf"\b(?:host|dbname|user)=[^\n]{{1,100}}[\s;]password={_EMPTY}[^\s;\"'(){{}}<>$,]{{6,}}",
+    ),
+    _kind(
+        "a password in a command",
+        "curl wget",
+        rf"\b(?:curl|wget)\s[^\n]{{0,200}}?(?:-u|--user)[ =]+[\"']?[^\s:\"'$]+:{_EMPTY}[^\s\"'{{}}]{{3,}}",
+    ),
+    _kind(
+        "a password of .netrc",
+        "machine",
+        rf"\bmachine\s+\S+\s+login\s+\S+\s+password\s+{_EMPTY}\S{{6,}}",
     ),
     _kind("an Azure key", "accountkey sharedaccesskey", r"(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{40,}"),
     _kind(
         "a key in an address",
-        "key= token= sig= password pwd",
+        "key= token= sig= password pwd ://",
+        rf"://{_EMPTY}{_RANDOM}{{20,}}@[A-Za-z0-9\[]",
         rf"[?&](?i:(?:api_?|access_?|auth_?)?(?:key|token)|sig)={_RANDOM}{{20,}}",
         rf"[?&;]\s*(?i:password|pwd)\s*=\s*{_EMPTY}[^&;\s\"'{{}}<>]{{3,}}",
     ),
@@ -152,11 +170,14 @@ _KINDS = (
         "key token secret",
         rf"(?i:{_NAME}){_ASSIGNS}{_VALUE}{_QUOTE}",
         rf"(?i:{_SHORT_NAME}){_ASSIGNS}{_EMPTY}{_NO_WORDS}{_QUOTE}",
+        rf"\bkey{_ASSIGNS}(?:[0-9a-f]{{32}}|[0-9a-f]{{40}}|[0-9a-f]{{64}}){_QUOTE}",
+        rf"(?i:set_auth_?token)\(\s*{_QUOTE}{_VALUE}{_QUOTE}",
         rf"(?:setenv|setdefault|getenv|get)\(\s*{_QUOTE}{_VARIABLE}{_QUOTE}\s*,\s*{_QUOTE}{_VALUE}{_QUOTE}",
     ),
     _kind(
         "a password",
-        "pass",
+        "pass login(",
+        rf"\.login\(\s*{_QUOTE}[^\"'\n]+{_QUOTE}\s*,\s*{_QUOTE}{_EMPTY}[^\s\"'\\{{}}]{{6,}}{_QUOTE}",
         rf"(?i:{_PASSWORD}){_ASSIGNS}{_EMPTY}(?!(?i:{_PASSWORD}))[^\s\"'\\{{}}]{{6,}}{_QUOTE}",
     ),
     # Lines of a .env file, of a shell, of YAML: without quotes, and nothing behind them.
@@ -171,10 +192,11 @@ _KINDS = (
 _FILES = (
     "kaggle.json credentials.json credentials access_token token client_secret*.json service-account*.json "
     "service_account*.json .dockercfg .env .env.* *.env .netrc _netrc .pgpass .pypirc .npmrc .git-credentials "
-    ".htpasswd id_rsa id_dsa id_ecdsa id_ed25519 *.pem *.key *.p12 *.pfx *.ppk *.jks *.keystore *.kdbx "
+    ".htpasswd htpasswd .envrc netrc .s3cfg rclone.conf .bash_history .zsh_history id_rsa id_dsa id_ecdsa id_ecdsa_sk "
+    "id_ed25519 id_ed25519_sk *.p8 *.ovpn *.pem *.key *.p12 *.pfx *.ppk *.jks *.keystore *.kdbx "
     "secrets.toml secrets.json secrets.yaml secrets.yml"
 ).split()
-_FOLDERS = frozenset({".aws", ".gnupg", ".kaggle", ".ssh"})
+_FOLDERS = frozenset({".aws", ".docker", ".gnupg", ".kaggle", ".kube", ".ssh"})
 # What copies of a file are called: "kaggle (1).json", "id_rsa.bak", ".env~".
 _COPY = re.compile(r"[ _-]?\([0-9]+\)|~$|\.(?:bak|backup|old|orig|save|txt)$")
 

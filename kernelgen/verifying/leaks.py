@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kernelgen.recipe.project import RECIPE
 from kernelgen.secrets.own_secrets import known_secrets
-from kernelgen.secrets.patterns import secrets_in
+from kernelgen.secrets.patterns import is_secret_file, secrets_in
 
 if TYPE_CHECKING:
     from kernelgen.built import BuiltKernel
@@ -44,7 +44,11 @@ class _Text:
 def leak_problems(project: Project, built: BuiltKernel) -> list[str]:
     """A line for each thing in a kernel's notebook or metadata that must not leave this machine."""
     paths, secrets, owner = _paths(project.root), known_secrets(), _owner(project, built.kernel)
-    problems = []
+    problems = [
+        f"{shipped.file}: is a file that holds secrets, by its name; take it out of `files`"
+        for shipped in built.closure.files
+        if is_secret_file(str(shipped.file))
+    ]
     for text in _texts(built):
         for line, kind in secrets_in(text.text, secrets):
             problems.append(f"{text.place(line)}: holds {kind}; remove it, and revoke it if it was shared")
