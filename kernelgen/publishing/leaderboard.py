@@ -34,24 +34,13 @@ class Row:
     private: str
 
 
-@dataclass(frozen=True)
-class CrossValidation:
-    """What a kernel says of its own score; empty where it says nothing."""
-
-    score: str = ""
-    name: str = ""
-
-
-def read_cross_validation(text: str | None) -> CrossValidation:
-    """The kernel's own word, as far as it can be read."""
+def read_cross_validation(text: str | None) -> tuple[str, str]:
+    """What a kernel says of its own score, as far as it can be read: the score and its name, else empty."""
     try:
         document = json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        return CrossValidation()
-    score = document.get("score") if isinstance(document, dict) else None
-    if isinstance(score, bool) or not isinstance(score, int | float):
-        return CrossValidation()
-    return CrossValidation(f"{score:.4f}", readable(str(document.get("name", ""))))
+        return f"{float(document['score']):.4f}", readable(str(document.get("name", "")))
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return "", ""
 
 
 def read_table(project: Project) -> list[dict[str, str]]:
@@ -60,7 +49,7 @@ def read_table(project: Project) -> list[dict[str, str]]:
     Raises:
         KernelgenError: the file there is another table.
     """
-    path, columns = project.root / TABLE, [one.name for one in fields(Row)]
+    path, columns = project.root / TABLE, [field.name for field in fields(Row)]
     try:
         reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")), restkey="", restval="")
         rows = list(reader)
@@ -74,17 +63,17 @@ def read_table(project: Project) -> list[dict[str, str]]:
 
 
 def append(project: Project, row: Row) -> Path:
-    """Adds the row to the table, or puts it in place of the one of the same submission.
+    """Add the row to the table, or put it in place of that of the same submission.
 
     Raises:
         KernelgenError: as ``read_table``, with the score, which would be lost else.
     """
     try:
-        rows = [one for one in read_table(project) if one["submission"] != row.submission]
+        rows = [before for before in read_table(project) if before["submission"] != row.submission]
     except KernelgenError as error:
         raise KernelgenError(f"{error} (submission {row.submission}: public {row.public or 'unknown'})") from None
     text = io.StringIO()
-    writer = csv.DictWriter(text, [one.name for one in fields(Row)], lineterminator="\n")
+    writer = csv.DictWriter(text, [field.name for field in fields(Row)], lineterminator="\n")
     writer.writeheader()
     writer.writerows([*rows, asdict(row)])
     path = project.root / TABLE

@@ -12,8 +12,6 @@ from kernelgen.running.report import place_of_cell
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 # How papermill and IPython's tracebacks name a cell.
 _CELL = re.compile(r'(?:Exception encountered at "In \[(\d+)\]"|Cell In\[(\d+)\])')
-# What Kaggle itself says while it turns the notebook into a page.
-_OF_KAGGLE = re.compile(r"\[NbConvertApp\]")
 LAST_LINES = 15
 
 
@@ -23,50 +21,30 @@ def readable(text: str) -> str:
 
 
 def text_of(log: str) -> str:
-    """What was printed. Kaggle gives JSON, a list or a line for each piece, with its stream and time.
-
-    Whatever is no such piece (a log that was cut, plain text) is taken as it is.
-    """
-    pieces = _parsed(log)
-    if not isinstance(pieces, list) or not any(map(_is_piece, pieces)):
-        # Not by splitlines: what was printed may hold its other line breaks.
-        lines = [f"{line}\n" for line in log.split("\n")]
-        parsed = [_parsed(line.strip().strip("[],")) for line in lines]
-        pieces = [piece if _is_piece(piece) else line for piece, line in zip(parsed, lines, strict=True)]
-    return readable("".join(str(piece["data"] if _is_piece(piece) else piece) for piece in pieces))
-
-
-def _parsed(text: str) -> Any:
+    """What was printed: the log is a JSON list of pieces. Whatever is none (a log that was cut) is taken as it is."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _is_piece(piece: Any) -> bool:
-    return isinstance(piece, dict) and "data" in piece
+        pieces = json.loads(log)
+        return readable("".join(str(piece["data"]) for piece in pieces if "data" in piece))
+    except (ValueError, TypeError, RecursionError):
+        return readable(log)
 
 
 def last_lines(log: str) -> list[str]:
     """The end of it, without colours, empty lines and bars that were written over."""
-    lines = [_ANSI.sub("", line).rstrip("\r").rpartition("\r")[2].rstrip() for line in text_of(log).splitlines()]
-    return [line for line in lines if line and not _OF_KAGGLE.search(line)][-LAST_LINES:]
+    lines = [_ANSI.sub("", line).rstrip("\r").rpartition("\r")[2].rstrip() for line in text_of(log).split("\n")]
+    # What Kaggle itself says while it turns the notebook into a page tells nothing of the run.
+    return [line for line in lines if line and "[NbConvertApp]" not in line][-LAST_LINES:]
 
 
 def failing_cell(log: str, notebook: Path | None) -> str:
     """The cell that the log says failed, in words; "" if it does not say, or there is no notebook to look at."""
-    numbers = [int(first or second) for first, second in _CELL.findall(_ANSI.sub("", text_of(log)))]
-    if not numbers or notebook is None:
+    told = _CELL.search(_ANSI.sub("", text_of(log)))
+    if told is None or notebook is None:
         return ""
-    try:
-        cells: list[dict[str, Any]] = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, KeyError):
-        return ""
-    code = [index for index, cell in enumerate(cells) if cell.get("cell_type") == "code" and _source(cell).strip()]
-    number = numbers[0]
+    cells: list[dict[str, Any]] = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    # Empty cells are not run, and have no number.
+    code = [
+        index for index, cell in enumerate(cells) if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
+    ]
+    number = int(told[1] or told[2])
     return place_of_cell(cells, code[number - 1]) if 0 < number <= len(code) else ""
-
-
-def _source(cell: dict[str, Any]) -> str:
-    source = cell.get("source", "")
-    return source if isinstance(source, str) else "".join(source)

@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing.client import Kaggle, RunThere
 from kernelgen.publishing.logs import failing_cell, last_lines, readable
-from kernelgen.publishing.outputs import read_log
-from kernelgen.publishing.records import PushedKernel
-from kernelgen.publishing.refusals import Refused
+from kernelgen.publishing.outputs import list_output
 from kernelgen.publishing.waiting import wait_for
 
 
-def run_now(kaggle: Kaggle, identity: str, version: int | None, *, known: bool, wait: bool) -> RunThere:
-    """How the run of a version stands, or of the newest; with ``wait``, how it ended.
+def run_now(kaggle: Kaggle, identity: str, version: int | None, *, known: bool, wait: bool) -> RunThere | None:
+    """How the run of a version stands, or of the newest; with ``wait``, how it ended; None where there is none.
 
     Args:
         known: it was pushed from here, so that a 404 is a server's hiccup.
-
-    Raises:
-        Refused: the kernel is not on Kaggle.
     """
-
-    def look() -> tuple[str, RunThere | None]:
-        run = _known_run(kaggle, identity, version, "is not on Kaggle; push it first")
-        return run.status, None if wait and not run.is_over else run
-
-    what = f"kernel {identity}{f', version {version}' if version else ''}"
-    run = wait_for(kaggle, look, what, once=not wait, known=known)
-    assert run is not None  # there is no limit
-    return run
+    run = kaggle.run(identity, version, known=known)
+    if run is None or run.is_over or not wait:
+        return run
+    version_text = f", version {version}" if version else ""
+    return first_that_ended(kaggle, {f"kernel {identity}{version_text}": (identity, version)})[1]
 
 
-def first_that_ended(kaggle: Kaggle, running: dict[str, PushedKernel], to_come: int) -> tuple[str, RunThere]:
+def first_that_ended(
+    kaggle: Kaggle, running: dict[str, tuple[str, int | None]], to_come: int = 0
+) -> tuple[str, RunThere]:
     """Wait until one of several runs is over.
 
     Args:
-        running: versions that were pushed, by a name to show.
+        running: kernels and versions of theirs, by a name to show.
         to_come: how many more wait for them.
 
     Returns:
@@ -47,9 +39,9 @@ def first_that_ended(kaggle: Kaggle, running: dict[str, PushedKernel], to_come: 
 
     def look() -> tuple[str, tuple[str, RunThere] | None]:
         states = []
-        for name, pushed in running.items():
-            line = f"Kaggle does not tell how version {pushed.version} runs; look at {pushed.url}"
-            run = _known_run(kaggle, pushed.identity, pushed.version, line)
+        for name, (identity, version) in running.items():
+            run = kaggle.run(identity, version, known=True)
+            assert run is not None  # else Refused
             states.append(f"{name} {run.status}")
             if run.is_over:
                 return ", ".join(states), (name, run)
@@ -60,21 +52,7 @@ def first_that_ended(kaggle: Kaggle, running: dict[str, PushedKernel], to_come: 
     return ended
 
 
-def _known_run(kaggle: Kaggle, identity: str, version: int | None, otherwise: str) -> RunThere:
-    run = kaggle.run(identity, version)
-    if run is None:
-        raise Refused(f"kernel {identity}: {otherwise}", 404)
-    return run
-
-
-def check_ended_well(
-    kaggle: Kaggle,
-    identity: str,
-    version: int | None,
-    run: RunThere,
-    notebook: Path | None,
-    say: Callable[[str], None],
-) -> None:
+def check_ended_well(kaggle: Kaggle, identity: str, version: int | None, run: RunThere, notebook: Path | None) -> None:
     """For a run that is over: nothing if it is COMPLETE, else the end of its log and an error.
 
     Args:
@@ -87,14 +65,12 @@ def check_ended_well(
         return
     what = f"kernel {identity}, version {version}" if version else f"kernel {identity}"
     try:
-        log = read_log(kaggle, identity, version)
+        log = list_output(kaggle, identity, version).log
     except KernelgenError as error:
-        say(f"note: {error}")
+        kaggle.say(f"note: {error}")
         log = ""
     if lines := last_lines(log):
-        say(f"The end of the log of {what}:")
-        for line in lines:
-            say(f"    {line}")
+        kaggle.say("\n    ".join([f"The end of the log of {what}:", *lines]))
     cell = failing_cell(log, notebook)
     told = f": {readable(' '.join(run.failure.split()))}" if run.failure else ""
     at = f" in {cell}" if cell else ""

@@ -227,11 +227,3 @@ def test_hidden_files_of_a_zipped_folder_are_sent_too(command, kaggle_server, pr
     assert "fold0/.cache/state" in kaggle_server.datasets[f"{ME}/some-extra"].versions[-1].mounted
     (root / "fold0.zip").write_bytes(b"z")
     assert "the folder fold0 becomes fold0.zip" in one_line(command("--target", "some-extra", "--push"))
-
-
-def test_a_request_that_a_server_does_not_know_is_done_without(command, kaggle_server):
-    for endpoint in ("GetKernel", "GetDataset"):
-        kaggle_server.fault(endpoint, status=501, times=None)
-    assert command("--target", "train", "--push", "--wait").code == 0
-    assert command("--target", "train", "--push", "--wait").code == 0
-    assert len(kaggle_server.kernels[TRAIN].versions) == 1
