@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import math
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 PAGE = 100
+# Between two looks at what is waited for.
+SHORTEST_SECONDS, LONGEST_SECONDS, GROWTH = 1.0, 30.0, 1.5
 
 
 @dataclass(frozen=True)
@@ -143,12 +146,30 @@ class Kaggle:
                 setattr(request, field, value)
         return request
 
-    @contextmanager
-    def patiently(self) -> Iterator[None]:
-        """While it lasts, a connection that is down for half an hour is no failure."""
+    def wait_for(
+        self, look: Callable[[], tuple[str, Answer | None]], what: str, *, limit: float = math.inf
+    ) -> Answer | None:
+        """Ask ``look`` again and again until it gives more than words, with a line for each change of how it stands.
+
+        Args:
+            look: how it stands, in words, and what was waited for, None until it is there.
+            what: names it for the reader.
+            limit: seconds after which None is returned.
+        """
+        began, pause, last = time.monotonic(), SHORTEST_SECONDS, ""
+        # Meanwhile a connection that is down for half an hour is no failure.
         self._patience = retrying.PATIENCE_WHILE_WAITING_SECONDS
         try:
-            yield
+            while True:
+                words, answer = look()
+                if words != last:
+                    minutes = int(time.monotonic() - began) // 60
+                    self.say(f"[{minutes // 60}:{minutes % 60:02}] {what}: {words}")
+                if answer is not None or time.monotonic() - began + pause > limit:
+                    return answer
+                last = words
+                time.sleep(pause)
+                pause = min(pause * GROWTH, LONGEST_SECONDS)
         finally:
             self._patience = None
 

@@ -15,7 +15,6 @@ from kernelgen.errors import KernelgenError
 from kernelgen.publishing.client import Kaggle
 from kernelgen.publishing.records import SentDataset, locked, read_sent, write_sent
 from kernelgen.publishing.uploads import DatasetUpload, size_text
-from kernelgen.publishing.waiting import wait_for
 
 if TYPE_CHECKING:
     from kernelgen.publishing.official_client import OfficialClient
@@ -75,7 +74,7 @@ def wait_until_ready(kaggle: Kaggle, upload: DatasetUpload) -> int:
         there = kaggle.dataset_version(identity) if status == "READY" else 0
         return f"{status}, version {there}" if there else status, there if there >= sent.version else None
 
-    there = wait_for(kaggle, look, f"dataset {identity}", limit=READY_LIMIT_SECONDS)
+    there = kaggle.wait_for(look, f"dataset {identity}", limit=READY_LIMIT_SECONDS)
     if there is None:
         raise KernelgenError(
             f"dataset {identity}: is not ready after {READY_LIMIT_SECONDS / 60:.0f} minutes; the same command "

@@ -97,14 +97,15 @@ def _known(
         return before if before and before.version else None
     if before and there.version == before.version:
         return before
-    cells, same = _cells(there.source), _cells(there.source) == _cells(text)
+    cells, pushed = _cells(there.source), pushed_folder(out, name, wanted.identity) / NOTEBOOK
+    same = cells == _cells(text)
     if before is None:  # a clone, or a folder that was cleaned
         if fresh or not same:
             return None
         known = replace(wanted, base=0, version=there.version)
     elif before.version is None and there.version == before.base:
         return None  # it never arrived
-    elif cells == _cells_that_were_pushed(out, name, wanted.identity):
+    elif pushed.is_file() and cells == _cells(pushed.read_text(encoding="utf-8")):
         known = replace(before, version=there.version, submissions={})
     elif same:
         return None
@@ -123,11 +124,6 @@ def _cells(text: str) -> list[tuple[str, str]] | None:
         return [(cell["cell_type"], "".join(cell["source"]).rstrip("\n")) for cell in json.loads(text)["cells"]]
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def _cells_that_were_pushed(out: Path, name: str, identity: str) -> list[tuple[str, str]] | None:
-    path = pushed_folder(out, name, identity) / NOTEBOOK
-    return _cells(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _save(kaggle: Kaggle, folder: Path, identity: str, text: str, base: int) -> Any:

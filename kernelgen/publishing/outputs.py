@@ -15,7 +15,6 @@ import requests
 from kernelgen.chaining.finished import forget_output, note_output, output_folder
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing.client import PAGE, Kaggle, pages
-from kernelgen.publishing.logs import readable
 from kernelgen.publishing.retrying import Refused
 from kernelgen.publishing.uploads import size_text
 
@@ -34,6 +33,11 @@ class Output:
     version: int | None
     files: dict[str, str]
     log: str
+
+
+def readable(text: str) -> str:
+    """The text with halves of characters put together, or replaced where the other half is missing."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def list_output(kaggle: Kaggle, identity: str, version: int | None) -> Output:

@@ -42,12 +42,13 @@ _OURS = (exceptions.InvalidHeader, exceptions.InvalidSchema, exceptions.InvalidU
 _CONNECTION = (exceptions.ConnectionError, exceptions.Timeout, exceptions.ChunkedEncodingError, *_OURS)
 
 NEW_TOKEN = "make a new token at kaggle.com/settings"
-_LINES = {
-    401: f"Kaggle refused the credentials ({{}}); {NEW_TOKEN}",
-    403: "not allowed ({}); check the owner, and for a competition that its rules are accepted",
-    404: "is not on Kaggle ({}); check the name and the owner",
-    409: "in conflict with what is there ({}); choose another title",
-    429: "still too many requests ({}); try again later",
+# What a refusal means, and what to do about it.
+_MEANINGS = {
+    401: ("Kaggle refused the credentials", NEW_TOKEN),
+    403: ("not allowed", "check the owner, and for a competition that its rules are accepted"),
+    404: ("is not on Kaggle", "check the name and the owner"),
+    409: ("in conflict with what is there", "choose another title"),
+    429: ("too many requests", "try again later"),
 }
 
 
@@ -56,7 +57,7 @@ class Refused(KernelgenError):
 
     def __init__(self, what: str, error: BaseException) -> None:
         self.status = _status(error)
-        super().__init__(f"{what}: {_line(self.status, error)}")
+        super().__init__(f"{what}: {'; '.join(_told(error))}")
 
 
 def retried(
@@ -102,7 +103,7 @@ def retried(
         # Never without a pause: a clock that is wrong makes a date of Retry-After lie in the past.
         seconds = max(min(seconds, LONGEST_RETRY_AFTER_SECONDS), _BACKOFF(state))
         if missing != TWICE or _status(failures[-1]) not in MISSING:
-            say(f"note: {what}: {_reason(failures[-1])}; once more in {seconds:.0f} s")
+            say(f"note: {what}: {_told(failures[-1])[0]}; once more in {seconds:.0f} s")
         return seconds
 
     def passes(error: BaseException) -> bool:
@@ -154,31 +155,16 @@ def _retry_after(error: BaseException | None) -> float:
         return 0.0
 
 
-def _reason(error: BaseException | None) -> str:
-    status = _status(error)
+def _told(error: BaseException) -> tuple[str, str]:
+    """Why a request failed, with what Kaggle itself says, and what to do; never an address, which may hold a key."""
+    status, kind = _status(error), type(error).__name__
     if status:
-        return "too many requests (429)" if status == 429 else f"Kaggle answers {status}"
-    return (
-        "the connection broke" if isinstance(error, _CONNECTION) else f"Kaggle's answer makes no sense ({_kind(error)})"
-    )
-
-
-def _line(status: int | None, error: BaseException) -> str:
-    # What Kaggle itself says of the refusal; never an address, which may hold a key.
-    words = " ".join(str(_document(getattr(error, "response", None)).get("message", "")).split())[:300]
-    told = f"{status}: {words}" if words else f"{status}"
-    if status:
-        return _LINES.get(
-            status,
-            f"Kaggle answers {{}}; {'try again later' if _passes(error) else 'correct that'}",
-        ).format(told)
+        words = " ".join(str(_document(getattr(error, "response", None)).get("message", "")).split())[:300]
+        advice = "try again later" if _passes(error) else "correct that"
+        reason, advice = _MEANINGS.get(status, ("Kaggle refused it", advice))
+        return f"{reason} ({status}{f': {words}' if words else ''})", advice
     if isinstance(error, _CONNECTION):
-        return f"Kaggle cannot be reached ({_kind(error)}); check the network and try again"
-    return f"Kaggle's answer makes no sense ({_kind(error)}); try again later"
-
-
-def _kind(error: BaseException | None) -> str:
-    """What kind of failure it is, in a few words; never an address, which may hold a key."""
+        return f"Kaggle cannot be reached ({kind})", "check the network and try again"
     if isinstance(error, KeyError):
-        return f"unknown word {str(error)[:60]}"
-    return "no JSON" if "JSON" in type(error).__name__ else type(error).__name__
+        kind = f"unknown word {str(error)[:60]}"
+    return f"Kaggle's answer makes no sense ({'no JSON' if 'JSON' in kind else kind})", "try again later"

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing.client import Kaggle, RunThere
-from kernelgen.publishing.logs import failing_cell, last_lines, readable
-from kernelgen.publishing.outputs import list_output
-from kernelgen.publishing.waiting import wait_for
+from kernelgen.publishing.outputs import list_output, readable
+from kernelgen.running.report import place_of_cell
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+# How papermill and IPython's tracebacks name a cell.
+_CELL = re.compile(r'(?:Exception encountered at "In \[(\d+)\]"|Cell In\[(\d+)\])')
+LAST_LINES = 15
 
 
 def run_now(kaggle: Kaggle, identity: str, version: int | None, *, known: bool, wait: bool) -> RunThere | None:
@@ -47,7 +54,7 @@ def first_that_ended(
                 return ", ".join(states), (name, run)
         return ", ".join(states) + (f", {to_come} to come" if to_come else ""), None
 
-    ended = wait_for(kaggle, look, "on Kaggle")
+    ended = kaggle.wait_for(look, "on Kaggle")
     assert ended is not None  # there is no limit
     return ended
 
@@ -69,10 +76,40 @@ def check_ended_well(kaggle: Kaggle, identity: str, version: int | None, run: Ru
     except KernelgenError as error:
         kaggle.say(f"note: {error}")
         log = ""
-    if lines := last_lines(log):
+    if lines := _last_lines(log):
         kaggle.say("\n    ".join([f"The end of the log of {what}:", *lines]))
-    cell = failing_cell(log, notebook)
+    cell = _failing_cell(log, notebook)
     told = f": {readable(' '.join(run.failure.split()))}" if run.failure else ""
     at = f" in {cell}" if cell else ""
     advice = "push again" if run.status.startswith("CANCEL") else "correct it and push again"
     raise KernelgenError(f"{what}: ended in {run.status}{at}{told}; {advice} (kaggle.com/code/{identity})")
+
+
+def _text_of(log: str) -> str:
+    """What was printed: the log is a JSON list of pieces. Whatever is none (a log that was cut) is taken as it is."""
+    try:
+        pieces = json.loads(log)
+        return readable("".join(str(piece["data"]) for piece in pieces if "data" in piece))
+    except (ValueError, TypeError, RecursionError):
+        return readable(log)
+
+
+def _last_lines(log: str) -> list[str]:
+    """The end of it, without colours, empty lines and bars that were written over."""
+    lines = [_ANSI.sub("", line).rstrip("\r").rpartition("\r")[2].rstrip() for line in _text_of(log).split("\n")]
+    # What Kaggle itself says while it turns the notebook into a page tells nothing of the run.
+    return [line for line in lines if line and "[NbConvertApp]" not in line][-LAST_LINES:]
+
+
+def _failing_cell(log: str, notebook: Path | None) -> str:
+    """The cell that the log says failed, in words; "" if it does not say, or there is no notebook to look at."""
+    told = _CELL.search(_ANSI.sub("", _text_of(log)))
+    if told is None or notebook is None:
+        return ""
+    cells: list[dict[str, Any]] = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    # Empty cells are not run, and have no number.
+    code = [
+        index for index, cell in enumerate(cells) if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
+    ]
+    number = int(told[1] or told[2])
+    return place_of_cell(cells, code[number - 1]) if 0 < number <= len(code) else ""

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing.client import PAGE, Kaggle, pages
 from kernelgen.publishing.kernels import LOOK_AGAIN_SECONDS
-from kernelgen.publishing.leaderboard import CROSS_VALIDATION, Row, append, read_cross_validation
+from kernelgen.publishing.leaderboard import COLUMNS, CROSS_VALIDATION, append, read_cross_validation
 from kernelgen.publishing.outputs import read_output
 from kernelgen.publishing.records import locked, pushed_folder, read_pushed, write_pushed
 from kernelgen.publishing.retrying import Refused
-from kernelgen.publishing.waiting import wait_for
 from kernelgen.recipe.project import Kernel, Project
 
 if TYPE_CHECKING:
@@ -72,19 +71,8 @@ def submit(kaggle: Kaggle, project: Project, kernel: Kernel, out: Path, identity
     except KernelgenError as error:  # a score on Kaggle is not lost over it
         kaggle.say(f"note: {error}; its cross-validation stays unknown")
         cv, cv_of = "", ""
-    row = Row(
-        submitted=scored.date,
-        submission=str(reference),
-        competition=competition,
-        kernel=kernel.name,
-        version=str(version),
-        commit=commit,
-        cv=cv,
-        cv_of=cv_of,
-        public=scored.public,
-        private=scored.private,
-    )
-    path = append(project, row)
+    texts = (str(reference), competition, kernel.name, str(version), commit, cv, cv_of, scored.public, scored.private)
+    path = append(project, dict(zip(COLUMNS, (scored.date, *texts), strict=True)))
     kaggle.say(f"{path.relative_to(project.root)}: CV {cv or 'unknown'}, public {scored.public or 'unknown'}")
 
 
@@ -202,6 +190,6 @@ def _wait_for_score(kaggle: Kaggle, competition: str, reference: int) -> Submiss
             )
         return submission.status, submission if submission.status == "COMPLETE" or submission.public else None
 
-    scored = wait_for(kaggle, look, f"submission {reference}")
+    scored = kaggle.wait_for(look, f"submission {reference}")
     assert scored is not None  # there is no limit
     return scored

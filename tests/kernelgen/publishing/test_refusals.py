@@ -37,7 +37,7 @@ def test_a_reply_that_says_no_in_a_200_is_an_error(command, kaggle_server, field
         (401, "refused the credentials (401"),
         (403, "not allowed (403"),
         (409, "in conflict with what is there (409"),
-        (400, "Kaggle answers 400: the server's words"),
+        (400, "Kaggle refused it (400: the server's words)"),
     ],
 )
 def test_a_refusal_that_does_not_pass_is_told_once(command, kaggle_server, status, words):
