@@ -14,7 +14,7 @@ from kernelgen.datasets.folder import CACHE
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing.client import Kaggle
 from kernelgen.publishing.records import SentDataset, locked, read_sent, write_sent
-from kernelgen.publishing.uploads import DatasetUpload, size_text
+from kernelgen.publishing.uploads import DatasetUpload
 
 if TYPE_CHECKING:
     from kernelgen.publishing.official_client import OfficialClient
@@ -27,14 +27,7 @@ _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".ra
 
 
 def publish(kaggle: Kaggle, upload: DatasetUpload, *, notes: str, force: bool) -> bool:
-    """Create or version the dataset where its content changed, or with ``force`` in any case.
-
-    Returns:
-        Whether it was sent.
-
-    Raises:
-        KernelgenError: Kaggle refused a file or the version; then no version was made.
-    """
+    """Create or version the dataset where its content changed, or with ``force`` in any case; whether it was sent."""
     identity, folder = upload.identity, upload.dataset.folder
     with locked(folder / CACHE, f"dataset {identity}", kaggle.say):
         status = kaggle.dataset_status(identity)
@@ -48,19 +41,12 @@ def publish(kaggle: Kaggle, upload: DatasetUpload, *, notes: str, force: bool) -
         _send(kaggle, upload, notes, status)
         write_sent(folder, identity, SentDataset(there + 1, upload.files))
         what = "sent as a new version" if status else "created"
-        kaggle.say(f"dataset {identity}: {what}, {len(upload.files)} files, {size_text(upload.size)}")
+        kaggle.say(f"dataset {identity}: {what}, {len(upload.files)} files, {upload.size:,} bytes")
         return True
 
 
 def wait_until_ready(kaggle: Kaggle, upload: DatasetUpload) -> int:
-    """Wait until kernels are given what was sent last, and look whether all of it arrived.
-
-    Returns:
-        The number of that version.
-
-    Raises:
-        KernelgenError: Kaggle could not process it, lost a file of it, or takes longer than an hour.
-    """
+    """Wait until kernels are given what was sent last, and look whether all of it arrived; that version's number."""
     identity, folder = upload.identity, upload.dataset.folder
     sent = read_sent(folder, identity) or SentDataset(1, upload.files)
 
@@ -127,7 +113,7 @@ def _lost(kaggle: Kaggle, upload: DatasetUpload, version: int) -> str:
 
 def _missing(upload: DatasetUpload, listed: dict[str, int]) -> str:
     for name in upload.files:
-        top = PurePosixPath(name).parts[0]
+        top, size = PurePosixPath(name).parts[0], upload.size_of(name)
         if top != name or PurePosixPath(name).suffix.lower() in _ARCHIVES:
             # Kaggle unpacks archives, and lists what was in them, under a name of its own.
             stem = top if top != name else top.split(".")[0]
@@ -135,6 +121,6 @@ def _missing(upload: DatasetUpload, listed: dict[str, int]) -> str:
                 return f"came without {name}"
         elif name not in listed:
             return f"came without {name}"
-        elif listed[name] and listed[name] != upload.size_of(name):
-            return f"has {size_text(listed[name])} of {name}, which has {size_text(upload.size_of(name))}"
+        elif listed[name] not in (0, size):
+            return f"has {listed[name]:,} bytes of {name}, which has {size:,}"
     return ""

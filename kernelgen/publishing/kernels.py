@@ -52,9 +52,6 @@ def push(
         attached: the versions of our own datasets and kernels that it will be given.
         force: push it in any case.
         fresh: whether some of these were sent by this call, so that no version that is there can have had them.
-
-    Raises:
-        KernelgenError: Kaggle refused it, took it without something that it needs, or has it edited.
     """
     name, identity, text = built.kernel.name, built.metadata["id"], notebook_text(built.notebook)
     with locked(pushed_folder(out, name, identity), f"kernel {identity}", kaggle.say):
@@ -87,11 +84,7 @@ def page_of(identity: str) -> str:
 def _known(
     out: Path, name: str, there: KernelThere | None, wanted: PushedKernel, text: str, *, fresh: bool
 ) -> PushedKernel | None:
-    """What is known of the newest version: its record, mended where an earlier call could not finish it.
-
-    Raises:
-        KernelgenError: somebody edited the kernel on Kaggle since it was pushed from here.
-    """
+    """What is known of the newest version: its record, mended where an earlier call could not finish it."""
     before = read_pushed(out, name, wanted.identity)
     if there is None:
         return before if before and before.version else None

@@ -20,7 +20,6 @@ from kernelgen.errors import KernelgenError
 from kernelgen.publishing.retrying import NEW_TOKEN, retried
 
 TIMEOUT_SECONDS = 120
-UPLOAD_TRIES = 3
 
 
 def tidy_environment() -> None:
@@ -115,23 +114,17 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
         """
         for entry in self.upload_entries:
             self.say(f"{self.upload_what}: uploading {entry}")
-            for _ in range(UPLOAD_TRIES):
-                try:
-                    file = self._upload_file_or_folder(
-                        folder, entry, blob_type, upload_context, dir_mode, quiet, resources
-                    )
-                except (OSError, ValueError) as error:  # of a date before 1980, zip says ValueError
-                    raise KernelgenError(f"{self.upload_what}: {entry} cannot be read or packed: {error}") from None
-                if file is not None:
-                    request.files.append(self._new_file(file))
-                    break
-                # Its address is remembered on disk, and would be tried for days: once more from the beginning.
-                upload_context._file_uploads[-1].cleanup()
-            else:
+            try:
+                file = self._upload_file_or_folder(folder, entry, blob_type, upload_context, dir_mode, quiet, resources)
+            except (OSError, ValueError) as error:  # of a date before 1980, zip says ValueError
+                raise KernelgenError(f"{self.upload_what}: {entry} cannot be read or packed: {error}") from None
+            if file is None:
+                upload_context._file_uploads[-1].cleanup()  # its address is kept on disk, and would be tried for days
                 raise KernelgenError(
                     f"{self.upload_what}: uploading {entry}: Kaggle did not take it ({self._upload_status}), so "
                     "no version was made; check its size and name, and try again"
                 )
+            request.files.append(self._new_file(file))
 
     def _is_upload_successful(self, response: requests.Response) -> bool:
         self._upload_status = response.status_code
@@ -139,11 +132,7 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
 
 
 def signed_in(say: Callable[[str], None]) -> OfficialClient:
-    """The client, with credentials from wherever it looks for them.
-
-    Raises:
-        KernelgenError: there are none, or Kaggle refuses them.
-    """
+    """The client, with credentials from wherever it looks for them."""
     tidy_environment()
     client = OfficialClient(say)
 
@@ -151,12 +140,15 @@ def signed_in(say: Callable[[str], None]) -> OfficialClient:
         try:
             with redirect_stdout(io.StringIO()):
                 client.authenticate()
-        except requests.exceptions.InvalidHeader as error:
-            raise _unreadable(error) from None
-        except requests.RequestException:
-            raise
-        except (OSError, ValueError, TypeError, AttributeError) as error:  # of a file, not of an answer
-            raise _unreadable(error) from None
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            if isinstance(error, requests.RequestException) and not isinstance(
+                error, requests.exceptions.InvalidHeader
+            ):
+                raise
+            # Of a file, not of an answer. Not its words: they may hold a key.
+            raise KernelgenError(
+                f"signing in: the credentials cannot be read ({type(error).__name__}); {NEW_TOKEN}"
+            ) from None
 
     try:
         retried(authenticate, "signing in", say)
@@ -171,8 +163,3 @@ def signed_in(say: Callable[[str], None]) -> OfficialClient:
     if not values.get("username") or not (values["username"] + values.get("key", "")).isascii():
         raise KernelgenError(f"the Kaggle credentials name no user, or hold characters that no key has; {NEW_TOKEN}")
     return client
-
-
-def _unreadable(error: Exception) -> KernelgenError:
-    # Not its words: they may hold a key.
-    return KernelgenError(f"signing in: the credentials cannot be read ({type(error).__name__}); {NEW_TOKEN}")

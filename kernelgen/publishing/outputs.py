@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,7 +15,6 @@ from kernelgen.chaining.finished import forget_output, note_output, output_folde
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing.client import PAGE, Kaggle, pages
 from kernelgen.publishing.retrying import Refused
-from kernelgen.publishing.uploads import size_text
 
 CHUNK = 1 << 20
 TIMEOUT_SECONDS = 120
@@ -25,51 +23,37 @@ TRIES = 3
 _PAGES = {"text/html": (".html", ".htm"), "application/json": (".json", ".jsonl", ".geojson", ".ipynb")}
 
 
-@dataclass
-class Output:
-    """What a version's run left: addresses by file name, good for some minutes, and the log, "" if there is none."""
-
-    identity: str
-    version: int | None
-    files: dict[str, str]
-    log: str
-
-
 def readable(text: str) -> str:
     """The text with halves of characters put together, or replaced where the other half is missing."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def list_output(kaggle: Kaggle, identity: str, version: int | None) -> Output:
-    """What the run of a version left, or of the newest.
-
-    Raises:
-        KernelgenError: Kaggle does not tell it.
-    """
+def list_output(kaggle: Kaggle, identity: str, version: int | None) -> tuple[dict[str, str], str]:
+    """What the run of a version left, or of the newest: addresses by file name, good for some minutes, and the log."""
     owner, slug = identity.split("/")
     label = f"v{version}" if version else None
     request = kaggle.request(
         "ApiListKernelSessionOutputRequest", user_name=owner, kernel_slug=slug, page_size=PAGE, version_label=label
     )
 
-    def read(client: Any) -> Output:
+    def read(client: Any) -> tuple[dict[str, str], str]:
         listed = list(pages(client.kernels.kernels_api_client.list_kernel_session_output, request))
         files = {str(file.file_name): str(file.url) for page in listed for file in page.files or []}
         log = next((page.log for page in listed if page.log), "")
         if not files and not log:  # of a run that is over there is a log at least
             raise LookupError("neither files nor a log")
-        return Output(identity, version, files, log if isinstance(log, str) else json.dumps(log))
+        return files, log if isinstance(log, str) else json.dumps(log)
 
     return kaggle.ask(f"the output of kernel {identity}", read, known=True)
 
 
 def read_output(kaggle: Kaggle, identity: str, version: int | None, name: str) -> str | None:
     """The text of one file of a version's output; None if there is no such file."""
-    output = list_output(kaggle, identity, version)
-    if name not in output.files:
+    files, _ = list_output(kaggle, identity, version)
+    if name not in files:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        _fetch(kaggle, output, name, path := Path(folder) / Path(name).name)
+        _fetch(kaggle, identity, version, files, name, path := Path(folder) / Path(name).name)
         return path.read_text(encoding="utf-8", errors="replace")
 
 
@@ -85,15 +69,15 @@ def fetch_outputs(kaggle: Kaggle, identity: str, version: int | None, out: Path,
     size = 0
     try:
         partial.mkdir(parents=True)
-        output = list_output(kaggle, identity, version)
-        names = list(output.files)
+        files, log = list_output(kaggle, identity, version)
+        names = list(files)
         for name in names:
             kaggle.say(f"kernel {identity}: fetching {readable(name)}")
-            size += _fetch(kaggle, output, name, partial / _inside(identity, name))
-        log = partial / f"{identity.split('/')[1]}.log"
-        if output.log and not log.exists():
+            size += _fetch(kaggle, identity, version, files, name, partial / _inside(identity, name))
+        log_path = partial / f"{identity.split('/')[1]}.log"
+        if log and not log_path.exists():
             # Of half a character its escape, which in JSON is what it was.
-            log.write_text(output.log, encoding="utf-8", errors="backslashreplace", newline="")
+            log_path.write_text(log, encoding="utf-8", errors="backslashreplace", newline="")
         forget_output(out, kernel)
         if folder.exists():
             shutil.rmtree(folder)
@@ -105,33 +89,27 @@ def fetch_outputs(kaggle: Kaggle, identity: str, version: int | None, out: Path,
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     note_output(out, kernel, version)
-    kaggle.say(f"kernel {identity}: {len(names)} files, {size_text(size)}, in {folder}")
+    kaggle.say(f"kernel {identity}: {len(names)} files, {size:,} bytes, in {folder}")
 
 
-def _fetch(kaggle: Kaggle, output: Output, name: str, path: Path) -> int:
+def _fetch(kaggle: Kaggle, identity: str, version: int | None, files: dict[str, str], name: str, path: Path) -> int:
     """Download a file to ``path``; its size in bytes. With a new address where the one of the list ran out."""
-    what = f"{name} of kernel {output.identity}"
+    what = f"{name} of kernel {identity}"
     for _ in range(TRIES):
         try:
-            return kaggle.use(what, lambda: _download(output.files[name], path))
+            return kaggle.use(what, lambda: _download(files[name], path))
         except Refused as error:
-            refused = error
-            if not 400 <= (error.status or 0) < 500:
+            status = error.status or 0
+            if not 400 <= status < 500:
                 raise
-        output.files = list_output(kaggle, output.identity, output.version).files
-    raise KernelgenError(
-        f"{what}: Kaggle does not hand it out ({refused.status}), by a new list either; try again later"
-    )
+        files.update(list_output(kaggle, identity, version)[0])
+    raise KernelgenError(f"{what}: Kaggle does not hand it out ({status}), by a new list either; try again later")
 
 
 def _download(address: str, path: Path) -> int:
     """Stream a file to ``path``, which holds all of it or is written anew; its size in bytes.
 
     Not by the client's own download, which takes an error page for the file.
-
-    Raises:
-        requests.RequestException, OSError: it did not arrive, or cannot be written.
-        ValueError: a page came instead of the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with requests.get(address, stream=True, timeout=TIMEOUT_SECONDS) as response, open(path, "wb") as file:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from kernelgen.built import BuiltKernel
 from kernelgen.nodes import notebook_text
-from kernelgen.publishing.uploads import DatasetUpload, size_text
+from kernelgen.publishing.uploads import DatasetUpload
 
 
 def preview(uploads: Iterable[DatasetUpload], built: Iterable[BuiltKernel]) -> str:
@@ -17,8 +17,8 @@ def preview(uploads: Iterable[DatasetUpload], built: Iterable[BuiltKernel]) -> s
         metadata = upload.metadata
         lines += [
             f"dataset {upload.identity}",
-            f"    title {metadata['title']!r}, licence {metadata['licenses'][0]['name']}, {size_text(upload.size)}",
-            *(f"    {digest}  {size_text(upload.size_of(name)):>8}  {name}" for name, digest in upload.files.items()),
+            f"    title {metadata['title']!r}, licence {metadata['licenses'][0]['name']}, {upload.size:,} bytes",
+            *(f"    {digest}  {upload.size_of(name):>12,}  {name}" for name, digest in upload.files.items()),
         ]
     for kernel in built:
         metadata, text = kernel.metadata, notebook_text(kernel.notebook).encode()
@@ -28,7 +28,7 @@ def preview(uploads: Iterable[DatasetUpload], built: Iterable[BuiltKernel]) -> s
         lines += [
             f"kernel {metadata['id']}",
             f"    title {metadata['title']!r}, {machine}, {internet}, {private}",
-            f"    {hashlib.sha256(text).hexdigest()}  {size_text(len(text)):>8}  {metadata['code_file']}",
+            f"    {hashlib.sha256(text).hexdigest()}  {len(text):>12,}  {metadata['code_file']}",
         ]
         for kind in ("competition", "dataset", "kernel", "model"):
             lines += [f"    {kind} {source}" for source in metadata[f"{kind}_sources"]]

@@ -48,26 +48,26 @@ class Publication:
         self._versions: dict[str, int] = {}  # of datasets that were sent or are there unchanged
         self._sent: set[str] = set()  # datasets and kernels that this call sent
         self._unfinished: dict[str, str] = {}  # by kernel, what its last session left to do
+        self._built_kernels: dict[str, BuiltKernel] = {}
+        self._to_come: list[Kernel] = []
+        self._running: dict[str, PushedKernel] = {}
+        self._left: dict[str, str] = {}  # by kernel, why it is left for another call
 
     def carry_out(self, selected: Iterable[Kernel | DatasetFolder]) -> bool:
-        """Do it all; False if something is left for another call (what, has been said).
-
-        Raises:
-            KernelgenError: something is wrong, or Kaggle refused it.
-        """
+        """Do it all; False if something is left for another call (what, has been said)."""
         selected = list(selected)
         chosen = [target for target in selected if isinstance(target, Kernel)]
         if self.options.push:
-            built = {kernel.name: self._built(kernel) for kernel in chosen}
+            self._built_kernels = {kernel.name: self._built(kernel) for kernel in chosen}
             self._send_datasets(selected)
-            return self._push(chosen, built)
+            return self._push(chosen)
         if not chosen:
             raise KernelgenError("--wait, --output and --submit are for kernels; --target names none")
         for kernel in chosen:
             identity = self._identity(kernel)
             pushed = read_pushed(self.out, kernel.name, identity)
             version = pushed.version if pushed else None
-            run = run_now(self.kaggle, identity, version, known=pushed is not None, wait=self.options.wait)
+            run = run_now(self.kaggle, identity, version, known=version is not None, wait=self.options.wait)
             if run is None:
                 raise KernelgenError(f"kernel {identity}: is not on Kaggle; push it first")
             self._finish(kernel, version, run)
@@ -87,69 +87,61 @@ class Publication:
 
     # ------------------------------------------------------------ kernels
 
-    def _push(self, chosen: list[Kernel], built: dict[str, BuiltKernel]) -> bool:
+    def _push(self, chosen: list[Kernel]) -> bool:
         """Push each kernel as soon as all that it feeds on is there."""
-        to_come, running = list(chosen), dict[str, PushedKernel]()
-        left: dict[str, str] = {}  # by kernel, why it is left for another call
-        self._push_those_that_can(to_come, running, left, built)
-        while running:
-            versions = {name: (pushed.identity, pushed.version) for name, pushed in running.items()}
-            name, run = first_that_ended(self.kaggle, versions, len(to_come))
-            ended, pushed = self.project.kernels[name], running.pop(name)
+        self._to_come = list(chosen)
+        self._push_those_that_can()
+        while self._running:
+            versions = {name: (pushed.identity, pushed.version) for name, pushed in self._running.items()}
+            name, run = first_that_ended(self.kaggle, versions, len(self._to_come))
+            ended, pushed = self.project.kernels[name], self._running.pop(name)
             try:
                 is_finished = self._finish(ended, pushed.version, run)
             except KernelgenError:
-                if running:
-                    self.say(f"note: {', '.join(running)} go on running; the same command follows them again")
+                if self._running:
+                    self.say(f"note: {', '.join(self._running)} go on running; the same command follows them again")
                 raise
             if not is_finished:
-                to_come.insert(0, ended)
-            self._push_those_that_can(to_come, running, left, built)
-        for name, reason in left.items():
+                self._to_come.insert(0, ended)
+            self._push_those_that_can()
+        for name, reason in self._left.items():
             self.say(f"kernel {self._identity(self.project.kernels[name])}: left for another call, since {reason}")
-        if left:
+        if self._left:
             self.say(f"When that is COMPLETE, the same command goes on: {self.options.command}")
-        return not left
+        return not self._left
 
-    def _push_those_that_can(
-        self,
-        to_come: list[Kernel],
-        running: dict[str, PushedKernel],
-        left: dict[str, str],
-        built: dict[str, BuiltKernel],
-    ) -> None:
-        """Take kernels from ``to_come``: into ``running``, or into ``left`` where nobody waits for what they need."""
-        for kernel in list(to_come):
-            reason = self._waits_for(kernel, {other.name for other in to_come}, {*running, *left})
-            if reason:
-                if not self.options.wait:
-                    to_come.remove(kernel)
-                    left[kernel.name] = reason
+    def _push_those_that_can(self) -> None:
+        """Take kernels from those to come: they run, or are left where nobody waits for what they need."""
+        for kernel in list(self._to_come):
+            reason = self._waits_for(kernel)
+            if reason and self.options.wait:
                 continue
-            try:
-                pushed = self._push_one(kernel, built[kernel.name])
-            except kernels.SessionsFull as error:
-                if not (self.options.wait and running):
-                    raise
-                self.say(f"note: {error}; it is pushed when one of the others has ended")
-                return
-            to_come.remove(kernel)
-            self._sent.add(self._identity(kernel))
-            if pushed:
-                running[kernel.name] = pushed
+            if reason:
+                self._left[kernel.name] = reason
+            else:
+                try:
+                    pushed = self._push_one(kernel)
+                except kernels.SessionsFull as error:
+                    if not (self.options.wait and self._running):
+                        raise
+                    self.say(f"note: {error}; it is pushed when one of the others has ended")
+                    return
+                self._sent.add(self._identity(kernel))
+                if pushed:
+                    self._running[kernel.name] = pushed
+            self._to_come.remove(kernel)
 
-    def _waits_for(self, kernel: Kernel, to_come: set[str], under_way: set[str]) -> str:
-        """Why the kernel cannot be pushed yet, "" if it can.
-
-        Raises:
-            KernelgenError: what it feeds on is not there, or failed.
-        """
+    def _waits_for(self, kernel: Kernel) -> str:
+        """Why the kernel cannot be pushed yet, "" if it can; an error where what it feeds on is missing or failed."""
+        under_way = {*self._running, *self._left}
+        if self.options.wait:
+            under_way |= {other.name for other in self._to_come}
         for source in kernel.attached:
             if source.kind != "kernel" or source.owner is not None or source.kernel == kernel.name:
                 continue
             identity = self._identity_of(source)
             feeds = f"feeds on kernel {identity}"
-            if source.kernel in under_way or (self.options.wait and source.kernel in to_come):
+            if source.kernel in under_way:
                 return f"it {feeds}, which has not ended"
             run = self._latest_run(source)
             add = f"add {source.kernel} to --target" if source.kernel else "push it first"
@@ -170,12 +162,13 @@ class Publication:
         before = read_pushed(self.out, source.kernel, identity) if source.kernel else None
         there = self.kaggle.kernel(identity)
         # Just after a push, Kaggle may still speak of the version before.
-        version = max(before.version or 0 if before else 0, there.version if there else 0)
-        return run_now(self.kaggle, identity, version or None, known=before is not None, wait=self.options.wait)
+        ours = (before.version if before else None) or 0
+        version = max(ours, there.version if there else 0)
+        return run_now(self.kaggle, identity, version or None, known=bool(ours), wait=self.options.wait)
 
-    def _push_one(self, kernel: Kernel, built: BuiltKernel) -> PushedKernel | None:
+    def _push_one(self, kernel: Kernel) -> PushedKernel | None:
         """Its version on Kaggle; None where nothing has to be followed."""
-        identity = self._identity(kernel)
+        identity, built = self._identity(kernel), self._built_kernels[kernel.name]
         if kernel.earlier and self.options.resume:
             goes_on = self._goes_on(kernel)
             if goes_on is None:
@@ -201,7 +194,8 @@ class Publication:
         """Whether the kernel has an earlier output to go on from; None if there is nothing left to do."""
         identity = self._identity(kernel)
         # Of a kernel that was pushed from here, one 404 does not make a training start anew.
-        known = read_pushed(self.out, kernel.name, identity) is not None
+        before = read_pushed(self.out, kernel.name, identity)
+        known = before is not None and before.version is not None
         run = run_now(self.kaggle, identity, None, known=known, wait=self.options.wait)
         if run is None:
             self.say(f"note: kernel {identity} is not on Kaggle yet and starts anew")
@@ -222,11 +216,7 @@ class Publication:
         return True
 
     def _finish(self, kernel: Kernel, version: int | None, run: RunThere) -> bool:
-        """What is asked for of a run: its output, its submission; False if it has to go on.
-
-        Raises:
-            KernelgenError: it is not over, or did not end well.
-        """
+        """What is asked for of a run that ended well: its output, its submission; False if it has to go on."""
         identity = self._identity(kernel)
         self._check_over(identity, run)
         fetch = partial(fetch_outputs, self.kaggle, identity, version, self.out, kernel.name)

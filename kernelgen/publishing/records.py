@@ -72,9 +72,6 @@ def locked(folder: Path, what: str, say: Callable[[str], None]) -> Iterator[None
     """Wait until no other call works on ``what``, whose records lie in ``folder``: two would send the same twice.
 
     The operating system frees the lock of a process that was killed.
-
-    Raises:
-        KernelgenError: the folder cannot be written, or its file system has no locks.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,11 +109,7 @@ def read_pushed(out: Path, kernel: str, identity: str) -> PushedKernel | None:
 
 
 def write_pushed(out: Path, kernel: str, pushed: PushedKernel, notebook: str | None = None) -> Path:
-    """Note what is pushed, and keep the ``notebook`` that is, ready to be pushed from there.
-
-    Returns:
-        The folder, as Kaggle's client expects one.
-    """
+    """Note what is pushed, and keep the ``notebook`` that is; the folder, as Kaggle's client expects one."""
     folder = pushed_folder(out, kernel, pushed.identity)
     if notebook is not None:
         write_text(folder / NOTEBOOK, notebook)

@@ -34,14 +34,11 @@ def run_now(kaggle: Kaggle, identity: str, version: int | None, *, known: bool, 
 def first_that_ended(
     kaggle: Kaggle, running: dict[str, tuple[str, int | None]], to_come: int = 0
 ) -> tuple[str, RunThere]:
-    """Wait until one of several runs is over.
+    """Wait until one of several runs is over: its name, and how it ended.
 
     Args:
         running: kernels and versions of theirs, by a name to show.
         to_come: how many more wait for them.
-
-    Returns:
-        The name, and how the run ended.
     """
 
     def look() -> tuple[str, tuple[str, RunThere] | None]:
@@ -63,16 +60,13 @@ def check_ended_well(kaggle: Kaggle, identity: str, version: int | None, run: Ru
     """For a run that is over: nothing if it is COMPLETE, else the end of its log and an error.
 
     Args:
-        notebook: as it was pushed, to tell which cell failed.
-
-    Raises:
-        KernelgenError: the run failed or was cancelled; with the failing cell, where the log tells it.
+        notebook: as it was pushed, to tell which cell failed, where the log tells its number.
     """
     if run.is_complete:
         return
     what = f"kernel {identity}, version {version}" if version else f"kernel {identity}"
     try:
-        log = list_output(kaggle, identity, version).log
+        _, log = list_output(kaggle, identity, version)
     except KernelgenError as error:
         kaggle.say(f"note: {error}")
         log = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,27 +21,10 @@ if TYPE_CHECKING:
     from kernelgen.publishing.official_client import OfficialClient
 
 
-@dataclass(frozen=True)
-class Submission:
-    """A submission as Kaggle lists it: PENDING, COMPLETE or ERROR; its scores are "" as long as there are none."""
-
-    reference: int
-    status: str
-    description: str
-    date: str
-    public: str
-    private: str
-    error: str
-
-
 def submit(kaggle: Kaggle, project: Project, kernel: Kernel, out: Path, identity: str, commit: str) -> None:
     """Submit the kernel's finished version, once, and note its scores beside those of cross-validation.
 
     A version that was submitted before, from here or elsewhere, is not submitted again: its score is waited for.
-
-    Raises:
-        KernelgenError: it goes to no competition, the day's submissions are used up, or Kaggle refused it or could
-            not score it.
     """
     competition = competition_of(kernel)
     with locked(pushed_folder(out, kernel.name, identity), f"kernel {identity}", kaggle.say):
@@ -61,9 +44,9 @@ def submit(kaggle: Kaggle, project: Project, kernel: Kernel, out: Path, identity
             write_pushed(out, kernel.name, replace(pushed, submissions=pushed.submissions | {competition: reference}))
     scored = _wait_for_score(kaggle, competition, reference)
     limits = _allowance(kaggle, competition)
+    public, private = str(scored.public_score or ""), str(scored.private_score or "")
     kaggle.say(
-        f"submission {reference}: public score {scored.public or 'not shown'}"
-        f"{f', private {scored.private}' if scored.private else ''}"
+        f"submission {reference}: public score {public or 'not shown'}{f', private {private}' if private else ''}"
         f"{f'; {limits.num_allowed_now} submissions left today' if limits else ''}"
     )
     try:
@@ -71,17 +54,14 @@ def submit(kaggle: Kaggle, project: Project, kernel: Kernel, out: Path, identity
     except KernelgenError as error:  # a score on Kaggle is not lost over it
         kaggle.say(f"note: {error}; its cross-validation stays unknown")
         cv, cv_of = "", ""
-    texts = (str(reference), competition, kernel.name, str(version), commit, cv, cv_of, scored.public, scored.private)
-    path = append(project, dict(zip(COLUMNS, (scored.date, *texts), strict=True)))
-    kaggle.say(f"{path.relative_to(project.root)}: CV {cv or 'unknown'}, public {scored.public or 'unknown'}")
+    date = (scored.date if isinstance(scored.date, datetime) else datetime.now(UTC)).strftime("%Y-%m-%d %H:%M")
+    texts = (date, str(reference), competition, kernel.name, str(version), commit, cv, cv_of, public, private)
+    path = append(project, dict(zip(COLUMNS, texts, strict=True)))
+    kaggle.say(f"{path.relative_to(project.root)}: CV {cv or 'unknown'}, public {public or 'unknown'}")
 
 
 def competition_of(kernel: Kernel) -> str:
-    """The slug of the competition whose data the kernel reads.
-
-    Raises:
-        KernelgenError: there is none, or more than one.
-    """
+    """The slug of the one competition whose data the kernel reads."""
     slugs = sorted({source.slug for source in kernel.attached if source.kind == "competition"})
     if len(slugs) != 1:
         names = f"{len(slugs)} competitions ({', '.join(slugs)})" if slugs else "no competition"
@@ -148,48 +128,36 @@ def _submitted(kaggle: Kaggle, competition: str, description: str) -> int | None
     """The number of the submission with this description, or that goes on after it."""
     for submission in _submissions(kaggle, competition):
         if f"{submission.description}, ".startswith(f"{description}, "):
-            return submission.reference
+            return int(submission.ref)
     return None
 
 
-def _submissions(kaggle: Kaggle, competition: str, expected: int | None = None) -> list[Submission]:
+def _submissions(kaggle: Kaggle, competition: str, expected: int | None = None) -> list[Any]:
     """The newest first; a list without the ``expected`` number is an odd answer, and asked for again."""
     request = kaggle.request("ApiListSubmissionsRequest", competition_name=competition, page_size=PAGE)
 
-    def read(client: Any) -> list[Submission]:
+    def read(client: Any) -> list[Any]:
         listed = pages(client.competitions.competition_api_client.list_submissions, request)
-        submissions = [_read(submission) for page in listed for submission in page.submissions or [] if submission]
-        if expected and expected not in [submission.reference for submission in submissions]:
+        submissions = [submission for page in listed for submission in page.submissions or [] if submission]
+        states = {int(submission.ref): submission.status.name for submission in submissions}
+        if expected and expected not in states:
             raise LookupError(f"submission {expected} is not listed")
         return submissions
 
     return kaggle.ask(f"the submissions to {competition}", read, known=expected is not None)
 
 
-def _read(listed: Any) -> Submission:
-    date = listed.date if isinstance(listed.date, datetime) else datetime.now(UTC)
-    return Submission(
-        reference=int(listed.ref),
-        status=str(listed.status.name),
-        description=str(listed.description or ""),
-        date=date.strftime("%Y-%m-%d %H:%M"),
-        public=str(listed.public_score or ""),
-        private=str(listed.private_score or ""),
-        error=" ".join(str(listed.error_description or "no reason given").split()),
-    )
-
-
-def _wait_for_score(kaggle: Kaggle, competition: str, reference: int) -> Submission:
-    def look() -> tuple[str, Submission | None]:
+def _wait_for_score(kaggle: Kaggle, competition: str, reference: int) -> Any:
+    def look() -> tuple[str, Any]:
         listed = _submissions(kaggle, competition, reference)
-        (submission,) = (submission for submission in listed if submission.reference == reference)
-        if submission.status == "ERROR":
+        (submission,) = (submission for submission in listed if submission.ref == reference)
+        status = submission.status.name
+        if status == "ERROR":
+            reason = " ".join(str(submission.error_description or "no reason given").split())
             raise KernelgenError(
-                f"submission {reference}: Kaggle could not score it: {submission.error}; look at "
+                f"submission {reference}: Kaggle could not score it: {reason}; look at "
                 f"kaggle.com/competitions/{competition}"
             )
-        return submission.status, submission if submission.status == "COMPLETE" or submission.public else None
+        return status, submission if status == "COMPLETE" or submission.public_score else None
 
-    scored = kaggle.wait_for(look, f"submission {reference}")
-    assert scored is not None  # there is no limit
-    return scored
+    return kaggle.wait_for(look, f"submission {reference}")

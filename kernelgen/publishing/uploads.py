@@ -60,11 +60,7 @@ def datasets_to_send(project: Project, selected: Iterable[Kernel | DatasetFolder
 
 
 def dataset_upload(dataset: DatasetFolder) -> DatasetUpload:
-    """What would be sent of a dataset that is filled.
-
-    Raises:
-        KernelgenError: something in its folder would not arrive, or not as it is.
-    """
+    """What would be sent of a dataset that is filled; an error where it would not arrive, or not as it is."""
     for path in sorted(dataset.folder.rglob("*")):
         place = path.relative_to(dataset.folder)
         in_tar = len(place.parts) > 1 and dataset.table.folders == "tar"
@@ -89,12 +85,3 @@ def dataset_upload(dataset: DatasetFolder) -> DatasetUpload:
     metadata = json.loads((dataset.folder / METADATA).read_text(encoding="utf-8"))
     files = {path.relative_to(dataset.folder).as_posix(): sha256(path) for path in payload}
     return DatasetUpload(dataset, metadata, files)
-
-
-def size_text(size: float) -> str:
-    """Bytes for people."""
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB"

@@ -225,7 +225,7 @@ def test_a_download_that_breaks_is_fetched_again(command, kaggle_server, project
         ([{"name": "table.csv", "totalBytes": 8}], "version 1 came without weights.bin"),
         (
             [{"name": "table.csv", "totalBytes": 8}, {"name": "weights.bin", "totalBytes": 9}],
-            "version 1 has 9 B of weights.bin, which has 6 kB",
+            "version 1 has 9 bytes of weights.bin, which has 6,000",
         ),
     ],
 )

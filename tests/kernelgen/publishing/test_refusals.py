@@ -94,8 +94,9 @@ def test_a_dataset_without_one_of_its_files_is_never_made(command, kaggle_server
     assert not kaggle_server.datasets and not kaggle_server.kernels
 
 
-def test_an_upload_that_is_refused_once_is_sent_again(command, kaggle_server):
+def test_an_upload_that_was_refused_is_sent_whole_by_the_next_call(command, kaggle_server):
     kaggle_server.fault("PutBlob", status=403)
+    assert command("--target", "some-extra", "--push").code == 1
     assert command("--target", "some-extra", "--push").code == 0
     assert set(kaggle_server.datasets[f"{ME}/some-extra"].versions[-1].files) == {"table.csv", "weights.bin"}
 

@@ -101,6 +101,14 @@ def test_a_training_that_gets_no_further_is_not_pushed_for_ever(command, kaggle_
     assert len(kaggle_server.kernels[TRAIN].versions) == 2
 
 
+def test_a_first_session_that_was_refused_starts_with_the_next_call(command, kaggle_server):
+    kaggle_server.on_run = Training(kaggle_server, sessions=1)
+    kaggle_server.fault("SaveKernel", override={"error": "Maximum batch GPU session count of 2 reached."})
+    assert command("--target", "train", "--push", "--wait", "--resume").code == 1
+    done = command("--target", "train", "--push", "--wait", "--resume")
+    assert done.code == 0 and "starts anew" in done.err, done.err
+
+
 def test_a_session_that_failed_ends_the_training_with_its_log(command, kaggle_server):
     kaggle_server.on_run = Training(kaggle_server)
     assert command("--target", "train", "--push", "--resume").code == 0
