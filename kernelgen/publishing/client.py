@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 PAGE = 100
+# Of what is there for certain, 403 and 404 pass like other faults of a server.
+KNOWN = math.inf
 # Between two looks at what is waited for.
 SHORTEST_SECONDS, LONGEST_SECONDS, GROWTH = 1.0, 30.0, 1.5
 
@@ -109,18 +111,13 @@ class Kaggle:
 
         return self.use(what, checked, arrived=arrived)
 
-    def ask(self, what: str, call: Callable[[Any], Answer], *, known: bool = False, missing: float = 1) -> Answer:
-        """The answer to one request; ``call`` is given the SDK's client, and makes the answer into plain types.
-
-        Args:
-            known: what is asked for is there, so that 403 and 404 pass like other faults of a server.
-        """
+    def ask(self, what: str, call: Callable[[Any], Answer], missing: float = 1) -> Answer:
+        """The answer to one request; ``call`` is given the SDK's client, and makes the answer into plain types."""
 
         def request() -> Answer:
             with self.client.build_kaggle_client() as client:
                 return call(client)
 
-        missing = math.inf if known else missing
         try:
             return self.use(what, request, missing=missing)
         except Refused as error:
@@ -132,18 +129,22 @@ class Kaggle:
     def ask_if_there(self, what: str, call: Callable[[Any], Answer]) -> Answer | None:
         """The same, None where Kaggle has no such thing, or none that it would show us."""
         try:
-            return self.ask(what, call, missing=TWICE)
+            return self.ask(what, call, TWICE)
         except Refused as error:
             if error.status not in MISSING:
                 raise
             return None
 
-    def request(self, name: str, **fields: Any) -> Any:
-        """A request of the SDK by its name, with these fields but for those that are None."""
+    def request(self, name: str, identity: str = "", version: int | None = None, **fields: Any) -> Any:
+        """A request of the SDK by its name, of a kernel (and a version of it) or a dataset, with these fields."""
+        if identity:
+            names = ("user_name", "kernel_slug") if "Kernel" in name else ("owner_slug", "dataset_slug")
+            fields |= dict(zip(names, identity.split("/"), strict=True))
+        if version:
+            fields["version_label"] = f"v{version}"  # a bare number is answered by 404
         request = getattr(self.client.module, name)()
         for field, value in fields.items():
-            if value is not None:
-                setattr(request, field, value)
+            setattr(request, field, value)
         return request
 
     def wait_for(
@@ -177,8 +178,7 @@ class Kaggle:
 
     def kernel(self, identity: str) -> KernelThere | None:
         """The kernel's latest version; None where there is none."""
-        owner, slug = identity.split("/")
-        request = self.request("ApiGetKernelRequest", user_name=owner, kernel_slug=slug)
+        request = self.request("ApiGetKernelRequest", identity)
 
         def read(client: Any) -> KernelThere:
             answer = client.kernels.kernels_api_client.get_kernel(request)
@@ -189,23 +189,18 @@ class Kaggle:
 
     def run(self, identity: str, version: int | None = None, *, known: bool = False) -> RunThere | None:
         """How far the run of that version is, or of the kernel's latest; None where there is none."""
-        owner, slug = identity.split("/")
-        label = f"v{version}" if version else None  # a bare number is answered by 404
-        request = self.request(
-            "ApiGetKernelSessionStatusRequest", user_name=owner, kernel_slug=slug, version_label=label
-        )
+        request = self.request("ApiGetKernelSessionStatusRequest", identity, version)
 
         def read(client: Any) -> RunThere:
             answer = client.kernels.kernels_api_client.get_kernel_session_status(request)
             return RunThere(answer.status.name, str(answer.failure_message or ""))
 
         what = f"the run of kernel {identity}"
-        return self.ask(what, read, known=True) if known else self.ask_if_there(what, read)
+        return self.ask(what, read, KNOWN) if known else self.ask_if_there(what, read)
 
     def dataset_status(self, identity: str) -> str | None:
         """READY, FAILED or a state on the way there; None where there is no such dataset."""
-        owner, slug = identity.split("/")
-        request = self.request("ApiGetDatasetStatusRequest", owner_slug=owner, dataset_slug=slug)
+        request = self.request("ApiGetDatasetStatusRequest", identity)
         return self.ask_if_there(
             f"dataset {identity}",
             lambda client: str(client.datasets.dataset_api_client.get_dataset_status(request).status.name),
@@ -213,8 +208,7 @@ class Kaggle:
 
     def dataset_version(self, identity: str) -> int:
         """The number of the version that kernels are given now; 0 where there is none yet."""
-        owner, slug = identity.split("/")
-        request = self.request("ApiGetDatasetRequest", owner_slug=owner, dataset_slug=slug)
+        request = self.request("ApiGetDatasetRequest", identity)
         number = self.ask_if_there(
             f"dataset {identity}",
             lambda client: int(client.datasets.dataset_api_client.get_dataset(request).current_version_number or 0),
@@ -223,20 +217,13 @@ class Kaggle:
 
     def dataset_files(self, identity: str, version: int) -> dict[str, int]:
         """Name and size in bytes of each file of a version."""
-        owner, slug = identity.split("/")
-        request = self.request(
-            "ApiListDatasetFilesRequest",
-            owner_slug=owner,
-            dataset_slug=slug,
-            dataset_version_number=version,
-            page_size=PAGE,
-        )
+        request = self.request("ApiListDatasetFilesRequest", identity, dataset_version_number=version, page_size=PAGE)
 
         def read(client: Any) -> dict[str, int]:
             listed = pages(client.datasets.dataset_api_client.list_dataset_files, request)
             return {str(file.name): int(file.total_bytes or 0) for page in listed for file in page.files or []}
 
-        return self.ask(f"the files of dataset {identity}", read, known=True)
+        return self.ask(f"the files of dataset {identity}", read, KNOWN)
 
 
 def pages(ask: Callable[[Any], Any], request: Any) -> Iterator[Any]:

@@ -14,14 +14,7 @@ from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
 from kernelgen.nodes import notebook_text
 from kernelgen.publishing.client import Kaggle, KernelThere
-from kernelgen.publishing.records import (
-    NOTEBOOK,
-    PushedKernel,
-    locked,
-    pushed_folder,
-    read_pushed,
-    write_pushed,
-)
+from kernelgen.publishing.records import NOTEBOOK, PushedKernel, locked, pushed_folder, read_pushed, write_pushed
 
 if TYPE_CHECKING:
     from kernelgen.publishing.official_client import OfficialClient

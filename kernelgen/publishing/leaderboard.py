@@ -47,15 +47,8 @@ def read_table(project: Project) -> list[dict[str, str]]:
 
 
 def append(project: Project, row: dict[str, str]) -> Path:
-    """Add the row to the table, or put it in place of that of the same submission.
-
-    Raises:
-        KernelgenError: as ``read_table``, with the score, which would be lost else.
-    """
-    try:
-        rows = [before for before in read_table(project) if before["submission"] != row["submission"]]
-    except KernelgenError as error:
-        raise KernelgenError(f"{error} (submission {row['submission']}: public {row['public'] or 'unknown'})") from None
+    """Add the row to the table, or put it in place of that of the same submission."""
+    rows = [before for before in read_table(project) if before["submission"] != row["submission"]]
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()

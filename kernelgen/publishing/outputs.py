@@ -13,7 +13,7 @@ import requests
 
 from kernelgen.chaining.finished import forget_output, note_output, output_folder
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.client import PAGE, Kaggle, pages
+from kernelgen.publishing.client import KNOWN, PAGE, Kaggle, pages
 from kernelgen.publishing.retrying import Refused
 
 CHUNK = 1 << 20
@@ -30,11 +30,7 @@ def readable(text: str) -> str:
 
 def list_output(kaggle: Kaggle, identity: str, version: int | None) -> tuple[dict[str, str], str]:
     """What the run of a version left, or of the newest: addresses by file name, good for some minutes, and the log."""
-    owner, slug = identity.split("/")
-    label = f"v{version}" if version else None
-    request = kaggle.request(
-        "ApiListKernelSessionOutputRequest", user_name=owner, kernel_slug=slug, page_size=PAGE, version_label=label
-    )
+    request = kaggle.request("ApiListKernelSessionOutputRequest", identity, version, page_size=PAGE)
 
     def read(client: Any) -> tuple[dict[str, str], str]:
         listed = list(pages(client.kernels.kernels_api_client.list_kernel_session_output, request))
@@ -44,7 +40,7 @@ def list_output(kaggle: Kaggle, identity: str, version: int | None) -> tuple[dic
             raise LookupError("neither files nor a log")
         return files, log if isinstance(log, str) else json.dumps(log)
 
-    return kaggle.ask(f"the output of kernel {identity}", read, known=True)
+    return kaggle.ask(f"the output of kernel {identity}", read, KNOWN)
 
 
 def read_output(kaggle: Kaggle, identity: str, version: int | None, name: str) -> str | None:

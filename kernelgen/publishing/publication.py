@@ -95,13 +95,7 @@ class Publication:
             versions = {name: (pushed.identity, pushed.version) for name, pushed in self._running.items()}
             name, run = first_that_ended(self.kaggle, versions, len(self._to_come))
             ended, pushed = self.project.kernels[name], self._running.pop(name)
-            try:
-                is_finished = self._finish(ended, pushed.version, run)
-            except KernelgenError:
-                if self._running:
-                    self.say(f"note: {', '.join(self._running)} go on running; the same command follows them again")
-                raise
-            if not is_finished:
+            if not self._finish(ended, pushed.version, run):
                 self._to_come.insert(0, ended)
             self._push_those_that_can()
         for name, reason in self._left.items():

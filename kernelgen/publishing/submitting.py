@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.client import PAGE, Kaggle, pages
+from kernelgen.publishing.client import KNOWN, PAGE, Kaggle, pages
 from kernelgen.publishing.kernels import LOOK_AGAIN_SECONDS
 from kernelgen.publishing.leaderboard import COLUMNS, CROSS_VALIDATION, append, read_cross_validation
 from kernelgen.publishing.outputs import read_output
@@ -144,7 +144,7 @@ def _submissions(kaggle: Kaggle, competition: str, expected: int | None = None) 
             raise LookupError(f"submission {expected} is not listed")
         return submissions
 
-    return kaggle.ask(f"the submissions to {competition}", read, known=expected is not None)
+    return kaggle.ask(f"the submissions to {competition}", read, KNOWN if expected else 1)
 
 
 def _wait_for_score(kaggle: Kaggle, competition: str, reference: int) -> Any:

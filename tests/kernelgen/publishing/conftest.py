@@ -127,7 +127,7 @@ def quick(monkeypatch):
 
     monkeypatch.setattr(client, "SHORTEST_SECONDS", 0.01)
     monkeypatch.setattr(client, "LONGEST_SECONDS", 0.02)
-    monkeypatch.setattr(retrying, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(retrying, "PATIENCE_SECONDS", 1.0)
     monkeypatch.setattr(retrying, "PATIENCE_WHILE_WAITING_SECONDS", 2.0)
     monkeypatch.setattr(retrying, "_BACKOFF", wait_fixed(0.01))
     monkeypatch.setattr(datasets, "READY_LIMIT_SECONDS", 10)
