@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,16 +14,7 @@ from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
 from kernelgen.nodes import notebook_text
 from kernelgen.publishing.client import Kaggle, KernelThere
-from kernelgen.publishing.locking import locked
-from kernelgen.publishing.records import (
-    PushedKernel,
-    pushed_folder,
-    pushed_notebook,
-    read_pushed,
-    restored_if_refused,
-    write_pushed,
-)
-from kernelgen.publishing.refusals import same_identity
+from kernelgen.publishing.records import NOTEBOOK, PushedKernel, locked, pushed_folder, read_pushed, write_pushed
 
 if TYPE_CHECKING:
     from kernelgen.publishing.official_client import OfficialClient
@@ -34,11 +24,11 @@ LOOK_AGAIN_SECONDS = (0, 2, 4, 8)
 
 # Lists of a reply that name what was left out, and what to do about each.
 _LEFT_OUT = {
-    "invalid_dataset_sources": ("dataset", "push or share it first"),
-    "invalid_competition_sources": ("competition", "correct its slug, and accept its rules"),
-    "invalid_kernel_sources": ("kernel", "push it first and let it finish"),
-    "invalid_model_sources": ("model", "correct its name and version, and accept its licence"),
-    "invalid_tags": ("keyword", "remove it from the recipe"),
+    "dataset_sources": ("dataset", "push or share it first"),
+    "competition_sources": ("competition", "correct its slug, and accept its rules"),
+    "kernel_sources": ("kernel", "push it first and let it finish"),
+    "model_sources": ("model", "correct its name and version, and accept its licence"),
+    "tags": ("keyword", "remove it from the recipe"),
 }
 
 
@@ -47,48 +37,35 @@ class SessionsFull(KernelgenError):
 
 
 def push(
-    kaggle: Kaggle,
-    built: BuiltKernel,
-    out: Path,
-    attached: dict[str, int],
-    *,
-    again: bool,
-    fresh: bool,
-    say: Callable[[str], None],
+    kaggle: Kaggle, built: BuiltKernel, out: Path, attached: dict[str, int], *, force: bool, fresh: bool
 ) -> PushedKernel:
-    """Pushes a version of the kernel, unless its last one has the same notebook, metadata and inputs.
+    """Push a version of the kernel, unless its last one has the same notebook, metadata and inputs.
 
     Args:
         attached: the versions of our own datasets and kernels that it will be given.
-        again: push it in any case.
+        force: push it in any case.
         fresh: whether some of these were sent by this call, so that no version that is there can have had them.
-
-    Raises:
-        KernelgenError: Kaggle refused it, took it without something that it needs, or has it edited.
     """
     name, identity, text = built.kernel.name, built.metadata["id"], notebook_text(built.notebook)
-    with locked(pushed_folder(out, name, identity), f"kernel {identity}", say):
+    with locked(pushed_folder(out, name, identity), f"kernel {identity}", kaggle.say):
         there = kaggle.kernel(identity)
-        newest = (there.version or 0) if there else 0
         digest = hashlib.sha256(text.encode()).hexdigest()
-        wanted = PushedKernel(identity, newest, None, page_of(identity), digest, built.metadata, attached)
-        known = None if again else _known(out, name, there, wanted, text, fresh=fresh)
+        wanted = PushedKernel(identity, there.version if there else 0, None, digest, built.metadata, attached)
+        known = None if force else _known(out, name, there, wanted, text, fresh=fresh)
         if known and known.content == wanted.content:
             run = kaggle.run(identity, known.version)
             if run is not None and not (run.is_over and not run.is_complete):
-                say(f"kernel {identity}: unchanged, version {known.version} is {run.status}")
+                kaggle.say(f"kernel {identity}: unchanged, version {known.version} is {run.status}")
                 return known
-        with restored_if_refused(out, name, identity):
-            # Noted before it is sent: a call that is killed in between is found out by the next one.
-            folder = write_pushed(out, name, wanted, text)
-            answer = _save(kaggle, folder, identity, text, newest)
-            _check_taken(answer, identity)
-        pushed = replace(wanted, version=int(answer.version_number), url=str(answer.url or wanted.url))
+        # Noted before it is sent: a call that is killed in between is found out by the next one.
+        folder = write_pushed(out, name, wanted, text)
+        answer = _save(kaggle, folder, identity, text, wanted.base)
+        pushed = replace(wanted, version=int(answer.version_number))
         if problems := _left_out(answer, pushed):
             write_pushed(out, name, replace(pushed, attached={**attached, "left out": 1}))  # so that it is no match
             raise KernelgenError("\n".join(problems))
         write_pushed(out, name, pushed)
-        say(f"kernel {identity}: pushed version {pushed.version}, {pushed.url}")
+        kaggle.say(f"kernel {identity}: pushed version {pushed.version}, {page_of(identity)}")
         return pushed
 
 
@@ -97,59 +74,55 @@ def page_of(identity: str) -> str:
     return f"https://www.kaggle.com/code/{identity}"
 
 
-def cells_of(text: str) -> list[tuple[str, str]] | None:
-    """Kind and source of each cell, which is all of a notebook that no editor rewrites; None if it is none."""
-    try:
-        cells = json.loads(text)["cells"]
-        return [(cell["cell_type"], "".join(cell["source"]).rstrip("\n")) for cell in cells]
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
 def _known(
     out: Path, name: str, there: KernelThere | None, wanted: PushedKernel, text: str, *, fresh: bool
 ) -> PushedKernel | None:
-    """What is known of the newest version: its record, mended where an earlier call could not finish it.
-
-    Raises:
-        KernelgenError: somebody edited the kernel on Kaggle since it was pushed from here.
-    """
+    """What is known of the newest version: its record, mended where an earlier call could not finish it."""
     before = read_pushed(out, name, wanted.identity)
-    if there is None or not there.version:
+    if there is None:
         return before if before and before.version else None
-    cells = cells_of(there.source)
+    if before and there.version == before.version:
+        return before
+    cells, pushed = _cells(there.source), pushed_folder(out, name, wanted.identity) / NOTEBOOK
+    same = cells == _cells(text)
     if before is None:  # a clone, or a folder that was cleaned
-        if fresh or cells is None or cells != cells_of(text):
+        if fresh or not same:
             return None
         known = replace(wanted, base=0, version=there.version)
-    elif there.version == before.version:
-        return before
     elif before.version is None and there.version == before.base:
         return None  # it never arrived
-    elif cells in (None, _cells_that_were_pushed(out, name, wanted.identity)):
+    elif pushed.is_file() and cells == _cells(pushed.read_text(encoding="utf-8")):
         known = replace(before, version=there.version, submissions={})
-    elif cells == cells_of(text):
+    elif same:
         return None
     else:
         raise KernelgenError(
-            f"kernel {wanted.identity}: was edited on Kaggle (version {there.version}); --pull shows how, --push "
-            "--again pushes over it"
+            f"kernel {wanted.identity}: was edited on Kaggle (version {there.version}); --diff shows how, "
+            "--push --force pushes over it"
         )
     write_pushed(out, name, known)
     return known
 
 
-def _cells_that_were_pushed(out: Path, name: str, identity: str) -> list[tuple[str, str]] | None:
-    path = pushed_notebook(out, name, identity)
-    return cells_of(path.read_text(encoding="utf-8")) if path else None
+def _cells(text: str) -> list[tuple[str, str]] | None:
+    """Kind and source of each cell, which is all of a notebook that no editor rewrites; None if it is none."""
+    try:
+        return [(cell["cell_type"], "".join(cell["source"]).rstrip("\n")) for cell in json.loads(text)["cells"]]
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
-def _save(kaggle: Kaggle, folder: Path, identity: str, text: str, before: int) -> Any:
+def _save(kaggle: Kaggle, folder: Path, identity: str, text: str, base: int) -> Any:
     """The client's reply to the push of a folder, or what stands for one whose answer was lost."""
 
     def act(client: OfficialClient) -> Any:
         answer = client.kernels_push(str(folder))
-        if not answer.error and not int(answer.version_number or 0):
+        reason = " ".join(str(answer.error or "").split()).rstrip(".")
+        if re.search(r"maximum .*session", reason, re.IGNORECASE):
+            raise SessionsFull(f"kernel {identity}: Kaggle refused it: {reason}; push it again later")
+        if reason:
+            raise KernelgenError(f"kernel {identity}: Kaggle refused it: {reason}; correct that")
+        if not int(answer.version_number or 0):
             raise LookupError("neither a version nor an error")
         return answer
 
@@ -158,42 +131,31 @@ def _save(kaggle: Kaggle, folder: Path, identity: str, text: str, before: int) -
         for pause in LOOK_AGAIN_SECONDS:
             time.sleep(pause)
             now = kaggle.kernel(identity)
-            if now and (now.version or 0) > before and cells_of(now.source) == cells_of(text):
-                version, url = now.version, page_of(identity)
-                return kaggle.request("ApiSaveKernelResponse", version_number=version, ref=identity, url=url)
+            if now and now.version > base and _cells(now.source) == _cells(text):
+                return kaggle.request("ApiSaveKernelResponse", version_number=now.version, ref=identity)
         if now is None and kaggle.run(identity) is not None:
             raise KernelgenError(
                 f"kernel {identity}: the answer to the push was lost, and Kaggle does not tell whether it arrived; "
-                f"look at {page_of(identity)}, and push with --again if it did not"
+                f"look at {page_of(identity)}, and push with --force if it did not"
             )
         return None
 
     return kaggle.send(f"kernel {identity}", act, arrived=arrived)
 
 
-def _check_taken(answer: Any, identity: str) -> None:
-    """Raises where a reply says that nothing was saved."""
-    reason = " ".join(str(answer.error or "").split()).rstrip(".")
-    if re.search(r"maximum .*session", reason, re.IGNORECASE):
-        raise SessionsFull(f"kernel {identity}: Kaggle refused it: {reason}; push it again later")
-    if reason:
-        raise KernelgenError(f"kernel {identity}: Kaggle refused it: {reason}; correct that")
-
-
 def _left_out(answer: Any, pushed: PushedKernel) -> list[str]:
     """A line for everything else in a reply that is not a plain yes."""
-    identity = pushed.identity
-    problems = []
+    identity, problems = pushed.identity, []
     for key, (kind, advice) in _LEFT_OUT.items():
-        if left_out := getattr(answer, key):
+        if left_out := getattr(answer, f"invalid_{key}"):
             names = ", ".join(map(str, left_out))
             problems.append(
                 f"kernel {identity}: version {pushed.version} was pushed without its {kind} {names}; "
                 f"{advice}, then push again"
             )
-    if answer.ref and not same_identity(answer.ref, identity):
+    ref = str(answer.ref or identity).strip("/")
+    if ref.lower().split("/")[-1] != identity.split("/")[1].lower():
         problems.append(
-            f"kernel {identity}: Kaggle saved it as {answer.ref.strip('/')}; give it a title that makes its slug, and "
-            "delete that one"
+            f"kernel {identity}: Kaggle saved it as {ref}; give it a title that makes its slug, and delete that one"
         )
     return problems

@@ -5,53 +5,26 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.logs import readable
+from kernelgen.publishing.outputs import readable
 from kernelgen.recipe.project import Project
 from kernelgen.writing import write_text
 
 TABLE = "kernel_templates/leaderboard.csv"
 # What a kernel that submits may leave: {"score": 0.71, "name": "which score of what"}.
 CROSS_VALIDATION = "cross_validation.json"
+COLUMNS = "submitted submission competition kernel version commit cv cv_of public private".split()
 
 
-@dataclass(frozen=True)
-class Row:
-    """One submission, all as text."""
-
-    submitted: str
-    submission: str
-    competition: str
-    kernel: str
-    version: str
-    commit: str
-    cv: str
-    cv_of: str
-    public: str
-    private: str
-
-
-@dataclass(frozen=True)
-class CrossValidation:
-    """What a kernel says of its own score; empty where it says nothing."""
-
-    score: str = ""
-    name: str = ""
-
-
-def read_cross_validation(text: str | None) -> CrossValidation:
-    """The kernel's own word, as far as it can be read."""
+def read_cross_validation(text: str | None) -> tuple[str, str]:
+    """What a kernel says of its own score, as far as it can be read: the score and its name, else empty."""
     try:
         document = json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        return CrossValidation()
-    score = document.get("score") if isinstance(document, dict) else None
-    if isinstance(score, bool) or not isinstance(score, int | float):
-        return CrossValidation()
-    return CrossValidation(f"{score:.4f}", readable(str(document.get("name", ""))))
+        return f"{float(document['score']):.4f}", readable(str(document.get("name", "")))
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return "", ""
 
 
 def read_table(project: Project) -> list[dict[str, str]]:
@@ -60,7 +33,7 @@ def read_table(project: Project) -> list[dict[str, str]]:
     Raises:
         KernelgenError: the file there is another table.
     """
-    path, columns = project.root / TABLE, [one.name for one in fields(Row)]
+    path = project.root / TABLE
     try:
         reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")), restkey="", restval="")
         rows = list(reader)
@@ -68,25 +41,18 @@ def read_table(project: Project) -> list[dict[str, str]]:
         return []
     except (OSError, ValueError, csv.Error):
         raise KernelgenError(f"{TABLE}: cannot be read as a table; move it away, it was not touched") from None
-    if reader.fieldnames != columns or any("" in row for row in rows):
-        raise KernelgenError(f"{TABLE}: its columns are not {', '.join(columns)}; move it away, it was not touched")
+    if reader.fieldnames != COLUMNS or any("" in row for row in rows):
+        raise KernelgenError(f"{TABLE}: its columns are not {', '.join(COLUMNS)}; move it away, it was not touched")
     return rows
 
 
-def append(project: Project, row: Row) -> Path:
-    """Adds the row to the table, or puts it in place of the one of the same submission.
-
-    Raises:
-        KernelgenError: as ``read_table``, with the score, which would be lost else.
-    """
-    try:
-        rows = [one for one in read_table(project) if one["submission"] != row.submission]
-    except KernelgenError as error:
-        raise KernelgenError(f"{error} (submission {row.submission}: public {row.public or 'unknown'})") from None
+def append(project: Project, row: dict[str, str]) -> Path:
+    """Add the row to the table, or put it in place of that of the same submission."""
+    rows = [before for before in read_table(project) if before["submission"] != row["submission"]]
     text = io.StringIO()
-    writer = csv.DictWriter(text, [one.name for one in fields(Row)], lineterminator="\n")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows([*rows, asdict(row)])
+    writer.writerows([*rows, row])
     path = project.root / TABLE
     write_text(path, text.getvalue())
     return path

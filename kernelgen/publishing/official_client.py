@@ -1,28 +1,35 @@
 """Kaggle's own client, with what it does worse than we need put right in this one place.
 
-It prints instead of raising, ends the process where it finds no credentials, knows no time limit, leaves a file that
-was refused out of a dataset without a word, and reads kaggle.json in the locale's encoding. To import it takes a
-second, so only ``client`` imports this module, when somebody is to be asked.
+It prints instead of raising, ends the process where it finds no credentials, knows no time limit, and leaves a file
+that was refused out of a dataset without a word. To import it takes a second, and signs in, so only ``client`` imports
+this module, when somebody is to be asked.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
-from pathlib import Path
+import os
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.credentials import NEW_TOKEN, check_secret, read_settings, tidy_environment
-from kernelgen.publishing.refusals import refusal
-from kernelgen.publishing.retrying import FAILURES, retried
+from kernelgen.publishing.retrying import NEW_TOKEN, retried
 
 TIMEOUT_SECONDS = 120
-UPLOAD_TRIES = 3
+
+
+def tidy_environment() -> None:
+    """Take from the KAGGLE_ variables what stands around their values by mistake, most often a line break."""
+    for name, value in list(os.environ.items()):
+        if name.startswith("KAGGLE_"):
+            os.environ[name] = value.strip(" \t\r\n\v\f\ufeff\u200b\xa0\"'")
+            if not os.environ[name]:
+                del os.environ[name]
+
 
 tidy_environment()  # before the client reads it, which is at its import
 with redirect_stdout(io.StringIO()):
@@ -57,24 +64,18 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
     def __init__(self, say: Callable[[str], None]) -> None:
         super().__init__()
         self.say = say
-        self.upload_what, self.upload_entries = "", tuple[Path, ...]()
+        self.upload_what, self.upload_entries = "", list[str]()
         self.upload_arrived: Callable[[], bool] = bool
         self._upload_status = 0
 
     def with_retry(self, func: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
         """Repeat a request as all of ours are repeated, with a note for each time."""
 
-        def attempt(*arguments: Any) -> Any:
-            answer = func(*arguments)
-            if not any(getattr(answer, field, None) for field in ("create_url", "error", "ref", "status", "url")):
-                raise LookupError("an empty answer")
-            return answer
-
         def arrived() -> Any:
             made = func.__name__.startswith("create_dataset") and self.upload_arrived()
             return kaggle_module.ApiCreateDatasetResponse() if made else None
 
-        return lambda *arguments: retried(lambda: attempt(*arguments), self.upload_what, self.say, arrived=arrived)
+        return lambda *arguments: retried(lambda: func(*arguments), self.upload_what, self.say, arrived=arrived)
 
     def build_kaggle_client(self) -> Any:
         """Build the SDK's client, with a time limit for each request."""
@@ -85,13 +86,6 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
             http._session.mount(scheme, TimedAdapter())
         return client
 
-    @staticmethod
-    @contextmanager
-    def silenced() -> Iterator[None]:
-        """Keep what the client prints from the terminal: it may hold what nobody should read."""
-        with redirect_stdout(io.StringIO()):
-            yield
-
     def get_response_processor(self) -> Callable[[requests.Response], None]:
         """Look at each answer before the client does, which takes a list, or an error, for an object without fields."""
 
@@ -101,14 +95,6 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
                 raise LookupError("no JSON object, or an error that says nothing")
 
         return check
-
-    # ------------------------------------------------------------ credentials
-
-    def read_config_file(self, config_data: dict[str, str] | None = None, quiet: bool = False) -> dict[str, str]:
-        """Read kaggle.json, which the client takes for missing where it cannot read it."""
-        return read_settings(self.config)
-
-    # ------------------------------------------------------------ uploads
 
     def upload_files(
         self,
@@ -126,29 +112,19 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
         Raises:
             KernelgenError: a file was refused, so that no version may be made; or a folder cannot be packed.
         """
-        for number, entry in enumerate(self.upload_entries, 1):
-            self.say(f"{self.upload_what}: uploading {entry.name} ({number} of {len(self.upload_entries)})")
-            for _ in range(UPLOAD_TRIES):
-                try:
-                    file = self._upload_file_or_folder(
-                        folder, entry.name, blob_type, upload_context, dir_mode, quiet, resources
-                    )
-                except requests.RequestException:
-                    raise
-                except (OSError, ValueError) as error:  # of a date before 1980, zip says ValueError
-                    raise KernelgenError(
-                        f"{self.upload_what}: {entry.name} cannot be read or packed: {error}"
-                    ) from None
-                if file is not None:
-                    request.files.append(self._new_file(file))
-                    break
-                # Its address is remembered on disk, and would be tried for days: once more from the beginning.
-                upload_context._file_uploads[-1].cleanup()
-            else:
+        for entry in self.upload_entries:
+            self.say(f"{self.upload_what}: uploading {entry}")
+            try:
+                file = self._upload_file_or_folder(folder, entry, blob_type, upload_context, dir_mode, quiet, resources)
+            except (OSError, ValueError) as error:  # of a date before 1980, zip says ValueError
+                raise KernelgenError(f"{self.upload_what}: {entry} cannot be read or packed: {error}") from None
+            if file is None:
+                upload_context._file_uploads[-1].cleanup()  # its address is kept on disk, and would be tried for days
                 raise KernelgenError(
-                    f"{self.upload_what}: uploading {entry.name}: Kaggle did not take it ({self._upload_status}), so "
+                    f"{self.upload_what}: uploading {entry}: Kaggle did not take it ({self._upload_status}), so "
                     "no version was made; check its size and name, and try again"
                 )
+            request.files.append(self._new_file(file))
 
     def _is_upload_successful(self, response: requests.Response) -> bool:
         self._upload_status = response.status_code
@@ -156,26 +132,23 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
 
 
 def signed_in(say: Callable[[str], None]) -> OfficialClient:
-    """The client, with credentials from wherever it looks for them.
-
-    Raises:
-        KernelgenError: there are none, or Kaggle refuses them.
-    """
+    """The client, with credentials from wherever it looks for them."""
     tidy_environment()
     client = OfficialClient(say)
 
-    def authenticate() -> bool:
+    def authenticate() -> None:
         try:
-            with client.silenced():
+            with redirect_stdout(io.StringIO()):
                 client.authenticate()
-        except requests.RequestException:
-            raise
-        except (ValueError, TypeError, AttributeError) as error:
-            # Of a file, not of an answer; its words may hold a key.
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            if isinstance(error, requests.RequestException) and not isinstance(
+                error, requests.exceptions.InvalidHeader
+            ):
+                raise
+            # Of a file, not of an answer. Not its words: they may hold a key.
             raise KernelgenError(
                 f"signing in: the credentials cannot be read ({type(error).__name__}); {NEW_TOKEN}"
             ) from None
-        return True
 
     try:
         retried(authenticate, "signing in", say)
@@ -184,13 +157,9 @@ def signed_in(say: Callable[[str], None]) -> OfficialClient:
             "no Kaggle credentials that are valid (KAGGLE_API_TOKEN, ~/.kaggle/access_token, KAGGLE_USERNAME with "
             f"KAGGLE_KEY, kaggle.json, OAuth); {NEW_TOKEN} and save it as ~/.kaggle/access_token"
         ) from None
-    except FAILURES as error:
-        raise refusal("signing in", error) from error
-    except OSError as error:
-        raise KernelgenError(f"signing in: the credentials cannot be read ({error.strerror}); {NEW_TOKEN}") from None
     values = client.config_values
-    if not values.get("username"):
-        raise KernelgenError(f"the Kaggle credentials name no user; {NEW_TOKEN}")
-    check_secret("KAGGLE_USERNAME or kaggle.json", str(values["username"]))
-    check_secret("KAGGLE_KEY or kaggle.json", str(values.get("key") or ""))
+    for name in {"username", "key"} & set(values):  # of kaggle.json, which nobody has looked at yet
+        values[name] = str(values[name]).strip()
+    if not values.get("username") or not (values["username"] + values.get("key", "")).isascii():
+        raise KernelgenError(f"the Kaggle credentials name no user, or hold characters that no key has; {NEW_TOKEN}")
     return client

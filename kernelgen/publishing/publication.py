@@ -14,10 +14,9 @@ from kernelgen.datasets.filling import fill
 from kernelgen.datasets.folder import DatasetFolder
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing import datasets, kernels
-from kernelgen.publishing.client import MISSING, Kaggle, RunThere
+from kernelgen.publishing.client import Kaggle, RunThere
 from kernelgen.publishing.outputs import fetch_outputs, read_output
 from kernelgen.publishing.records import PushedKernel, pushed_notebook, read_pushed
-from kernelgen.publishing.refusals import Refused
 from kernelgen.publishing.runs import check_ended_well, first_that_ended, run_now
 from kernelgen.publishing.submitting import submit
 from kernelgen.publishing.uploads import dataset_upload, datasets_to_send
@@ -46,221 +45,190 @@ class Publication:
     ) -> None:
         self.kaggle, self.project, self.out, self.commit = kaggle, project, Path(out), commit
         self.options, self.say = options, say
-        self._versions: dict[str, int] = {}  # of datasets that were sent or found unchanged
+        self._versions: dict[str, int] = {}  # of datasets that were sent or are there unchanged
         self._sent: set[str] = set()  # datasets and kernels that this call sent
         self._unfinished: dict[str, str] = {}  # by kernel, what its last session left to do
+        self._built_kernels: dict[str, BuiltKernel] = {}
+        self._to_come: list[Kernel] = []
+        self._running: dict[str, PushedKernel] = {}
+        self._left: dict[str, str] = {}  # by kernel, why it is left for another call
 
     def carry_out(self, selected: Iterable[Kernel | DatasetFolder]) -> bool:
-        """Does it all; False if something is left for another call (what, has been said).
-
-        Raises:
-            KernelgenError: something is wrong, or Kaggle refused it.
-        """
+        """Do it all; False if something is left for another call (what, has been said)."""
         selected = list(selected)
         chosen = [target for target in selected if isinstance(target, Kernel)]
         if self.options.push:
-            built = {kernel.name: self._built(kernel) for kernel in chosen}
+            self._built_kernels = {kernel.name: self._built(kernel) for kernel in chosen}
             self._send_datasets(selected)
-            return self._push(chosen, built)
+            return self._push(chosen)
         if not chosen:
-            raise KernelgenError("--wait, --outputs and --submit are for kernels; --target names none")
+            raise KernelgenError("--wait, --output and --submit are for kernels; --target names none")
         for kernel in chosen:
             identity = self._identity(kernel)
             pushed = read_pushed(self.out, kernel.name, identity)
-            version, known = pushed.version if pushed else None, pushed is not None
-            run = run_now(self.kaggle, identity, version, known=known, wait=self.options.wait)
-            if not run.is_over:
-                raise KernelgenError(f"kernel {identity}: is {run.status}; give --wait, or ask again later")
-            self._finish(kernel, pushed, run)
+            version = pushed.version if pushed else None
+            run = run_now(self.kaggle, identity, version, known=version is not None, wait=self.options.wait)
+            if run is None:
+                raise KernelgenError(f"kernel {identity}: is not on Kaggle; push it first")
+            self._finish(kernel, version, run)
         return True
-
-    # ------------------------------------------------------------ datasets
 
     def _send_datasets(self, selected: list[Kernel | DatasetFolder]) -> None:
         uploads = []
         for dataset in datasets_to_send(self.project, selected):
             fill(dataset, self.project.owner_or_placeholder, self.say, output_of=partial(newest_output, self.out))
             uploads.append(dataset_upload(dataset))
-        named = {target.name for target in selected if isinstance(target, DatasetFolder)}
         for upload in uploads:
-            again = self.options.again and upload.dataset.name in named
-            if datasets.publish(self.kaggle, upload, notes=f"commit {self.commit}", again=again, say=self.say):
+            force = self.options.again and upload.dataset in selected
+            if datasets.publish(self.kaggle, upload, notes=f"commit {self.commit}", force=force):
                 self._sent.add(upload.identity)
         for upload in uploads:
             self._versions[upload.identity] = datasets.wait_until_ready(self.kaggle, upload)
 
     # ------------------------------------------------------------ kernels
 
-    def _push(self, chosen: list[Kernel], built: dict[str, BuiltKernel]) -> bool:
+    def _push(self, chosen: list[Kernel]) -> bool:
         """Push each kernel as soon as all that it feeds on is there."""
-        to_come, running = list(chosen), dict[str, PushedKernel]()
-        left: dict[str, str] = {}  # by kernel, why it is left for another call
-        self._push_those_that_can(to_come, running, left, built)
-        while running:
-            name, run = first_that_ended(self.kaggle, running, len(to_come))
-            ended, pushed = self.project.kernels[name], running.pop(name)
-            try:
-                finished = self._finish(ended, pushed, run)
-            except KernelgenError:
-                if running:
-                    self.say(f"note: {', '.join(running)} go on running; the same command follows them again")
-                raise
-            if not finished:
-                to_come.insert(0, ended)
-            self._push_those_that_can(to_come, running, left, built)
-        for name, reason in left.items():
+        self._to_come = list(chosen)
+        self._push_those_that_can()
+        while self._running:
+            versions = {name: (pushed.identity, pushed.version) for name, pushed in self._running.items()}
+            name, run = first_that_ended(self.kaggle, versions, len(self._to_come))
+            ended, pushed = self.project.kernels[name], self._running.pop(name)
+            if not self._finish(ended, pushed.version, run):
+                self._to_come.insert(0, ended)
+            self._push_those_that_can()
+        for name, reason in self._left.items():
             self.say(f"kernel {self._identity(self.project.kernels[name])}: left for another call, since {reason}")
-        if left:
+        if self._left:
             self.say(f"When that is COMPLETE, the same command goes on: {self.options.command}")
-        return not left
+        return not self._left
 
-    def _push_those_that_can(
-        self,
-        to_come: list[Kernel],
-        running: dict[str, PushedKernel],
-        left: dict[str, str],
-        built: dict[str, BuiltKernel],
-    ) -> None:
-        """Take kernels from ``to_come``: into ``running``, or into ``left`` where nobody waits for what they need."""
-        for kernel in list(to_come):
-            reason = self._waits_for(kernel, {other.name for other in to_come}, {*running, *left})
-            if reason:
-                if not self.options.wait:
-                    to_come.remove(kernel)
-                    left[kernel.name] = reason
+    def _push_those_that_can(self) -> None:
+        """Take kernels from those to come: they run, or are left where nobody waits for what they need."""
+        for kernel in list(self._to_come):
+            reason = self._waits_for(kernel)
+            if reason and self.options.wait:
                 continue
-            try:
-                pushed = self._push_one(kernel, built)
-            except kernels.SessionsFull as error:
-                if not (self.options.wait and running):
-                    raise
-                self.say(f"note: {error}; it is pushed when one of the others has ended")
-                return
-            to_come.remove(kernel)
-            self._sent.add(self._identity(kernel))
-            if pushed:
-                running[kernel.name] = pushed
+            if reason:
+                self._left[kernel.name] = reason
+            else:
+                try:
+                    pushed = self._push_one(kernel)
+                except kernels.SessionsFull as error:
+                    if not (self.options.wait and self._running):
+                        raise
+                    self.say(f"note: {error}; it is pushed when one of the others has ended")
+                    return
+                self._sent.add(self._identity(kernel))
+                if pushed:
+                    self._running[kernel.name] = pushed
+            self._to_come.remove(kernel)
 
-    def _waits_for(self, kernel: Kernel, to_come: set[str], under_way: set[str]) -> str:
-        """Why the kernel cannot be pushed yet, "" if it can.
-
-        Raises:
-            KernelgenError: what it feeds on is not there, or failed.
-        """
-        for source in self._own_kernels(kernel):
+    def _waits_for(self, kernel: Kernel) -> str:
+        """Why the kernel cannot be pushed yet, "" if it can; an error where what it feeds on is missing or failed."""
+        under_way = {*self._running, *self._left}
+        if self.options.wait:
+            under_way |= {other.name for other in self._to_come}
+        for source in kernel.attached:
+            if source.kind != "kernel" or source.owner is not None or source.kernel == kernel.name:
+                continue
             identity = self._identity_of(source)
-            if source.kernel in under_way or (self.options.wait and source.kernel in to_come):
-                return f"it feeds on kernel {identity}, which has not ended"
-            run = self._latest_run(source, wait=self.options.wait)
+            feeds = f"feeds on kernel {identity}"
+            if source.kernel in under_way:
+                return f"it {feeds}, which has not ended"
+            run = self._latest_run(source)
             add = f"add {source.kernel} to --target" if source.kernel else "push it first"
             if run is None:
-                raise KernelgenError(
-                    f"kernel {self._identity(kernel)}: feeds on kernel {identity}, which is not on Kaggle; {add}"
-                )
+                raise KernelgenError(f"kernel {self._identity(kernel)}: {feeds}, which is not on Kaggle; {add}")
             if run.is_over and not run.is_complete:
                 raise KernelgenError(
-                    f"kernel {self._identity(kernel)}: feeds on kernel {identity}, whose last run ended in "
-                    f"{run.status}; {add}, so that it runs again"
+                    f"kernel {self._identity(kernel)}: {feeds}, whose last run ended in {run.status}; {add}, so that "
+                    "it runs again"
                 )
             if not run.is_complete:
-                return f"it feeds on kernel {identity}, which is {run.status}"
+                return f"it {feeds}, which is {run.status}"
         return ""
 
-    def _latest_run(self, source: Source, *, wait: bool) -> RunThere | None:
+    def _latest_run(self, source: Source) -> RunThere | None:
         """Of the version that a kernel pushed now would be given."""
         identity = self._identity_of(source)
         before = read_pushed(self.out, source.kernel, identity) if source.kernel else None
         there = self.kaggle.kernel(identity)
         # Just after a push, Kaggle may still speak of the version before.
-        versions = [known.version for known in (before, there) if known is not None and known.version]
-        return self._run_if_there(identity, max(versions, default=None), known=before is not None, wait=wait)
+        ours = (before.version if before else None) or 0
+        version = max(ours, there.version if there else 0)
+        return run_now(self.kaggle, identity, version or None, known=bool(ours), wait=self.options.wait)
 
-    def _run_if_there(self, identity: str, version: int | None, *, known: bool, wait: bool) -> RunThere | None:
-        """How a run stands, or with ``wait`` ended; None where there is none."""
-        try:
-            return run_now(self.kaggle, identity, version, known=known, wait=wait)
-        except Refused as error:
-            if error.status in MISSING:
-                return None
-            raise
-
-    def _push_one(self, kernel: Kernel, built: dict[str, BuiltKernel]) -> PushedKernel | None:
+    def _push_one(self, kernel: Kernel) -> PushedKernel | None:
         """Its version on Kaggle; None where nothing has to be followed."""
-        identity = self._identity(kernel)
-        here = built[kernel.name]
+        identity, built = self._identity(kernel), self._built_kernels[kernel.name]
         if kernel.earlier and self.options.resume:
             goes_on = self._goes_on(kernel)
             if goes_on is None:
                 return None
-            here = self._built(replace(kernel, resumed=goes_on))
+            built = self._built(replace(kernel, resumed=goes_on))
         pushed = kernels.push(
             self.kaggle,
-            here,
+            built,
             self.out,
-            self._attached_versions(here.kernel),
-            again=self.options.again or here.kernel.resumed,
-            fresh=not self._sent.isdisjoint(map(self._identity_of, here.kernel.attached)),
-            say=self.say,
+            self._attached_versions(built.kernel),
+            force=self.options.again or built.kernel.resumed,
+            fresh=not self._sent.isdisjoint(map(self._identity_of, built.kernel.attached)),
         )
-        if not self.options.wait:
-            if self.options.outputs or self.options.submit:
-                run = run_now(self.kaggle, identity, pushed.version, known=True, wait=False)
-                if not run.is_complete:
-                    raise KernelgenError(
-                        f"kernel {identity}: is {run.status}; give --wait to fetch or submit what it makes"
-                    )
-                self._finish(kernel, pushed, run)
-            return None
-        return pushed
+        if self.options.wait:
+            return pushed
+        if self.options.outputs or self.options.submit:
+            run = self.kaggle.run(identity, pushed.version, known=True)
+            assert run is not None  # else Refused
+            self._finish(kernel, pushed.version, run)
+        return None
 
     def _goes_on(self, kernel: Kernel) -> bool | None:
         """Whether the kernel has an earlier output to go on from; None if there is nothing left to do."""
         identity = self._identity(kernel)
         # Of a kernel that was pushed from here, one 404 does not make a training start anew.
-        known = read_pushed(self.out, kernel.name, identity) is not None
-        run = self._run_if_there(identity, None, known=known, wait=self.options.wait)
+        before = read_pushed(self.out, kernel.name, identity)
+        known = before is not None and before.version is not None
+        run = run_now(self.kaggle, identity, None, known=known, wait=self.options.wait)
         if run is None:
             self.say(f"note: kernel {identity} is not on Kaggle yet and starts anew")
             return False
-        if not run.is_over:
-            raise KernelgenError(
-                f"kernel {identity}: is {run.status}; when it has ended, the same command goes on: "
-                f"{self.options.command}"
-            )
+        self._check_over(identity, run)
         if not run.is_complete and self.options.again:
             self.say(f"note: kernel {identity}: the last session ended in {run.status}; going on from the one before")
             return True
         try:
-            check_ended_well(
-                self.kaggle, identity, None, run, pushed_notebook(self.out, kernel.name, identity), self.say
-            )
+            check_ended_well(self.kaggle, identity, None, run, pushed_notebook(self.out, kernel.name, identity))
         except KernelgenError as error:
-            raise KernelgenError(f"{error}; --again goes on from the last session that ended well") from error
-        if self._what_is_left(identity, None) is None:
+            raise KernelgenError(f"{error}; --force goes on from the last session that ended well") from error
+        if read_output(self.kaggle, identity, None, UNFINISHED) is None:
             self.say(f"kernel {identity}: is finished; without --resume it starts anew")
             if self.options.outputs:
-                fetch_outputs(self.kaggle, identity, None, self.out, kernel.name, self.say)
+                fetch_outputs(self.kaggle, identity, None, self.out, kernel.name)
             return None
         return True
 
-    def _finish(self, kernel: Kernel, pushed: PushedKernel | None, run: RunThere) -> bool:
-        """What is asked for of a run that is over: its output, its submission; False if it has to go on.
-
-        Raises:
-            KernelgenError: it did not end well.
-        """
-        identity, version = self._identity(kernel), pushed.version if pushed else None
+    def _finish(self, kernel: Kernel, version: int | None, run: RunThere) -> bool:
+        """What is asked for of a run that ended well: its output, its submission; False if it has to go on."""
+        identity = self._identity(kernel)
+        self._check_over(identity, run)
+        fetch = partial(fetch_outputs, self.kaggle, identity, version, self.out, kernel.name)
         notebook = pushed_notebook(self.out, kernel.name, identity)
         try:
-            check_ended_well(self.kaggle, identity, version, run, notebook, self.say)
-        finally:
-            # Of a run that failed, what it wrote tells why.
-            if self.options.outputs and not run.is_complete:
-                self._fetch_what_there_is(identity, version, kernel)
+            check_ended_well(self.kaggle, identity, version, run, notebook)
+        except KernelgenError:
+            if self.options.outputs:  # what it wrote tells why
+                try:
+                    fetch()
+                except KernelgenError as error:
+                    self.say(f"note: {error}")
+            raise
         self.say(f"kernel {identity}: {f'version {version} is ' if version else ''}COMPLETE")
-        left = self._what_is_left(identity, version) if kernel.earlier else None
         if self.options.outputs:
-            fetch_outputs(self.kaggle, identity, version, self.out, kernel.name, self.say)
+            fetch()
+        # What a kernel that goes on from its own output still has to do; None if it is finished.
+        left = read_output(self.kaggle, identity, version, UNFINISHED) if kernel.earlier else None
         if left is not None and self.options.push and self.options.resume:
             if self._unfinished.get(kernel.name) == left:
                 reason = (left.splitlines() or ["it does not say why"])[0]
@@ -270,18 +238,15 @@ class Publication:
         if left is not None:
             self.say(f"note: kernel {identity} is not finished; --push --resume goes on")
         if self.options.submit and kernel.submits:
-            submit(self.kaggle, self.project, kernel, self.out, identity, self.commit, self.say)
+            submit(self.kaggle, self.project, kernel, self.out, identity, self.commit)
         return True
 
-    def _fetch_what_there_is(self, identity: str, version: int | None, kernel: Kernel) -> None:
-        try:
-            fetch_outputs(self.kaggle, identity, version, self.out, kernel.name, self.say)
-        except KernelgenError as error:
-            self.say(f"note: {error}")
-
-    def _what_is_left(self, identity: str, version: int | None) -> str | None:
-        """What a kernel that goes on from its own output still has to do; None if it is finished."""
-        return read_output(self.kaggle, identity, version, UNFINISHED)
+    def _check_over(self, identity: str, run: RunThere) -> None:
+        if not run.is_over:
+            raise KernelgenError(
+                f"kernel {identity}: is {run.status}; give --wait, or when it has ended the same command again: "
+                f"{self.options.command}"
+            )
 
     # ------------------------------------------------------------ who is who
 
@@ -296,21 +261,13 @@ class Publication:
     def _identity_of(self, source: Source) -> str:
         return source.identity(self.project.owner_or_placeholder)
 
-    def _own_kernels(self, kernel: Kernel) -> list[Source]:
-        return [
-            source
-            for source in kernel.attached
-            if source.kind == "kernel" and source.owner is None and source.kernel != kernel.name
-        ]
-
     def _attached_versions(self, kernel: Kernel) -> dict[str, int]:
         versions = {}
         for source in kernel.attached:
             identity = self._identity_of(source)
             if source.kind == "dataset":
-                number = self._versions.get(identity) or self.kaggle.dataset_version(identity)
-                versions[f"dataset:{identity}"] = number or 0
+                versions[f"dataset:{identity}"] = self._versions.get(identity) or self.kaggle.dataset_version(identity)
             elif source.kind == "kernel":
                 there = self.kaggle.kernel(identity)
-                versions[f"kernel:{identity}"] = (there.version or 0) if there else 0
+                versions[f"kernel:{identity}"] = there.version if there else 0
         return versions

@@ -1,6 +1,6 @@
 """What was last sent, so that nothing is sent twice and a later call knows what it follows.
 
-What is about to be sent is noted before, without a version, and the version after: a call that was killed in between
+What is about to be pushed is noted before, without a version, and the version after: a call that was killed in between
 is found out by the next one. A kernel's record lies in OUT/NAME/pushed/OWNER, beside the notebook and the metadata that
 were sent; a dataset's in its folder, below .cache, which Kaggle's client never uploads.
 """
@@ -8,7 +8,7 @@ were sent; a dataset's in its folder, below .cache, which Kaggle's client never 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,8 +18,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from kernelgen.datasets.folder import CACHE
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.refusals import Refused
+from kernelgen.publishing.retrying import not_installed
 from kernelgen.writing import write_text
+
+try:
+    from filelock import FileLock, Timeout
+except ImportError as error:
+    raise not_installed(error) from None
 
 PUSHED, RECORD, NOTEBOOK, SENT = "pushed", "pushed.json", "pushed.ipynb", "sent.json"
 METADATA = "kernel-metadata.json"
@@ -35,7 +40,6 @@ class PushedKernel:
         identity: OWNER/SLUG.
         base: the newest version before it.
         version: its number on Kaggle; None as long as it is not known to have arrived.
-        url: of its page.
         notebook_sha256, metadata: what was sent.
         attached: the versions of our own datasets and kernels that it was given, by kind and identity.
         submissions: by competition, the number under which this version was submitted.
@@ -44,7 +48,6 @@ class PushedKernel:
     identity: str
     base: int
     version: int | None
-    url: str
     notebook_sha256: str
     metadata: dict[str, Any]
     attached: dict[str, int]
@@ -58,17 +61,33 @@ class PushedKernel:
 
 @dataclass(frozen=True)
 class SentDataset:
-    """A version of a dataset that was sent from here.
+    """A version of a dataset that was sent from here, with the SHA-256 of each file by its name."""
 
-    Attributes:
-        base: the newest version before it.
-        version: its number on Kaggle; None as long as it is not known to have arrived.
-        files: SHA-256 by file name.
-    """
-
-    base: int
-    version: int | None
+    version: int
     files: dict[str, str]
+
+
+@contextmanager
+def locked(folder: Path, what: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Wait until no other call works on ``what``, whose records lie in ``folder``: two would send the same twice.
+
+    The operating system frees the lock of a process that was killed.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say(f"note: {what}: another call is at it; waiting for its end")
+            lock.acquire()
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise KernelgenError(f"{folder}: {reason}; what is sent could not be noted there") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def pushed_folder(out: Path, kernel: str, identity: str) -> Path:
@@ -77,23 +96,20 @@ def pushed_folder(out: Path, kernel: str, identity: str) -> Path:
 
 
 def pushed_notebook(out: Path, kernel: str, identity: str) -> Path | None:
-    """The notebook as it was last pushed, if it was pushed from here."""
+    """The notebook as it was last pushed from here; None where nothing was, or it is not known to have arrived."""
+    pushed = read_pushed(out, kernel, identity)
     path = pushed_folder(out, kernel, identity) / NOTEBOOK
-    return path if path.is_file() else None
+    return path if pushed and pushed.version and path.is_file() else None
 
 
 def read_pushed(out: Path, kernel: str, identity: str) -> PushedKernel | None:
     """What was last pushed to ``identity``; None if nothing was, not from here, or the record is damaged."""
-    found = _valid(PushedKernel, _read(pushed_folder(out, kernel, identity) / RECORD))
-    return found if found and found.identity == identity else None
+    pushed = _valid(PushedKernel, _read(pushed_folder(out, kernel, identity) / RECORD))
+    return pushed if pushed and pushed.identity == identity else None
 
 
 def write_pushed(out: Path, kernel: str, pushed: PushedKernel, notebook: str | None = None) -> Path:
-    """Note what is pushed, and keep the ``notebook`` that is, ready to be pushed from there.
-
-    Returns:
-        The folder, as Kaggle's client expects one.
-    """
+    """Note what is pushed, and keep the ``notebook`` that is; the folder, as Kaggle's client expects one."""
     folder = pushed_folder(out, kernel, pushed.identity)
     if notebook is not None:
         write_text(folder / NOTEBOOK, notebook)
@@ -102,31 +118,13 @@ def write_pushed(out: Path, kernel: str, pushed: PushedKernel, notebook: str | N
     return folder
 
 
-@contextmanager
-def restored_if_refused(out: Path, kernel: str, identity: str) -> Iterator[None]:
-    """Put the record back as it was where what was to be pushed did certainly not arrive."""
-    paths = [pushed_folder(out, kernel, identity) / name for name in (NOTEBOOK, METADATA, RECORD)]
-    before = {path: path.read_text(encoding="utf-8") if path.is_file() else None for path in paths}
-    try:
-        yield
-    except KernelgenError as error:
-        if isinstance(error, Refused) and error.done:
-            raise
-        for path, text in before.items():
-            if text is None:
-                path.unlink(missing_ok=True)
-            else:
-                write_text(path, text)
-        raise
-
-
 def read_sent(folder: Path, identity: str) -> SentDataset | None:
     """What was last sent to ``identity`` from the dataset's folder."""
     return _valid(SentDataset, _read(folder / CACHE / SENT).get(identity))
 
 
 def write_sent(folder: Path, identity: str, sent: SentDataset) -> None:
-    """Note what is sent."""
+    """Note what was sent."""
     path = folder / CACHE / SENT
     write_text(path, _json(_read(path) | {identity: asdict(sent)}))
 

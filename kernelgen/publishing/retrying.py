@@ -1,15 +1,19 @@
-"""Which failures of a request pass by themselves, and how long to wait for that."""
+"""Requests are repeated while their failures pass by themselves; what failed for good is one line."""
 
 from __future__ import annotations
 
 import email.utils
-import math
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.credentials import not_installed
+
+
+def not_installed(error: ImportError) -> KernelgenError:
+    """The line for a package of the extra ``push`` that is missing."""
+    return KernelgenError(f"Kaggle's client is not installed ({error.name}); run `pip install -e '.[push]'`")
+
 
 try:
     import requests
@@ -23,48 +27,37 @@ Answer = TypeVar("Answer")
 PATIENCE_SECONDS = 180.0
 # A run of many hours is not given up for a connection that is down for a while.
 PATIENCE_WHILE_WAITING_SECONDS = 1800.0
+# One 404 too many would push a kernel again, and cost a GPU's hours: what is missing is asked for twice.
+TWICE = 2
 LONGEST_RETRY_AFTER_SECONDS = 600.0
 _BACKOFF = wait_exponential(multiplier=1, min=1, max=30)
+# What Kaggle answers where a thing is missing or nobody's to see.
+MISSING = (403, 404)
+# What it answers where it has not even looked at the request.
+_NOT_YET = (408, 425, 429)
 # What the client raises over an answer that it cannot read: a proxy's page, a cut body, an unknown word.
-ODD_ANSWERS = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
-FAILURES = (requests.RequestException, *ODD_ANSWERS)
+FAILURES = (requests.RequestException, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 # What is wrong on this machine: an address, a proxy, a token that fits no header.
-_OURS = (
-    exceptions.InvalidHeader,
-    exceptions.InvalidProxyURL,
-    exceptions.InvalidSchema,
-    exceptions.InvalidURL,
-    exceptions.MissingSchema,
-)
+_OURS = (exceptions.InvalidHeader, exceptions.InvalidSchema, exceptions.InvalidURL, exceptions.MissingSchema)
+_CONNECTION = (exceptions.ConnectionError, exceptions.Timeout, exceptions.ChunkedEncodingError, *_OURS)
+
+NEW_TOKEN = "make a new token at kaggle.com/settings"
+# What a refusal means, and what to do about it.
+_MEANINGS = {
+    401: ("Kaggle refused the credentials", NEW_TOKEN),
+    403: ("not allowed", "check the owner, and for a competition that its rules are accepted"),
+    404: ("is not on Kaggle", "check the name and the owner"),
+    409: ("in conflict with what is there", "choose another title"),
+    429: ("too many requests", "try again later"),
+}
 
 
-def status_of(error: BaseException | None) -> int | None:
-    """The HTTP status of a request that was answered by an error."""
-    response = getattr(error, "response", None)
-    if not isinstance(response, requests.Response):
-        return None
-    if response.status_code < 400:  # some errors come with a status of 200 and their own in the body
-        try:
-            code = response.json()["code"]
-        except (ValueError, LookupError, TypeError):
-            code = None
-        return code if isinstance(code, int) else response.status_code
-    return response.status_code
+class Refused(KernelgenError):
+    """What Kaggle refuses, or never answered in a way that makes sense; ``status`` is None where there was none."""
 
-
-def passes_by_itself(error: BaseException) -> bool:
-    """Whether the same request may succeed later: too many requests, a server's fault, a broken or odd answer."""
-    if isinstance(error, requests.HTTPError):
-        status = status_of(error) or 0
-        return status in (408, 425, 429) or (status >= 500 and status != 501)
-    if isinstance(error, _OURS):
-        return False
-    return isinstance(error, FAILURES)
-
-
-def may_have_arrived(error: BaseException | None) -> bool:
-    """Whether the request may have been carried out although its answer is a failure."""
-    return status_of(error) not in (408, 425, 429)
+    def __init__(self, what: str, error: BaseException) -> None:
+        self.status = _status(error)
+        super().__init__(f"{what}: {'; '.join(_told(error))}")
 
 
 def retried(
@@ -74,6 +67,7 @@ def retried(
     *,
     arrived: Callable[[], Answer | None] | None = None,
     patience: float | None = None,
+    missing: float = 1,
 ) -> Answer:
     """Send a request, and repeat it as long as its failures pass by themselves.
 
@@ -81,85 +75,96 @@ def retried(
         arrived: for a request that must not be carried out twice: looks whether an earlier try did arrive after
             all, and gives its answer, None if it did not. It is asked before every repetition.
         patience: seconds after which the last failure is final; PATIENCE_SECONDS if None.
+        missing: how often the answer may be 403 or 404 before that is final.
 
     Raises:
-        One of FAILURES: it does not pass.
+        Refused: it does not pass.
         KernelgenError: Kaggle asks to wait for longer than anybody would.
     """
-    failure: BaseException | None = None
+    failures: list[BaseException] = []
 
     def attempt() -> Answer:
-        nonlocal failure
-        if failure is not None and arrived is not None and may_have_arrived(failure):
+        if failures and arrived is not None and _status(failures[-1]) not in _NOT_YET:
             answer = arrived()
             if answer is not None:
                 return answer
         try:
             return ask()
         except Exception as error:
-            failure = error
+            failures.append(error)
             raise
 
     def pause(state: RetryCallState) -> float:
-        asked = _retry_after(failure)
-        if asked > LONGEST_RETRY_AFTER_SECONDS and patience is None:
+        seconds = _retry_after(failures[-1])
+        if seconds > LONGEST_RETRY_AFTER_SECONDS and patience is None:
             raise KernelgenError(
-                f"{what}: Kaggle asks to wait for {asked / 60:.0f} minutes (429, too many requests); try again then"
+                f"{what}: Kaggle asks to wait for {seconds / 60:.0f} minutes (429, too many requests); try again then"
             )
         # Never without a pause: a clock that is wrong makes a date of Retry-After lie in the past.
-        return max(min(asked, LONGEST_RETRY_AFTER_SECONDS), _BACKOFF(state))
+        seconds = max(min(seconds, LONGEST_RETRY_AFTER_SECONDS), _BACKOFF(state))
+        if missing != TWICE or _status(failures[-1]) not in MISSING:
+            say(f"note: {what}: {_told(failures[-1])[0]}; once more in {seconds:.0f} s")
+        return seconds
 
-    def note(state: RetryCallState) -> None:
-        seconds = state.next_action.sleep if state.next_action else 0
-        say(f"note: {what}: {_reason(failure)}; once more in {seconds:.0f} s")
+    def passes(error: BaseException) -> bool:
+        if _status(error) in MISSING:
+            return sum(_status(failure) in MISSING for failure in failures) < missing
+        return _passes(error)
 
-    retrying = Retrying(
-        retry=retry_if_exception(passes_by_itself),
-        wait=pause,
-        stop=stop_after_delay(PATIENCE_SECONDS if patience is None else patience),
-        before_sleep=note,
-        reraise=True,
-    )
-    return retrying(attempt)
+    stop = stop_after_delay(PATIENCE_SECONDS if patience is None else patience)
+    try:
+        return Retrying(retry=retry_if_exception(passes), wait=pause, stop=stop, reraise=True)(attempt)
+    except FAILURES as error:
+        raise Refused(what, error) from error
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether the same request may succeed later: too many requests, a server's fault, a broken or odd answer."""
+    status = _status(error)
+    if status is not None:
+        return status in _NOT_YET or status >= 500
+    return isinstance(error, FAILURES) and not isinstance(error, _OURS)
+
+
+def _status(error: BaseException | None) -> int | None:
+    """The HTTP status of a request that was answered by an error; some come with 200 and their own in the body."""
+    response = getattr(error, "response", None)
+    if not isinstance(error, requests.HTTPError) or not isinstance(response, requests.Response):
+        return None
+    status: Any = response.status_code
+    if status < 400:
+        status = _document(response).get("code")
+    return status if isinstance(status, int) and status >= 400 else None
+
+
+def _document(response: Any) -> dict[str, Any]:
+    try:
+        document = response.json()
+    except (AttributeError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _retry_after(error: BaseException | None) -> float:
     """What the answer's Retry-After says, in seconds: a number, or a date (RFC 9110, 10.2.3); 0 without one."""
     response = getattr(error, "response", None)
-    text = response.headers.get("Retry-After") if isinstance(response, requests.Response) else None
-    if not text or response is None:
-        return 0.0
+    text = response.headers.get("Retry-After", "") if isinstance(response, requests.Response) else ""
     try:
-        seconds = float(text)
-    except ValueError:
-        seconds = _moment(text, 0.0) - _moment(response.headers.get("Date"), time.time())
-    return 0.0 if math.isnan(seconds) else max(0.0, seconds)
-
-
-def _moment(text: str | None, otherwise: float) -> float:
-    try:
-        return email.utils.parsedate_to_datetime(text or "").timestamp()
+        return float(text) if text.isdecimal() else email.utils.parsedate_to_datetime(text).timestamp() - time.time()
     except (ValueError, TypeError, OverflowError):
-        return otherwise
+        return 0.0
 
 
-def _reason(error: BaseException | None) -> str:
-    status = status_of(error)
-    if status == 429:
-        return "too many requests (429)"
-    if status and status >= 400:
-        return f"Kaggle answers {status}"
-    return f"Kaggle's answer makes no sense ({kind_of(error)})" if is_odd(error) else "the connection broke"
-
-
-def is_odd(error: BaseException | None) -> bool:
-    """Whether there was an answer, but none that can be read."""
-    odd = (*ODD_ANSWERS, exceptions.ContentDecodingError, exceptions.TooManyRedirects)
-    return isinstance(error, odd) and not isinstance(error, _OURS)
-
-
-def kind_of(error: BaseException | None) -> str:
-    """What kind of failure it is, in a few words; never an address, which may hold a key."""
+def _told(error: BaseException) -> tuple[str, str]:
+    """Why a request failed, with what Kaggle itself says, and what to do; never an address, which may hold a key."""
+    status, kind = _status(error), type(error).__name__
+    if status:
+        words = " ".join(str(_document(getattr(error, "response", None)).get("message", "")).split())[:300]
+        advice = "try again later" if _passes(error) else "correct that"
+        reason, advice = _MEANINGS.get(status, ("Kaggle refused it", advice))
+        return f"{reason} ({status}{f': {words}' if words else ''})", advice
+    if isinstance(error, _CONNECTION):
+        return f"Kaggle cannot be reached ({kind})", "check the network and try again"
     if isinstance(error, KeyError):
-        return f"unknown word {str(error)[:60]}"
-    return "no JSON" if "JSON" in type(error).__name__ else type(error).__name__
+        kind = f"unknown word {str(error)[:60]}"
+    return f"Kaggle's answer makes no sense ({'no JSON' if 'JSON' in kind else kind})", "try again later"

@@ -123,16 +123,14 @@ def quick(monkeypatch):
     """The same waiting, in hundredths of seconds."""
     from tenacity import wait_fixed
 
-    from kernelgen.publishing import client, datasets, kernels, retrying, submitting, waiting
+    from kernelgen.publishing import client, datasets, kernels, retrying, submitting
 
-    monkeypatch.setattr(waiting, "SHORTEST_SECONDS", 0.01)
-    monkeypatch.setattr(waiting, "LONGEST_SECONDS", 0.02)
-    monkeypatch.setattr(retrying, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(client, "SHORTEST_SECONDS", 0.01)
+    monkeypatch.setattr(client, "LONGEST_SECONDS", 0.02)
+    monkeypatch.setattr(retrying, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(retrying, "PATIENCE_WHILE_WAITING_SECONDS", 2.0)
     monkeypatch.setattr(retrying, "_BACKOFF", wait_fixed(0.01))
-    monkeypatch.setattr(waiting, "REFUSED_LIMIT_SECONDS", 0.5)
-    monkeypatch.setattr(waiting, "HICCUP_SECONDS", 0.5)
     monkeypatch.setattr(datasets, "READY_LIMIT_SECONDS", 10)
-    monkeypatch.setattr(client, "CONFIRM_SECONDS", 0.01)
     for module in (datasets, kernels, submitting):
         monkeypatch.setattr(module, "LOOK_AGAIN_SECONDS", (0, 0.01, 0.02))
 

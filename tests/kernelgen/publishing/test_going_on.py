@@ -67,8 +67,11 @@ def test_an_edit_on_kaggle_is_not_pushed_over(command, kaggle_server):
 
     kaggle_server.edit_kernel(TRAIN, edit)
     done = command("--target", "train", "--push")
-    assert done.code == 1 and "was edited on Kaggle (version 2); --pull shows how" in done.errors[0]
-    assert command("--target", "train", "--push", "--again").code == 0
+    assert (
+        done.code == 1
+        and "was edited on Kaggle (version 2); --diff shows how, --push --force pushes over it" in done.errors[0]
+    )
+    assert command("--target", "train", "--push", "--force").code == 0
     assert len(kaggle_server.kernels[TRAIN].versions) == 3
 
 
@@ -134,17 +137,8 @@ def test_a_failed_session_can_be_gone_on_from_by_intent(command, kaggle_server):
     kaggle_server.script(TRAIN, status="ERROR")
     assert command("--target", "train", "--push", "--wait", "--resume").code == 1
     done = command("--target", "train", "--push", "--wait", "--resume")
-    assert done.code == 1 and "--again goes on" in done.errors[0]
+    assert done.code == 1 and "--force goes on" in done.errors[0]
     assert len(kaggle_server.kernels[TRAIN].versions) == 2
-    assert command("--target", "train", "--push", "--wait", "--resume", "--again").code == 0
+    assert command("--target", "train", "--push", "--wait", "--resume", "--force").code == 0
     last = kaggle_server.kernels[TRAIN].versions[-1]
     assert last.number == 3 and last.attached[TRAIN] == 1
-
-
-def test_a_dataset_whose_call_was_killed_is_found_again(command, kaggle_server, project):
-    assert command("--target", "some-extra", "--push").code == 0
-    path = project / "datasets/some-extra/.cache/sent.json"
-    (document,) = json.loads(path.read_text()).values()
-    path.write_text(json.dumps({f"{ME}/some-extra": document | {"version": None, "base": 0}}))
-    assert command("--target", "some-extra", "--push").code == 0
-    assert len(kaggle_server.datasets[f"{ME}/some-extra"].versions) == 1

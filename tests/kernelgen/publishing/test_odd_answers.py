@@ -44,7 +44,7 @@ def whole_way(command, kaggle_server):
     kaggle_server.run_polls = kaggle_server.score_polls = kaggle_server.ready_after_polls = 2
     kaggle_server.script(TRAIN, outputs={"a.bin": b"a", "weights.bin": b"w" * 3000}, times=None)
     kaggle_server.script(SUBMISSION, outputs={"submission.csv": b"row_id\n"}, times=None)
-    asked = ("--target", "train,export,submission", "--push", "--wait", "--outputs", "--submit")
+    asked = ("--target", "train,export,submission", "--push", "--wait", "--output", "--submit")
     return lambda: command(*asked)
 
 
@@ -86,9 +86,9 @@ def test_a_token_that_runs_out_during_a_wait_is_renewed(whole_way, kaggle_server
     ],
 )
 def test_an_answer_that_stays_odd_is_one_line(command, kaggle_server, monkeypatch, odd, words):
-    from kernelgen.publishing import client
+    from kernelgen.publishing import retrying
 
-    monkeypatch.setattr(client, "PATIENCE_WHILE_WAITING_SECONDS", 0.3)
+    monkeypatch.setattr(retrying, "PATIENCE_WHILE_WAITING_SECONDS", 0.3)
     assert command("--target", "train", "--push").code == 0
     kaggle_server.fault("GetKernelSessionStatus", times=None, **odd)
     done = command("--target", "train", "--wait")
@@ -146,7 +146,7 @@ LOGS = {
 @pytest.mark.parametrize(("log", "shown"), LOGS.values(), ids=LOGS)
 def test_any_log_is_shown_and_costs_no_file(command, kaggle_server, project, log, shown):
     kaggle_server.script(TRAIN, status="ERROR", outputs={"weights.bin": b"w"}, log=log)
-    done = command("--target", "train", "--push", "--wait", "--outputs")
+    done = command("--target", "train", "--push", "--wait", "--output")
     assert shown in done.err and "ended in ERROR" in done.errors[0]
     assert (project / "build/train/output/weights.bin").read_bytes() == b"w"
     kept = (project / "build/train/output/pk-train.log").read_text(encoding="utf-8")
@@ -168,14 +168,14 @@ def test_any_log_is_shown_and_costs_no_file(command, kaggle_server, project, log
 def test_a_log_that_is_no_list_of_pieces_costs_no_file(command, kaggle_server, project, log, shown):
     kaggle_server.script(TRAIN, status="ERROR", outputs={"weights.bin": b"w"})
     kaggle_server.fault("ListKernelSessionOutput", override={"log": log}, times=None)
-    done = command("--target", "train", "--push", "--wait", "--outputs")
+    done = command("--target", "train", "--push", "--wait", "--output")
     assert shown in done.err and len(done.errors) == 1 and "ended in ERROR" in done.errors[0]
     assert (project / "build/train/output/weights.bin").read_bytes() == b"w"
 
 
 def test_a_log_whose_name_is_taken_costs_no_file(command, kaggle_server, project):
     kaggle_server.script(TRAIN, outputs={"pk-train.log/part.txt": b"p"}, log="printed\n")
-    assert command("--target", "train", "--push", "--wait", "--outputs").code == 0
+    assert command("--target", "train", "--push", "--wait", "--output").code == 0
     assert (project / "build/train/output/pk-train.log/part.txt").read_bytes() == b"p"
 
 
@@ -185,7 +185,7 @@ def test_a_log_whose_name_is_taken_costs_no_file(command, kaggle_server, project
 def test_an_answer_without_files_and_log_is_not_taken_for_an_empty_output(command, kaggle_server, project):
     kaggle_server.script(TRAIN, outputs={"weights.bin": b"w"})
     kaggle_server.fault("ListKernelSessionOutput", body="{}", content_type=JSON, times=2)
-    assert command("--target", "train", "--push", "--wait", "--outputs").code == 0
+    assert command("--target", "train", "--push", "--wait", "--output").code == 0
     assert (project / "build/train/output/weights.bin").read_bytes() == b"w"
 
 
@@ -194,7 +194,7 @@ def test_an_address_that_ran_out_is_asked_for_anew(command, kaggle_server, proje
     files = {f"part{number}.bin": bytes([number]) * 2000 for number in range(5)}
     kaggle_server.script(TRAIN, outputs=files)
     kaggle_server.fault("GetFile", skip=2, times=2, status=status, body="<Error><Code>ExpiredToken</Code></Error>")
-    done = command("--target", "train", "--push", "--wait", "--outputs")
+    done = command("--target", "train", "--push", "--wait", "--output")
     assert done.code == 0, done.err
     assert all((project / f"build/train/output/{name}").read_bytes() == data for name, data in files.items())
 
@@ -202,7 +202,7 @@ def test_an_address_that_ran_out_is_asked_for_anew(command, kaggle_server, proje
 def test_a_file_that_is_refused_by_every_list_is_named_and_nothing_is_kept_by_halves(command, kaggle_server, project):
     kaggle_server.script(TRAIN, outputs={"a.bin": b"a", "b.bin": b"b"})
     kaggle_server.fault("GetFile", when=lambda body: body["name"] == "b.bin", status=403, times=None)
-    done = command("--target", "train", "--push", "--wait", "--outputs")
+    done = command("--target", "train", "--push", "--wait", "--output")
     assert done.code == 1 and "b.bin of kernel tester/pk-train: Kaggle does not hand it out (403)" in done.errors[0]
     assert not (project / "build/train/output").exists()
 
@@ -211,7 +211,7 @@ def test_a_file_that_is_refused_by_every_list_is_named_and_nothing_is_kept_by_ha
 def test_a_download_that_breaks_is_fetched_again(command, kaggle_server, project, fault):
     kaggle_server.script(TRAIN, outputs={"weights.bin": b"w" * 5000})
     kaggle_server.fault("GetFile", times=3, **fault)
-    done = command("--target", "train", "--push", "--wait", "--outputs")
+    done = command("--target", "train", "--push", "--wait", "--output")
     assert done.code == 0, done.err
     assert (project / "build/train/output/weights.bin").read_bytes() == b"w" * 5000
 
@@ -225,7 +225,7 @@ def test_a_download_that_breaks_is_fetched_again(command, kaggle_server, project
         ([{"name": "table.csv", "totalBytes": 8}], "version 1 came without weights.bin"),
         (
             [{"name": "table.csv", "totalBytes": 8}, {"name": "weights.bin", "totalBytes": 9}],
-            "version 1 has 9 B of weights.bin, which has 6 kB",
+            "version 1 has 9 bytes of weights.bin, which has 6,000",
         ),
     ],
 )

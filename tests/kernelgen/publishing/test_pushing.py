@@ -175,5 +175,5 @@ def test_a_retried_push_is_not_run_twice(command, kaggle_server):
     assert command("--target", "train", "--push").code == 0
     assert len(kaggle_server.kernels[f"{ME}/pk-train"].versions) == 1
     kaggle_server.fault("SaveKernel", cut="before")
-    assert command("--target", "train", "--push", "--again").code == 0
+    assert command("--target", "train", "--push", "--force").code == 0
     assert len(kaggle_server.kernels[f"{ME}/pk-train"].versions) == 2

@@ -37,7 +37,7 @@ def test_a_reply_that_says_no_in_a_200_is_an_error(command, kaggle_server, field
         (401, "refused the credentials (401"),
         (403, "not allowed (403"),
         (409, "in conflict with what is there (409"),
-        (400, "Kaggle answers 400: the server's words"),
+        (400, "Kaggle refused it (400: the server's words)"),
     ],
 )
 def test_a_refusal_that_does_not_pass_is_told_once(command, kaggle_server, status, words):
@@ -94,8 +94,9 @@ def test_a_dataset_without_one_of_its_files_is_never_made(command, kaggle_server
     assert not kaggle_server.datasets and not kaggle_server.kernels
 
 
-def test_an_upload_that_is_refused_once_is_sent_again(command, kaggle_server):
+def test_an_upload_that_was_refused_is_sent_whole_by_the_next_call(command, kaggle_server):
     kaggle_server.fault("PutBlob", status=403)
+    assert command("--target", "some-extra", "--push").code == 1
     assert command("--target", "some-extra", "--push").code == 0
     assert set(kaggle_server.datasets[f"{ME}/some-extra"].versions[-1].files) == {"table.csv", "weights.bin"}
 
@@ -227,11 +228,3 @@ def test_hidden_files_of_a_zipped_folder_are_sent_too(command, kaggle_server, pr
     assert "fold0/.cache/state" in kaggle_server.datasets[f"{ME}/some-extra"].versions[-1].mounted
     (root / "fold0.zip").write_bytes(b"z")
     assert "the folder fold0 becomes fold0.zip" in one_line(command("--target", "some-extra", "--push"))
-
-
-def test_a_request_that_a_server_does_not_know_is_done_without(command, kaggle_server):
-    for endpoint in ("GetKernel", "GetDataset"):
-        kaggle_server.fault(endpoint, status=501, times=None)
-    assert command("--target", "train", "--push", "--wait").code == 0
-    assert command("--target", "train", "--push", "--wait").code == 0
-    assert len(kaggle_server.kernels[TRAIN].versions) == 1

@@ -1,4 +1,4 @@
-"""--wait follows runs, --outputs brings what they left, --resume goes on until the kernel is finished."""
+"""--wait follows runs, --output brings what they left, --resume goes on until the kernel is finished."""
 
 import json
 
@@ -10,7 +10,7 @@ def test_all_pages_of_the_output_and_the_log_arrive(command, kaggle_server, proj
     files = {f"part{number:03}.bin": bytes([number]) * number for number in range(1, 46)} | {"folder/deep.txt": b"d"}
     kaggle_server.page_limit = 20
     kaggle_server.script(TRAIN, outputs=files, log="printed\n")
-    assert command("--target", "train", "--push", "--wait", "--outputs").code == 0
+    assert command("--target", "train", "--push", "--wait", "--output").code == 0
     folder = project / "build/train/output"
     assert {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()} == {
         **files,
@@ -25,7 +25,7 @@ def test_what_was_brought_feeds_the_next_run_here(command, kaggle_server, projec
 
     kaggle_server.script(TRAIN, outputs={"a.pt": b"weights"})
     assert command("--target", "train", "--push", "--wait").code == 0
-    assert command("--target", "train", "--outputs").code == 0
+    assert command("--target", "train", "--output").code == 0
     loaded = load_project(project)
     (mount,) = mounts_for(loaded, loaded.kernels["export"], project / "build", {}, Command())
     assert (mount.folder / "a.pt").read_bytes() == b"weights"
@@ -34,17 +34,17 @@ def test_what_was_brought_feeds_the_next_run_here(command, kaggle_server, projec
 def test_a_download_that_breaks_off_is_repeated_and_never_kept_in_part(command, kaggle_server, project):
     kaggle_server.script(TRAIN, outputs={"a.pt": b"w" * 5000})
     kaggle_server.fault("GetFile", cut_at=100)
-    assert command("--target", "train", "--push", "--wait", "--outputs").code == 0
+    assert command("--target", "train", "--push", "--wait", "--output").code == 0
     assert (project / "build/train/output/a.pt").stat().st_size == 5000
     kaggle_server.fault("GetFile", status=404, times=None)
-    assert command("--target", "train", "--outputs").code == 1
+    assert command("--target", "train", "--output").code == 1
     assert (project / "build/train/output/a.pt").stat().st_size == 5000
     assert not (project / "build/train/output.partial").exists()
 
 
 def test_a_file_outside_the_folder_is_not_written(command, kaggle_server, project):
     kaggle_server.script(TRAIN, outputs={"../../escaped.txt": b"x"})
-    done = command("--target", "train", "--push", "--wait", "--outputs")
+    done = command("--target", "train", "--push", "--wait", "--output")
     assert done.code == 1 and "escaped.txt" in done.errors[0]
     assert not list(project.rglob("escaped.txt"))
 
@@ -75,7 +75,7 @@ class Training:
 
 def test_training_goes_on_in_session_after_session_until_it_is_finished(command, kaggle_server, project):
     kaggle_server.on_run = Training(kaggle_server)
-    done = command("--target", "train", "--push", "--wait", "--resume", "--outputs")
+    done = command("--target", "train", "--push", "--wait", "--resume", "--output")
     assert done.code == 0, done.err
     versions = kaggle_server.kernels[TRAIN].versions
     assert [version.attached.get(TRAIN) for version in versions] == [None, 1, 2]
@@ -99,6 +99,14 @@ def test_a_training_that_gets_no_further_is_not_pushed_for_ever(command, kaggle_
     done = command("--target", "train", "--push", "--wait", "--resume")
     assert done.code == 1 and "got no further" in done.errors[0]
     assert len(kaggle_server.kernels[TRAIN].versions) == 2
+
+
+def test_a_first_session_that_was_refused_starts_with_the_next_call(command, kaggle_server):
+    kaggle_server.on_run = Training(kaggle_server, sessions=1)
+    kaggle_server.fault("SaveKernel", override={"error": "Maximum batch GPU session count of 2 reached."})
+    assert command("--target", "train", "--push", "--wait", "--resume").code == 1
+    done = command("--target", "train", "--push", "--wait", "--resume")
+    assert done.code == 0 and "starts anew" in done.err, done.err
 
 
 def test_a_session_that_failed_ends_the_training_with_its_log(command, kaggle_server):

@@ -61,7 +61,7 @@ def test_the_whole_recipe_goes_to_kaggle_is_followed_fetched_and_submitted(comma
     kaggle_server.on_run = Runs(kaggle_server)
     kaggle_server.ready_after_polls = 2
     kaggle_server.score = "0.81234"
-    done = command("--target", ",".join(KERNELS), "--push", "--wait", "--resume", "--outputs", "--submit")
+    done = command("--target", ",".join(KERNELS), "--push", "--wait", "--resume", "--output", "--submit")
     assert done.code == 0, done.err
     wheels = kaggle_server.datasets[f"{ME}/openvino-wheels"]
     (version,) = wheels.versions
