@@ -10,11 +10,10 @@ from pathlib import Path
 from kernelgen.chaining.earlier import earlier_folder
 from kernelgen.chaining.finished import is_of_another_build, newest_output, output_folder, run_folder
 from kernelgen.datasets.filling import can_be_fetched, fill, is_filled
-from kernelgen.datasets.folder import DatasetFolder
-from kernelgen.errors import KernelgenError, near
+from kernelgen.errors import KernelgenError
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.recipe.sources import Source
-from kernelgen.running.inputs import Mount
+from kernelgen.running.layouts import Mount
 
 # Under which a source of ours is mounted where no owner is known; notebooks never name it.
 NOBODY = "owner"
@@ -62,18 +61,14 @@ def answers(kernel: Kernel, source: Source) -> set[str]:
 
 def check_inputs(kernels: Iterable[Kernel], inputs: Mapping[str, Path]) -> None:
     """Raises KernelgenError for an ``--input`` that no source of the kernels answers to."""
-    known: set[str] = set()
-    slugs: set[str] = set()
-    for kernel in kernels:
-        for source in {*kernel.attached, *filter(None, [kernel.earlier])}:
-            known |= answers(kernel, source)
-            slugs.add(source.name if source == kernel.earlier else source.slug)
+    pairs = [(kernel, source) for kernel in kernels for source in {*kernel.attached, kernel.earlier} if source]
+    known = {name for kernel, source in pairs for name in answers(kernel, source)}
+    slugs = {source.name if source == kernel.earlier else source.slug for kernel, source in pairs}
     for slug in inputs:
         if slug not in known:
-            there = f"; there is {', '.join(sorted(slugs))}" if slugs else "; they attach nothing"
             raise KernelgenError(
-                f"--input {slug}={inputs[slug]}: no source of the selected kernels has that name"
-                f"{near(slug, known) if len(slugs) > 12 else there}"
+                f"--input {slug}={inputs[slug]}: no source of the selected kernels has that name; "
+                + (f"there is {', '.join(sorted(slugs))}" if slugs else "they attach nothing")
             )
 
 
@@ -137,30 +132,20 @@ def _mount(project: Project, source: Source, folder: Path, out: Path) -> Mount:
     )
 
 
-def datasets_to_fetch(
-    project: Project, kernels: Iterable[Kernel], inputs: Mapping[str, Path]
-) -> dict[str, DatasetFolder]:
-    """The datasets of wheels and downloads that the kernels attach and that are not there yet, by name."""
-    names = {
-        source.dataset
-        for kernel in kernels
-        for source in kernel.attached
-        if source.dataset and _given(kernel, source, inputs) is None
-    }
-    return {
-        name: dataset
-        for name, dataset in project.datasets.items()
-        if name in names and can_be_fetched(dataset) and not is_filled(dataset)
-    }
-
-
 def fill_datasets(
     project: Project, kernels: Iterable[Kernel], inputs: Mapping[str, Path], say: Callable[[str], None]
 ) -> None:
-    """Fetches what a run needs and can be fetched; raises KernelgenError where it cannot be, without network say."""
-    for name, dataset in datasets_to_fetch(project, kernels, inputs).items():
-        say(f"note: dataset {name} is not filled; fetching it")
-        fill(dataset, project.owner_or_placeholder, say)
+    """Fetches the datasets of wheels and downloads that the kernels attach and that are not there yet.
+
+    Raises:
+        KernelgenError: one of them cannot be fetched, without network say.
+    """
+    sources = [source for kernel in kernels for source in kernel.attached if not _given(kernel, source, inputs)]
+    for name in dict.fromkeys(source.dataset for source in sources if source.dataset):
+        dataset = project.datasets[name]
+        if can_be_fetched(dataset) and not is_filled(dataset):
+            say(f"note: dataset {name} is not filled; fetching it")
+            fill(dataset, project.owner_or_placeholder, say)
 
 
 def check_mounts(

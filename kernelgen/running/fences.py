@@ -9,6 +9,7 @@ the command's process dies, so does everything in it.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -108,13 +109,9 @@ def _read_only(source: Path, place: Path) -> Iterator[str]:
 
 
 def _mount_points() -> list[Path]:
-    points = []
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
-        path = line.split(" ")[4]
-        for escaped, plain in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-            path = path.replace(escaped, plain)
-        points.append(Path(path))
-    return points
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    # Spaces and the like are written as octal numbers.
+    return [Path(re.sub(r"\\(\d{3})", lambda match: chr(int(match[1], 8)), line.split(" ")[4])) for line in lines]
 
 
 def _mount(*arguments: str | Path) -> str:
