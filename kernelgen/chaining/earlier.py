@@ -109,7 +109,7 @@ def prepare_earlier(
             _set_aside(earlier, kernel, say)
         if given:
             os.rename(staged, earlier)
-    except (OSError, shutil.Error) as error:
+    except OSError as error:
         # copytree gives a list of what it could not copy.
         source, reason = error.args[0][0][::2] if isinstance(error, shutil.Error) else (error.filename, error.strerror)
         raise KernelgenError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import math
 import os.path
 import textwrap
 from collections.abc import Sequence
@@ -57,28 +56,8 @@ def listing(project: Project, names: str = "") -> str:
 
 
 def folded(names: Sequence[str]) -> str:
-    """Several names as one, in the shell's way: ``a-seed1`` and ``a-seed2`` as ``a-seed{1..2}``."""
-    parts = [name.split("-") for name in names]
-    if len({len(words) for words in parts}) == 1:
-        columns = [list(dict.fromkeys(column)) for column in zip(*parts, strict=True)]
-        if math.prod(map(len, columns)) == len(names):
-            return "-".join(map(_braced, columns))
-    return _braced(names)
-
-
-def _braced(values: Sequence[str]) -> str:
-    if len(values) == 1:
-        return values[0]
-    # A number stays whole: 1 and 10 have nothing in common.
-    head = os.path.commonprefix(list(values)).rstrip("0123456789")
-    rest = [value[len(head) :] for value in values]
-    tail = os.path.commonprefix([value[::-1] for value in rest])[::-1].lstrip("0123456789")
-    inner = [value[: len(value) - len(tail)] for value in rest]
-    if all(value.isdecimal() for value in inner):
-        first, last = int(inner[0]), int(inner[-1])
-        if inner == [str(number) for number in range(first, last + 1)]:
-            return f"{head}{{{first}..{last}}}{tail}"
-    return f"{head}{{{','.join(inner)}}}{tail}"
+    """Several names as the glob that ``--target`` takes for them, and their number: ``a-seed* (5)``."""
+    return names[0] if len(names) == 1 else f"{os.path.commonprefix(list(names))}* ({len(names)})"
 
 
 def _needs(project: Project, kernel: Kernel) -> list[str]:

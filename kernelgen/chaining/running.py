@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 
 from kernelgen.chaining.earlier import has_output, prepare_earlier
 from kernelgen.chaining.finished import built_notebook, forget_run, note_run, run_folder
-from kernelgen.chaining.inputs import Command, check_mounts, fill_datasets, mounts_for
-from kernelgen.recipe.project import Kernel, Project
+from kernelgen.chaining.inputs import Chain, check_mounts, fill_datasets, given_for, mounts_for
+from kernelgen.recipe.project import Kernel
 from kernelgen.running.environment import note_on_python
-from kernelgen.running.execution import RunResult, check_no_link, run_notebook
+from kernelgen.running.execution import RunResult, run_notebook
 from kernelgen.running.run_folders import sole_use
-
-
-@dataclass(frozen=True)
-class Chain:
-    """What is run, and with what.
-
-    Attributes:
-        notebooks: what was built, by the kernels' names. A run takes these bytes and not what lies in ``out``: there,
-            another command may build meanwhile.
-        inputs: folders by the names that ``--input`` gives.
-        command: the command line, for messages that name another call of it.
-    """
-
-    project: Project
-    kernels: Sequence[Kernel]
-    notebooks: Mapping[str, bytes]
-    out: Path
-    inputs: Mapping[str, Path]
-    command: Command
-    layout: str = "new"
-    environment: Mapping[str, str] | None = None
 
 
 def run_chain(chain: Chain, say: Callable[[str], None], show: Callable[[RunResult], None]) -> bool:
@@ -45,9 +22,9 @@ def run_chain(chain: Chain, say: Callable[[str], None], show: Callable[[RunResul
     Raises:
         KernelgenError: a source is not there, or a run could not start.
     """
-    check_mounts(chain.project, chain.kernels, chain.out, chain.inputs, chain.command)
+    check_mounts(chain)
     note_on_python(say)
-    fill_datasets(chain.project, chain.kernels, chain.inputs, say)
+    fill_datasets(chain, say)
     with ExitStack() as locks:
         _lock_outputs(chain, locks)
         for kernel in chain.kernels:
@@ -65,12 +42,12 @@ def run_chain(chain: Chain, say: Callable[[str], None], show: Callable[[RunResul
 
 def _lock_outputs(chain: Chain, locks: ExitStack) -> None:
     made = {kernel.name for kernel in chain.kernels}
-    read = {source.kernel for kernel in chain.kernels for source in kernel.attached if source.kernel} - made
+    pairs = [(kernel, source) for kernel in chain.kernels for source in kernel.attached]
+    read = {source.kernel for kernel, source in pairs if not given_for(kernel, source, chain.inputs)}
     for name in sorted(made):
-        check_no_link(run_folder(chain.out, name))
         (chain.out / name).mkdir(parents=True, exist_ok=True)
         locks.enter_context(sole_use(chain.out / name))
-    for name in sorted(read):
+    for name in sorted(filter(None, read - made)):
         if (chain.out / name).is_dir():
             locks.enter_context(sole_use(chain.out / name, shared=True))
 
@@ -78,7 +55,7 @@ def _lock_outputs(chain: Chain, locks: ExitStack) -> None:
 def _run_kernel(chain: Chain, kernel: Kernel, say: Callable[[str], None]) -> RunResult:
     """Runs one kernel; its output can feed others only if this succeeds."""
     notebook, out = chain.notebooks[kernel.name], chain.out
-    mounts = mounts_for(chain.project, kernel, out, chain.inputs, chain.command, say=say)
+    mounts = mounts_for(chain, kernel, say=say)
     built = built_notebook(out, kernel.name)
     if not built.is_file() or built.read_bytes() != notebook:
         say(f"note: {built} is another build's by now; this run takes the notebook that its own command built")
@@ -94,8 +71,7 @@ def _run_kernel(chain: Chain, kernel: Kernel, say: Callable[[str], None]) -> Run
         environment=chain.environment,
     )
     if result.dropped_links:
-        names = ", ".join(result.dropped_links[:3]) + (", …" if len(result.dropped_links) > 3 else "")
-        say(f"note: kernel {kernel.name}: links out of its output were removed from it: {names}")
+        say(f"note: kernel {kernel.name}: links out of its output were removed: {', '.join(result.dropped_links)}")
     if result.ok:
-        note_run(out, kernel.name, notebook, result.seconds)
+        note_run(out, kernel.name, notebook)
     return result

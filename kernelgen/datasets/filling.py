@@ -89,14 +89,11 @@ def _fill_from_output(dataset: DatasetFolder, table: OutputTable, folder: Path) 
                 f"run kernel {table.kernel} again"
             )
         chosen |= set(matching)
-    try:
-        for name in sorted(chosen):
-            target, part = dataset.folder / name, dataset.folder / f".{name}.part"
-            if not target.is_file() or sha256(target) != sha256(folder / name):
-                shutil.copyfile(folder / name, part)
-                os.replace(part, target)
-        for path in dataset.payload():
-            if path.relative_to(dataset.folder).as_posix() not in chosen:
-                path.unlink()
-    except OSError as error:
-        raise KernelgenError(f"{dataset.where}: {error.filename}: {error.strerror or error}; not filled") from None
+    for name in sorted(chosen):
+        target, part = dataset.folder / name, dataset.folder / f".{name}.part"
+        if not target.is_file() or sha256(target) != sha256(folder / name):
+            shutil.copyfile(folder / name, part)
+            os.replace(part, target)
+    for path in dataset.payload():
+        if path.relative_to(dataset.folder).as_posix() not in chosen:
+            path.unlink()

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -28,12 +28,6 @@ LICENSES = frozenset(
 )
 
 
-def _license(value: str) -> str:
-    if value not in LICENSES:
-        raise ValueError(f"{value!r} is no licence of Kaggle's; choose from {', '.join(sorted(LICENSES))}")
-    return value
-
-
 def _length(shortest: int, longest: int) -> AfterValidator:
     def check(value: str) -> str:
         if not shortest <= len(value) <= longest or not value.isprintable() or value != value.strip():
@@ -52,6 +46,9 @@ def _written_as(pattern: str, otherwise: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+License = Annotated[
+    str, _written_as("|".join(LICENSES), f"is no licence of Kaggle's; choose from {', '.join(sorted(LICENSES))}")
+]
 PythonVersion = Annotated[str, _written_as(r"3\.\d+", "is no Python version; write for example 3.12")]
 FileName = Annotated[
     str,
@@ -99,7 +96,7 @@ class DatasetTable(Strict):
     """
 
     title: Annotated[str, _length(6, 50)]
-    license: Annotated[str, AfterValidator(_license)]
+    license: License
     subtitle: Annotated[str, _length(20, 80)] | None = None
     description: str | None = None
     keywords: list[str] = []
@@ -160,16 +157,15 @@ class DatasetFolder:
 
     def write_metadata(self, owner: str) -> Path:
         """Writes dataset-metadata.json, in ASCII: Kaggle's client reads it in the locale's encoding."""
-        metadata: dict[str, Any] = {
+        metadata = {
             "id": f"{owner}/{self.slug}",
             "keywords": self.table.keywords,
             "licenses": [{"name": self.table.license}],
             "title": self.table.title,
+            "subtitle": self.table.subtitle,
+            "description": self.table.description,
         }
-        if self.table.subtitle:
-            metadata["subtitle"] = self.table.subtitle
-        if self.table.description:
-            metadata["description"] = self.table.description
+        metadata = {key: value for key, value in metadata.items() if value is not None}
         path = self.folder / METADATA
         write_text(path, json.dumps(metadata, indent=2, sort_keys=True, ensure_ascii=True) + "\n")
         return path

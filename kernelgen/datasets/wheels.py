@@ -53,13 +53,10 @@ def read_pins(dataset: DatasetFolder, wheels: WheelsTable) -> list[Pin]:
     """The pins of the dataset's requirements file.
 
     Raises:
-        KernelgenError: for a missing file, or a line that is not pinned with hashes.
+        KernelgenError: a line is not pinned with hashes.
     """
     where = f"{dataset.where}/{wheels.requirements}"
-    try:
-        text = (dataset.folder / wheels.requirements).read_text(encoding="utf-8")
-    except OSError as error:
-        raise KernelgenError(f"{where}: cannot be read: {error.strerror or error}") from None
+    text = (dataset.folder / wheels.requirements).read_text(encoding="utf-8")
     pins = []
     for number, line in enumerate(text.replace("\\\n", "  ").split("\n"), 1):
         line = re.sub(r"(^|\s)#.*", "", line).strip()

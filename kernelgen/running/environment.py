@@ -57,8 +57,10 @@ def find_environment(home: Path = HOME) -> RunEnvironment:
 
     Raises `KernelgenError` where it is missing, half made, or made from other requirements.
     """
-    if reason := _what_is_wrong(home):
-        raise KernelgenError(f"{home / NAME}: {reason}; run `make setup`")
+    if not _is_right(home):
+        raise KernelgenError(
+            f"{home / NAME}: is missing, half made, or made from other requirements or another Python; run `make setup`"
+        )
     return RunEnvironment(home / NAME)
 
 
@@ -76,8 +78,8 @@ def make_environment(home: Path = HOME) -> RunEnvironment:
 
     Raises `KernelgenError` where it cannot be made, with the line that pip gives as the reason.
     """
-    if reason := _what_is_wrong(home):
-        print(f"{NAME}: {reason}; making it (2 GB on disk or more, some minutes) ...", flush=True)
+    if not _is_right(home):
+        print(f"{NAME}: making the environment of runs (2 GB on disk or more, some minutes) ...", flush=True)
         prefix = home / NAME
         shutil.rmtree(prefix, ignore_errors=True)
         made = _output_of(sys.executable, "-m", "venv", "--without-pip", prefix)
@@ -103,18 +105,13 @@ def link(environment: RunEnvironment) -> None:
         write_text(file, line)
 
 
-def _what_is_wrong(home: Path) -> str:
-    """Why the environment cannot be used; empty if it can."""
-    prefix = home / NAME
-    if not prefix.exists():
-        return "the environment of runs is not there"
+def _is_right(home: Path) -> bool:
     try:
-        fingerprint = json.loads((prefix / STAMP).read_text(encoding="utf-8"))["fingerprint"]
-    except (OSError, ValueError, KeyError):
-        return "its set-up was interrupted"
-    if not (prefix / "bin" / "python").exists():
-        return "the Python that it was made from is gone"
-    return "" if fingerprint == _fingerprint(home) else "it was made from other requirements or another Python"
+        stamp = json.loads((home / NAME / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    # The link leads nowhere where the Python that it was made from is gone.
+    return bool(stamp["fingerprint"] == _fingerprint(home) and (home / NAME / "bin" / "python").exists())
 
 
 def _fingerprint(home: Path) -> str:

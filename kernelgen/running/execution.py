@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from kernelgen.errors import KernelgenError
 from kernelgen.links import keep_links_inside
@@ -49,8 +49,8 @@ class RunResult:
 class _Course:
     """What is known of a run that has ended.
 
-    The session reports that it `started`, the index of each `cell` that starts, how the kernel `died` (an exit status,
-    or "") and why `papermill` gave up. `no_root` says why it did not start.
+    The session reports that it `started`, the index of each `cell` that starts, that it `timed_out`, how the kernel
+    `died` (an exit status, or "") and why `papermill` gave up. `no_root` says why it did not start.
     """
 
     status: int = 0
@@ -81,7 +81,6 @@ def run_notebook(
     Raises `KernelgenError` where the run cannot start: no environment, a missing input, a folder that no run made.
     """
     image = find_environment()
-    check_no_link(folder)
     _check_made_by_runs(folder)
     folder = folder.resolve()
     places_of(mounts, layout)
@@ -90,14 +89,16 @@ def run_notebook(
             raise KernelgenError(f"{folder}: is emptied for the run and cannot hold or lie in its input {inner}")
     began = time.monotonic()
     dropped: list[str] = []
+    if threading.current_thread() is threading.main_thread():
+        # It ends the run as Ctrl-C does, so that nothing is left behind.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if folder.exists():
             remove(folder)
         folder.mkdir(parents=True)
         plan = Plan(notebook, mounts, layout, folder, image, dict(environment or {}))
         try:
-            with _ended_by_signals():
-                course = _run_in_some_room(plan, time_limit_s)
+            course = _run_in_some_room(plan, time_limit_s)
         finally:
             dropped = keep_links_inside(folder, WORKING)
     except OSError as error:
@@ -107,18 +108,14 @@ def run_notebook(
     return RunResult(not message, folder / NOTEBOOK, folder, time.monotonic() - began, message, tuple(dropped))
 
 
-def check_no_link(folder: Path) -> None:
-    """Raises `KernelgenError` where a run's folder, or the one above it, is a link to what others keep."""
+def _check_made_by_runs(folder: Path) -> None:
+    """Raises `KernelgenError` where emptying the folder would remove what no run left there."""
     for path in (folder, folder.parent):
         if path.is_symlink():
             raise KernelgenError(
                 f"{path}: is a link to {os.readlink(path)}; a run empties its folder and does not touch what others "
                 "keep there; remove the link, or name a folder on that disk with --out"
             )
-
-
-def _check_made_by_runs(folder: Path) -> None:
-    """Raises `KernelgenError` where emptying the folder would remove what no run left there."""
     names = os.listdir(folder) if folder.is_dir() else []
     if names and not any(name.startswith(NOTEBOOK) for name in names):
         raise KernelgenError(
@@ -132,11 +129,12 @@ def _run_in_some_room(plan: Plan, time_limit_s: float) -> _Course:
     for fence in FENCES if not reasons else ():
         with scratch_folder() as scratch, open(scratch / "fence", "w+b") as file:
             room = fenced_room(scratch, plan)
-            try:
-                room.command = fence(room, file)
-            except KernelgenError as error:
-                reasons.append(str(error))
+            room.command = fence(room, file)
+            tool = shutil.which(room.command[0])
+            if not tool:
+                reasons.append(f"{room.command[0]} is not installed")
                 continue
+            room.command[0] = tool
             file.seek(0)
             course = _follow(room, scratch, time_limit_s, [file.fileno()])
         if course.started:
@@ -164,7 +162,7 @@ def _follow(room: Room, scratch: Path, time_limit_s: float, inherited: Sequence[
     ends = os.pipe()
     with open(ends[0]) as report, open(ends[1], "w") as session_end, open(scratch / "complaints", "w+b") as complaints:
         process = subprocess.Popen(
-            [*room.command, str(ends[1])],
+            [*room.command, str(ends[1]), str(time_limit_s)],
             stdin=subprocess.PIPE,
             stderr=complaints,
             pass_fds=[ends[1], *inherited],
@@ -173,10 +171,10 @@ def _follow(room: Room, scratch: Path, time_limit_s: float, inherited: Sequence[
             env=room.environment,
         )
         try:
-            process.wait(time_limit_s)
+            # The session keeps the time itself, to save what there is.
+            process.wait(time_limit_s + _GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             course.timed_out = True
-            _stop(process)
         finally:
             _end(process)
         course.status = process.returncode
@@ -188,15 +186,6 @@ def _follow(room: Room, scratch: Path, time_limit_s: float, inherited: Sequence[
     if not course.started:
         course.no_root = lines[-1] if lines else f"{room.command[0]} gave up with exit status {course.status}"
     return course
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Tells the session to keep what there is and to end everything."""
-    assert process.stdin is not None
-    with suppress(BrokenPipeError, subprocess.TimeoutExpired):
-        process.stdin.write(b"stop\n")
-        process.stdin.flush()
-        process.wait(_GRACE_SECONDS)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -228,20 +217,3 @@ def _message(course: _Course, notebook: Path, time_limit_s: float) -> str:
     else:
         said = failing_cell(notebook, course.cell)
     return f"{said}\nthe notebook as far as it came: {notebook}" if notebook.exists() else said
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Lets SIGTERM and SIGHUP end the run as Ctrl-C does, so that nothing is left behind."""
-
-    def leave(number: int, _: Any) -> None:
-        raise SystemExit(128 + number)
-
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    signals = (signal.SIGTERM, signal.SIGHUP) if in_main_thread else ()
-    before = {number: signal.signal(number, leave) for number in signals}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

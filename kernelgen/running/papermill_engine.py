@@ -23,7 +23,7 @@ from papermill.execute import execute_notebook
 from papermill.iorw import LocalHandler, papermill_io
 from papermill.log import logger
 
-HEADING = re.compile(r"#{1,2} +(.+?) *#*$")
+HEADING = re.compile(r"^#{1,2} +(.+?) *#*$", re.MULTILINE)
 # Starting a kernel takes a second; on a machine that is busy with other things it may take many.
 PATIENCE_SECONDS = 300
 
@@ -70,28 +70,19 @@ def last_state(line: str) -> str:
     return next((state.rstrip() for state in line.split("\r")[::-1] if state.strip()), "")
 
 
-class Progress:
-    """Says which part of the notebook runs: a line for each heading, or each cell where there are none."""
+class Headings:
+    """Says which part of the notebook runs: a line for each heading."""
 
     def __init__(self, cells: list[NotebookNode]) -> None:
-        self.cells, self.began, self.shown = cells, time.monotonic(), -1
-        self.headings = [heading_of(cell) for cell in cells]
+        self.cells, self.began, self.shown = cells, time.monotonic(), 0
 
     def start(self, index: int) -> None:
-        titles = [heading for heading in self.headings[self.shown + 1 : index] if heading]
-        if not any(self.headings):
-            titles = [line for line in self.cells[index].source.splitlines() if line.strip()][:1]
+        above = [cell.source for cell in self.cells[self.shown : index] if cell.cell_type == "markdown"]
+        titles = [match[1] for source in above if (match := HEADING.search(source))]
         self.shown = index
         if titles:
             minutes, seconds = divmod(int(time.monotonic() - self.began), 60)
-            place = f"cell {index + 1} of {len(self.cells)}"
-            print(f"[{minutes:02}:{seconds:02}] {place}: {titles[-1]}", flush=True)
-
-
-def heading_of(cell: NotebookNode) -> str:
-    """The first heading of a markdown cell; empty if there is none."""
-    lines = cell.source.splitlines() if cell.cell_type == "markdown" else []
-    return next((match[1] for match in map(HEADING.match, lines) if match), "")
+            print(f"[{minutes:02}:{seconds:02}] cell {index + 1} of {len(self.cells)}: {titles[-1]}", flush=True)
 
 
 class Client(PapermillNotebookClient):  # type: ignore[misc]
@@ -113,7 +104,7 @@ class Engine(NBClientEngine):  # type: ignore[misc]
     def execute_managed_notebook(
         cls, nb_man: Any, kernel_name: str, *, tell: Callable[..., None], end: Callable[[int], NoReturn], **_: Any
     ) -> Any:
-        screen, progress, save = Screen(), Progress(nb_man.nb.cells), nb_man.save
+        screen, headings, save = Screen(), Headings(nb_man.nb.cells), nb_man.save
         kernel: Any = None
 
         def start(cell: NotebookNode, cell_index: int) -> None:
@@ -122,16 +113,17 @@ class Engine(NBClientEngine):  # type: ignore[misc]
             tell(cell=cell_index)
             screen.end_line()
             screen.muted = bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
-            progress.start(cell_index)
+            headings.start(cell_index)
 
         def stop(*_: Any) -> None:
             # The limit has come: what has been reached so far is kept, the rest ends with this process.
             try:
+                tell(timed_out=True)
                 save()
             finally:
-                end(143)
+                end(1)
 
-        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGALRM, stop)
         # papermill saves at each cell's start and end: of the library's cells, nothing is lost without it.
         nb_man.save = lambda **_: None if screen.muted else save()
         client = Client(

@@ -222,6 +222,8 @@ def _environment(layer: PurePath, home: str, more: Mapping[str, str]) -> dict[st
         "JUPYTER_PREFER_ENV_PATH": "1",
         "JUPYTER_PLATFORM_DIRS": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        # Without it, debugpy warns about frozen modules whenever a kernel starts.
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         # Only one user exists in the run; tar would fail to give files to another.
         "TAR_OPTIONS": "--no-same-owner",
     }

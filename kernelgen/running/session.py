@@ -1,7 +1,7 @@
-"""One notebook's run, inside its room: `session.py NOTEBOOK OUTPUT REPORT`.
+"""One notebook's run, inside its room: `session.py NOTEBOOK OUTPUT REPORT SECONDS`.
 
 A script of its own, run by the layer's Python. It imports the standard library, psutil, and what is copied beside it.
-REPORT is a file descriptor that takes lines of JSON; the exit status is 0 only if every cell ran.
+REPORT is a file descriptor that takes lines of JSON, SECONDS the time limit; the exit status is 0 if every cell ran.
 """
 
 import json
@@ -40,14 +40,6 @@ def end_marked(mark: str) -> None:
         time.sleep(0.01)
 
 
-def obey() -> None:
-    """Stops when the command says so on the standard input; ends everything when the command is gone."""
-    if sys.stdin.readline():
-        os.kill(os.getpid(), signal.SIGTERM)
-        sys.stdin.readline()
-    end(1)
-
-
 def end(status: int) -> NoReturn:
     """Leaves at once, and where the run has no namespaces of its own, lets nothing of it live on."""
     sys.stdout.flush()
@@ -59,12 +51,17 @@ def end(status: int) -> NoReturn:
 def main() -> None:
     source, output, report = sys.argv[1], sys.argv[2], int(sys.argv[3])
     os.dup2(1, 2)
+    signal.setitimer(signal.ITIMER_REAL, float(sys.argv[4]))
+
+    def end_with_the_command() -> None:
+        sys.stdin.read()  # it is never written to; it ends when the command closes it, or is gone
+        end(1)
 
     def tell(**what: Any) -> None:
         os.write(report, (json.dumps(what) + "\n").encode())
 
     tell(started=True)
-    threading.Thread(target=obey, daemon=True).start()
+    threading.Thread(target=end_with_the_command, daemon=True).start()
     try:
         from papermill_engine import run  # type: ignore[import-not-found]  # it lies beside the copy
 

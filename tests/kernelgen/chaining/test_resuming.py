@@ -14,8 +14,8 @@ import pytest
 
 from kernelgen.chaining import earlier as earlier_module
 from kernelgen.chaining.earlier import going_on, has_output, prepare_earlier
-from kernelgen.chaining.inputs import Command
-from kernelgen.chaining.running import Chain, run_chain
+from kernelgen.chaining.inputs import Chain
+from kernelgen.chaining.running import run_chain
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe import load_project
 from kernelgen.running.environment import find_environment
@@ -211,7 +211,7 @@ def test_nothing_is_moved_through_a_link(train, tmp_path, linked):
 
 
 def test_while_a_run_is_writing_nothing_is_moved(root, train, out):
-    chain = Chain(load_project(root), [train], {"train": b"{}"}, out, {}, Command())
+    chain = Chain(load_project(root), [train], out, {}, notebooks={"train": b"{}"})
     with sole_use(out / "train"):
         with pytest.raises(KernelgenError, match="another run is writing to it"):
             run_chain(chain, print, print)

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from kernelgen.chaining.inputs import Command, mounts_for
+from kernelgen.chaining.inputs import Chain, mounts_for
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe import load_project
 from kernelgen.running.layouts import Layout, Mount
@@ -57,7 +57,7 @@ def seen(write_project, tmp_path):
         dataset = project.datasets["my-weights"]
         dataset.write_metadata("ann")
         inputs = {"my-weights": dataset.folder} if given else {}
-        mounts = mounts_for(project, project.kernels["case"], tmp_path / "out", inputs, Command())
+        mounts = mounts_for(Chain(project, [], tmp_path / "out", inputs), project.kernels["case"])
         skeleton = tmp_path / "input"
         layout = Layout(mounts, "old", skeleton)
         layout.link()
