@@ -15,6 +15,9 @@ from kernelgen.links import links_below, stays_inside
 WORKING = PurePosixPath("/kaggle/working")
 _FOLDERS = {"competition": "competitions", "dataset": "datasets", "kernel": "notebooks", "model": "models"}
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+# bubblewrap takes no more than 3,000 mounts, and each takes time: of more files than these in a dataset, a kernel sees
+# links to a mount of their folder.
+MOST_BINDS = 256
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,16 @@ class Layout:
 
     A source's folder is bound as a whole. Where symbolic links lead out of it, to places that a run cannot see, it
     is laid out entry by entry and the links' targets are bound instead. `binds` holds pairs of a file or folder of
-    this machine and its place below the input root.
+    this machine and its place below the input root; `many` the folders, by number, whose files are links to
+    `SEEN_MANY`/number, since there are more than `most_binds` of them.
     """
 
-    def __init__(self, mounts: Sequence[Mount], layout: str, skeleton: Path) -> None:
-        self.skeleton = skeleton
+    SEEN_MANY = PurePosixPath("/kaggle/src/inputs")
+
+    def __init__(self, mounts: Sequence[Mount], layout: str, skeleton: Path, most_binds: float = MOST_BINDS) -> None:
+        self.skeleton, self.most_binds = skeleton, most_binds
         self.binds: list[tuple[Path, PurePosixPath]] = []
+        self.many: list[Path] = []
         for place, mount in places_of(mounts, layout).items():
             folder = mount.folder.resolve()
             if mount.uploaded is not None:
@@ -103,6 +110,8 @@ class Layout:
     def _add_uploaded(self, mount: Mount, folder: Path, place: PurePosixPath) -> None:
         """A dataset's folder, as Kaggle shows what it is sent of it."""
         (self.skeleton / place).mkdir(parents=True)
+        if many := len(mount.uploaded or ()) > self.most_binds:
+            self.many.append(folder)
         shown: dict[str, str] = {}
         for name in mount.uploaded or ():
             seen = archive_stem(folder / name) or name
@@ -114,6 +123,8 @@ class Layout:
             shown[seen] = name
             if seen != name:
                 unpack(folder / name, self.skeleton / place / seen)
+            elif many and (folder / name).is_file() and not (folder / name).is_symlink():
+                (self.skeleton / place / name).symlink_to(self.SEEN_MANY / str(len(self.many) - 1) / name)
             elif (folder / name).is_dir():
                 self._add_following_links((folder / name).resolve(), place / name, ())
             else:

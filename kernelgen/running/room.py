@@ -6,6 +6,7 @@ read-only mounts in namespaces of the run's own, so they vanish with its last pr
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -108,9 +109,12 @@ def fenced_room(scratch: Path, plan: Plan) -> Room:
     room.bind(plan.image.site_packages, packages)
     _hide(room, scratch)
     room.bind(plan.folder, WORKING, read_only=False)
+    layout = Layout(plan.mounts, plan.layout, inputs)
+    for number, folder in enumerate(layout.many):
+        room.bind(folder, Layout.SEEN_MANY / str(number))
     # Its own places lie within it, so they are made in the folder, not in the root.
     room.bind(inputs, _INPUT)
-    room.binds += [(source, _INPUT / target, True) for source, target in Layout(plan.mounts, plan.layout, inputs).binds]
+    room.binds += [(source, _INPUT / target, True) for source, target in layout.binds]
     _make_layer(root / _LAYER.relative_to("/"), plan.image, _LAYER, python, packages)
     room.command = _command(root / _SOURCE.relative_to("/"), _SOURCE, _LAYER, plan.notebook, WORKING)
     return room
@@ -121,7 +125,7 @@ def open_room(scratch: Path, plan: Plan) -> Room:
     layer, home, temporary, inputs, source = (scratch / name for name in ("layer", "home", "tmp", "input", "src"))
     for made in (home, temporary, inputs, source):
         made.mkdir()
-    Layout(plan.mounts, plan.layout, inputs).link()
+    Layout(plan.mounts, plan.layout, inputs, most_binds=math.inf).link()
     _make_layer(layer, plan.image, layer, BASE_PREFIX / _PYTHON_COMMAND, plan.image.site_packages)
     variables = _environment(layer, str(home), plan.environment)
     variables |= {INPUT_ROOT: str(inputs), "TMPDIR": str(temporary), "PIP_CONFIG_FILE": os.devnull}

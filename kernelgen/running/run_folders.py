@@ -5,12 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from kernelgen.errors import KernelgenError
 
@@ -63,17 +63,8 @@ def scratch_folder() -> Iterator[Path]:
 
 def remove(folder: Path) -> None:
     """Removes a folder, also where a kernel has left folders in it that may not be written to."""
-
-    def allow_and_retry(function: Callable[..., Any], path: str, _: Any) -> None:
-        for shut in (os.path.dirname(path), path):
-            if os.path.isdir(shut) and not os.path.islink(shut):
-                os.chmod(shut, 0o700)
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path)
-        else:
-            os.unlink(path)
-
-    shutil.rmtree(folder, onerror=allow_and_retry)
+    subprocess.run(["chmod", "-R", "u+rwX", "--", folder], stderr=subprocess.DEVNULL, check=False)
+    shutil.rmtree(folder)
 
 
 def _remove_if_left_over(scratch: Path) -> None:

@@ -2,6 +2,7 @@
 
 import bz2
 import io
+import math
 import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -43,7 +44,7 @@ def tarred(mode: str, *names: str, link: str = "") -> bytes:
 def seen(write_project, tmp_path):
     """Writes a dataset with these files; returns the names that a run sees, and where they lead."""
 
-    def seen(files, *, given=False):
+    def seen(files, *, given=False, many=math.inf):
         project = load_project(
             write_project(
                 RECIPE,
@@ -59,8 +60,9 @@ def seen(write_project, tmp_path):
         inputs = {"my-weights": dataset.folder} if given else {}
         mounts = mounts_for(Chain(project, [], tmp_path / "out", inputs), project.kernels["case"])
         skeleton = tmp_path / "input"
-        layout = Layout(mounts, "old", skeleton)
-        layout.link()
+        layout = Layout(mounts, "old", skeleton, most_binds=many)
+        if many == math.inf:
+            layout.link()
         root = skeleton / "my-weights"
         before = sorted(str(path.relative_to(dataset.folder)) for path in dataset.folder.rglob("*"))
         names = [path for path in root.rglob("*") if not path.is_dir() or path.is_symlink()]
@@ -136,10 +138,16 @@ def test_a_damaged_archive_is_one_line(seen):
         seen({"weights.zip": whole.replace(b"text of", b"xxxx of")})
 
 
-def test_a_link_of_the_users_own_among_the_files_is_mounted_itself(seen, tmp_path):
+def test_of_many_files_each_is_a_link_into_one_mount(seen):
+    names = seen({f"{number}.txt": "x" for number in range(300)}, many=256)
+    assert len(names) == 300 and seen.layout.binds == [] and len(seen.layout.many) == 1
+    assert str((seen.root / "7.txt").readlink()) == "/kaggle/src/inputs/0/7.txt"
+
+
+def test_a_link_of_the_users_own_among_many_files_is_mounted_itself(seen, tmp_path):
     (tmp_path / "far.bin").write_text("far")
-    seen({"a.txt": "a"})
+    seen({"a.txt": "a", "b.txt": "b"})
     (seen.dataset.folder / "far.bin").symlink_to(tmp_path / "far.bin")
     mounts = [Mount("dataset", "w", "ann", seen.dataset.folder, uploaded=tuple(seen.dataset.entries()))]
-    layout = Layout(mounts, "old", tmp_path / "second")
-    assert (tmp_path / "far.bin", PurePosixPath("w/far.bin")) in layout.binds
+    layout = Layout(mounts, "old", tmp_path / "second", most_binds=2)
+    assert layout.binds == [(tmp_path / "far.bin", PurePosixPath("w/far.bin"))]
