@@ -13,9 +13,7 @@ def stays_inside(link: Path, folder: Path) -> bool:
     A link that leads nowhere is judged by its text alone. ``folder`` is absolute and resolved.
     """
     text = os.readlink(link)
-    if os.path.isabs(text):
-        return False
-    if not Path(os.path.normpath(link.parent / text)).is_relative_to(folder):
+    if os.path.isabs(text) or not Path(os.path.normpath(link.parent / text)).is_relative_to(folder):
         return False
     try:
         return link.resolve().is_relative_to(folder)
@@ -39,17 +37,14 @@ def keep_links_inside(folder: Path, seen_as: PurePosixPath) -> list[str]:
     have been written while the folder was seen as ``seen_as``.
     """
     folder = folder.resolve()
-    removed = []
     for link in list(links_below(folder)):
         text = PurePosixPath(os.path.normpath(os.readlink(link)))
         for place in (seen_as, PurePosixPath(folder)):
-            if text.is_absolute() and text.is_relative_to(place):
+            if text.is_relative_to(place):
                 _unlink(link)
                 link.symlink_to(os.path.relpath(folder / text.relative_to(place), link.parent))
                 break
-    for link in list(links_below(folder)):
-        if not stays_inside(link, folder):
-            removed.append(link)
+    removed = [link for link in links_below(folder) if not stays_inside(link, folder)]
     # Removed in the end: whether a link leads out is judged with all the others still there.
     for link in removed:
         _unlink(link)

@@ -17,7 +17,7 @@ from kernelgen.chaining.finished import NOTEBOOK, run_folder
 from kernelgen.errors import KernelgenError
 from kernelgen.links import keep_links_inside
 from kernelgen.recipe.project import Kernel
-from kernelgen.running.inputs import WORKING
+from kernelgen.running.layouts import WORKING
 
 EARLIER, PREVIOUS = "earlier", "previous"
 
@@ -85,42 +85,36 @@ def prepare_earlier(
 
     A run that goes on is given all that the runs before it left, of files that several wrote the newest: the
     last run may have ended before it had taken over what it was given. Before a run that starts anew, or from
-    the folder ``given``, all this is put out of its way.
+    the folder ``given``, all this is put out of its way. The caller keeps other runs out of OUT/NAME.
 
     Raises:
-        KernelgenError: another run is writing there, or a file cannot be moved.
+        KernelgenError: a file cannot be moved.
     """
-    from kernelgen.running.sole_use import sole_use  # needs Linux, while building does not
-
     run, earlier = run_folder(out, kernel.name), earlier_folder(out, kernel.name)
     for folder in (run.parent, run, earlier):
         if folder.is_symlink():
             raise KernelgenError(f"{folder}: is a link to {os.readlink(folder)}, where nothing may be moved; remove it")
     staged = earlier.with_name(f"{EARLIER}.part")
     try:
-        run.mkdir(parents=True, exist_ok=True)
-        with sole_use(run):
-            if given:
-                _remove(staged)
-                # What a kernel left may hold links to any place of this machine: they are not followed.
-                own = given.resolve().is_relative_to(out.resolve())
-                shutil.copytree(given, staged, symlinks=own, copy_function=_link_or_copy)
-                keep_links_inside(staged, WORKING)
-            earlier.mkdir(exist_ok=True)
-            _move_into(run, earlier)
-            if given or not kernel.resumed:
-                _set_aside(earlier, kernel, say)
-            if given:
-                os.rename(staged, earlier)
+        for folder in (run, earlier):
+            folder.mkdir(parents=True, exist_ok=True)
+        if given:
+            _remove(staged)
+            # What a kernel left may hold links to any place of this machine: they are not followed.
+            own = given.resolve().is_relative_to(out.resolve())
+            shutil.copytree(given, staged, symlinks=own, copy_function=_link_or_copy)
+            keep_links_inside(staged, WORKING)
+        _move_into(run, earlier)
+        if given or not kernel.resumed:
+            _set_aside(earlier, kernel, say)
+        if given:
+            os.rename(staged, earlier)
     except OSError as error:
-        where = error.filename or earlier
+        # copytree gives a list of what it could not copy.
+        source, reason = error.args[0][0][::2] if isinstance(error, shutil.Error) else (error.filename, error.strerror)
         raise KernelgenError(
-            f"kernel {kernel.name}: {where}: {error.strerror or error}; its earlier output could not be kept "
-            "for this run"
+            f"kernel {kernel.name}: {source or earlier}: {reason}; its earlier output could not be kept for this run"
         ) from None
-    except shutil.Error as error:
-        source, _, why = error.args[0][0]
-        raise KernelgenError(f"kernel {kernel.name}: {source}: cannot be copied: {why}") from None
 
 
 def _set_aside(earlier: Path, kernel: Kernel, say: Callable[[str], None]) -> None:
@@ -156,10 +150,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    if _is_folder(path):
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    shutil.rmtree(path) if _is_folder(path) else path.unlink(missing_ok=True)
 
 
 def _link_or_copy(source: str, target: str) -> None:

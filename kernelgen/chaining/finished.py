@@ -28,12 +28,10 @@ def forget_run(out: Path, kernel: str) -> None:
     (Path(out) / kernel / MARK).unlink(missing_ok=True)
 
 
-def note_run(out: Path, kernel: str, notebook: bytes, seconds: float) -> Path:
+def note_run(out: Path, kernel: str, notebook: bytes) -> None:
     """Called after a run of ``notebook`` that succeeded."""
-    path = Path(out) / kernel / MARK
-    mark = {"notebook_sha256": hashlib.sha256(notebook).hexdigest(), "seconds": round(seconds, 1)}
-    write_text(path, json.dumps(mark, indent=2, sort_keys=True) + "\n")
-    return path
+    mark = {"notebook_sha256": hashlib.sha256(notebook).hexdigest()}
+    write_text(Path(out) / kernel / MARK, json.dumps(mark) + "\n")
 
 
 def is_finished(out: Path, kernel: str) -> bool:
@@ -69,13 +67,10 @@ def newest_output(out: Path, kernel: str) -> Path | None:
 
 def is_of_another_build(out: Path, kernel: str) -> bool:
     """Whether the finished run was one of another build than the one that lies there now."""
-    try:
-        mark = json.loads((Path(out) / kernel / MARK).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
+    mark = json.loads((Path(out) / kernel / MARK).read_text(encoding="utf-8"))
     notebook = built_notebook(out, kernel)
     built = hashlib.sha256(notebook.read_bytes()).hexdigest() if notebook.is_file() else None
-    return bool(mark.get("notebook_sha256") != built)
+    return bool(mark["notebook_sha256"] != built)
 
 
 def built_notebook(out: Path, kernel: str) -> Path:

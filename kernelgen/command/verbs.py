@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from argparse import Namespace
 from functools import partial
@@ -70,12 +71,12 @@ def _run(
     inputs: dict[str, Path],
 ) -> int:
     """Run each kernel after those whose output it reads; the first failure ends it."""
-    from kernelgen.chaining.inputs import Command
-    from kernelgen.chaining.running import Chain, run_chain
+    from kernelgen.chaining.inputs import Chain
+    from kernelgen.chaining.running import run_chain
 
-    command = Command(tuple(_repeated(options)))
+    command = shlex.join(["python", "build_kernels.py", *_repeated(options)])
     environment = {"KAGGLE_IS_COMPETITION_RERUN": "1"} if options.hidden_rerun else {}
-    chain = Chain(project, kernels, notebooks, out, inputs, command, options.layout, environment)
+    chain = Chain(project, kernels, out, inputs, command, notebooks, options.layout, environment)
     done = run_chain(chain, tell, lambda result: print(f"{shown(result.folder)}  ({result.seconds:.0f} s)"))
     return 0 if done else 1
 

@@ -16,17 +16,21 @@ from pathlib import Path
 
 from kernelgen.errors import KernelgenError
 
-_ZIP = (".zip",)
 _TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+
+# RuntimeError is zipfile's, for passwords and rare compressions.
+_DAMAGED = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError, RuntimeError
+)  # fmt: skip
 
 
 def archive_stem(path: Path) -> str:
     """The name of the folder that Kaggle unpacks an archive into; empty if the file is none."""
-    for endings, is_one in ((_ZIP, zipfile.is_zipfile), (_TAR, tarfile.is_tarfile)):
-        for ending in sorted(endings, key=len, reverse=True):
-            if path.name.lower().endswith(ending) and len(path.name) > len(ending):
-                return path.name[: -len(ending)] if path.is_file() and is_one(path) else ""
-    return ""
+    endings = [ending for ending in (".zip", *_TAR) if path.name.lower().endswith(ending)]
+    if not endings or not path.is_file():
+        return ""
+    is_archive = zipfile.is_zipfile(path) if endings[0] == ".zip" else tarfile.is_tarfile(path)
+    return path.name[: -len(endings[0])] if is_archive else ""
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -43,7 +47,5 @@ def unpack(archive: Path, folder: Path) -> None:
         else:
             with tarfile.open(archive) as packed:
                 packed.extractall(folder, filter="data")
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError) as error:
+    except _DAMAGED as error:
         raise KernelgenError(f"{archive}: cannot be unpacked as Kaggle does: {error}; pack it again") from None
-    except (RuntimeError, NotImplementedError) as error:  # zipfile's, for passwords and rare compressions
-        raise KernelgenError(f"{archive}: cannot be unpacked as Kaggle does: {error}; pack it plainly") from None

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import fnmatch
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from kernelgen.datasets.downloads import fill_downloads, missing_files
-from kernelgen.datasets.folder import DatasetFolder
-from kernelgen.datasets.outputs import fill_from_output
+from kernelgen.datasets.folder import DatasetFolder, OutputTable
+from kernelgen.datasets.hashes import sha256
 from kernelgen.datasets.private_files import check_private_files
 from kernelgen.datasets.wheels import fill_wheels, missing_wheels
 from kernelgen.errors import KernelgenError
+from kernelgen.links import stays_inside
 
 
 def is_filled(dataset: DatasetFolder) -> bool:
     """Whether it can be attached: every pinned wheel or download with its hash, or any payload at all."""
-    if dataset.table.wheels is not None:
-        return not missing_wheels(dataset)
+    if dataset.table.wheels:
+        return not missing_wheels(dataset, dataset.table.wheels)
     if dataset.table.downloads:
         return not missing_files(dataset)
     return bool(dataset.payload())
@@ -24,7 +28,7 @@ def is_filled(dataset: DatasetFolder) -> bool:
 
 def can_be_fetched(dataset: DatasetFolder) -> bool:
     """Whether it is filled from the network alone."""
-    return dataset.table.wheels is not None or bool(dataset.table.downloads)
+    return bool(dataset.table.wheels or dataset.table.downloads)
 
 
 def fill(
@@ -42,22 +46,54 @@ def fill(
     Raises:
         KernelgenError: where the payload can neither be made nor is there, or holds secrets.
     """
-    if dataset.table.wheels is not None:
-        payload = fill_wheels(dataset, say)
-    elif dataset.table.downloads:
+    table = dataset.table
+    if table.wheels:
+        payload = fill_wheels(dataset, table.wheels, say)
+    elif table.downloads:
         payload = fill_downloads(dataset, say)
-    elif dataset.table.output and (folder := output_of(dataset.table.output.kernel)):
-        payload = fill_from_output(dataset, folder)
     else:
+        folder = output_of(table.output.kernel) if table.output else None
+        if table.output and folder:
+            _fill_from_output(dataset, table.output, folder)
         payload = dataset.payload()
-        if not payload and dataset.table.output:
-            raise KernelgenError(
-                f"{dataset.where}: kernel {dataset.table.output.kernel} has left nothing here to fill it with; run it "
-                "(--run), or bring its output from Kaggle (--outputs)"
-            )
-        if not payload:
-            raise KernelgenError(
-                f"{dataset.where}: is empty, and dataset.toml does not say how to fill it; put its files in"
-            )
+    if not payload:
+        raise KernelgenError(
+            f"{dataset.where}: kernel {table.output.kernel} has left nothing here to fill it with; run it (--run), or "
+            "bring its output from Kaggle (--outputs)"
+            if table.output
+            else f"{dataset.where}: is empty, and dataset.toml does not say how to fill it; put its files in"
+        )
     check_private_files(dataset)
     return [*payload, dataset.write_metadata(owner)]
+
+
+def _fill_from_output(dataset: DatasetFolder, table: OutputTable, folder: Path) -> None:
+    """Makes the files of ``folder``, what a kernel's run left, that dataset.toml names the dataset's payload.
+
+    Files are put in whole, one by one; what is no longer among them is removed at the end.
+    """
+    if dataset.folder.is_symlink():
+        raise KernelgenError(
+            f"{dataset.folder}: is a link to {os.readlink(dataset.folder)}; filling would remove what lies there; "
+            "put a folder in its place"
+        )
+    folder = folder.resolve()
+    # Links that lead out of the output lead to files of this machine.
+    own = [path for path in folder.iterdir() if not path.is_symlink() or stays_inside(path, folder)]
+    names = sorted(path.name for path in own if path.is_file() and not path.name.startswith("__"))
+    chosen: set[str] = set()
+    for pattern in table.files:
+        if not (matching := fnmatch.filter(names, pattern)):
+            raise KernelgenError(
+                f"{dataset.where}/dataset.toml: [output] files: nothing in {folder} matches {pattern}; correct it, or "
+                f"run kernel {table.kernel} again"
+            )
+        chosen |= set(matching)
+    for name in sorted(chosen):
+        target, part = dataset.folder / name, dataset.folder / f".{name}.part"
+        if not target.is_file() or sha256(target) != sha256(folder / name):
+            shutil.copyfile(folder / name, part)
+            os.replace(part, target)
+    for path in dataset.payload():
+        if path.relative_to(dataset.folder).as_posix() not in chosen:
+            path.unlink()

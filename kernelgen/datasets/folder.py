@@ -6,12 +6,12 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from kernelgen.errors import KernelgenError
-from kernelgen.tables import read_toml, validated
+from kernelgen.tables import Strict, read_toml, validated
 from kernelgen.writing import write_text
 
 DESCRIPTION, METADATA = "dataset.toml", "dataset-metadata.json"
@@ -28,12 +28,6 @@ LICENSES = frozenset(
 )
 
 
-def _license(value: str) -> str:
-    if value not in LICENSES:
-        raise ValueError(f"{value!r} is no licence of Kaggle's; choose from {', '.join(sorted(LICENSES))}")
-    return value
-
-
 def _length(shortest: int, longest: int) -> AfterValidator:
     def check(value: str) -> str:
         if not shortest <= len(value) <= longest or not value.isprintable() or value != value.strip():
@@ -43,60 +37,58 @@ def _length(shortest: int, longest: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _python_version(value: str) -> str:
-    if not re.fullmatch(r"3\.\d+", value):
-        raise ValueError(f"{value!r} is no Python version; write for example 3.12")
-    return value
+def _written_as(pattern: str, otherwise: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"{value!r} {otherwise}")
+        return value
+
+    return AfterValidator(check)
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+License = Annotated[
+    str, _written_as("|".join(LICENSES), f"is no licence of Kaggle's; choose from {', '.join(sorted(LICENSES))}")
+]
+PythonVersion = Annotated[str, _written_as(r"3\.\d+", "is no Python version; write for example 3.12")]
+FileName = Annotated[
+    str,
+    _written_as(
+        rf"(?!({'|'.join(map(re.escape, NOT_PAYLOAD))})$)[A-Za-z0-9_-][A-Za-z0-9._-]*",
+        "is no name for a file of the dataset; letters, digits, . _ and - only",
+    ),
+]
+WebAddress = Annotated[str, _written_as(r"https?://[^\s/]+/\S+", "is no web address; write https://…")]
+Digest = Annotated[
+    str, _written_as("[0-9a-f]{8,64}", "is no SHA-256; write its 64 hexadecimal digits, or the first 8 or more")
+]
 
 
-class WheelsTable(_Table):
+class WheelsTable(Strict):
     """``[wheels]``: packages that a kernel installs without network."""
 
     requirements: str = "requirements.txt"
-    pythons: Annotated[list[Annotated[str, AfterValidator(_python_version)]], Field(min_length=1)]
+    pythons: Annotated[list[PythonVersion], Field(min_length=1)]
     platforms: Annotated[list[str], Field(min_length=1)] = ["manylinux_2_28_x86_64"]
     provides: Annotated[list[str], Field(min_length=1)]
 
 
-def _file_name(value: str) -> str:
-    if value in NOT_PAYLOAD or value.startswith(".") or not re.fullmatch(r"[A-Za-z0-9._-]+", value):
-        raise ValueError(f"{value!r} is no name for a file of the dataset; letters, digits, . _ and - only")
-    return value
-
-
-def _web_address(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/]+/\S+", value):
-        raise ValueError(f"{value!r} is no web address; write https://…")
-    return value
-
-
-def _digest(value: str) -> str:
-    if not re.fullmatch(r"[0-9a-f]{8,64}", value):
-        raise ValueError(f"{value!r} is no SHA-256; write its 64 hexadecimal digits, or the first 8 or more")
-    return value
-
-
-class DownloadTable(_Table):
+class DownloadTable(Strict):
     """``[[downloads]]``: a file that is fetched from the web."""
 
-    file: Annotated[str, AfterValidator(_file_name)]
-    url: Annotated[str, AfterValidator(_web_address)]
+    file: FileName
+    url: WebAddress
     # All of it, or its beginning as publishers write it into file names; "" where nobody said it.
-    sha256: Annotated[str, AfterValidator(_digest)] = ""
+    sha256: Digest = ""
 
 
-class OutputTable(_Table):
+class OutputTable(Strict):
     """``[output]``: files that a kernel of the recipe leaves."""
 
     kernel: Annotated[str, Field(min_length=1)]
     files: Annotated[list[str], Field(min_length=1)] = ["*"]
 
 
-class DatasetTable(_Table):
+class DatasetTable(Strict):
     """The whole of dataset.toml.
 
     folders: what becomes of folders in it, which Kaggle would leave out. not_secret: files that look like secrets, and
@@ -104,7 +96,7 @@ class DatasetTable(_Table):
     """
 
     title: Annotated[str, _length(6, 50)]
-    license: Annotated[str, AfterValidator(_license)]
+    license: License
     subtitle: Annotated[str, _length(20, 80)] | None = None
     description: str | None = None
     keywords: list[str] = []
@@ -165,16 +157,15 @@ class DatasetFolder:
 
     def write_metadata(self, owner: str) -> Path:
         """Writes dataset-metadata.json, in ASCII: Kaggle's client reads it in the locale's encoding."""
-        metadata: dict[str, Any] = {
+        metadata = {
             "id": f"{owner}/{self.slug}",
             "keywords": self.table.keywords,
             "licenses": [{"name": self.table.license}],
             "title": self.table.title,
+            "subtitle": self.table.subtitle,
+            "description": self.table.description,
         }
-        if self.table.subtitle:
-            metadata["subtitle"] = self.table.subtitle
-        if self.table.description:
-            metadata["description"] = self.table.description
+        metadata = {key: value for key, value in metadata.items() if value is not None}
         path = self.folder / METADATA
         write_text(path, json.dumps(metadata, indent=2, sort_keys=True, ensure_ascii=True) + "\n")
         return path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,8 +19,13 @@ from kernelgen.datasets.folder import DatasetFolder, WheelsTable
 from kernelgen.datasets.hashes import sha256
 from kernelgen.errors import KernelgenError
 
-_PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)((?:\s+--hash=sha256:[0-9a-f]{64})+)")
+_PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([0-9][^\s;]*)((?:\s+--hash=sha256:[0-9a-f]{64})+)")
 _HASH = re.compile(r"sha256:([0-9a-f]{64})")
+_NO_NETWORK = re.compile(
+    "ConnectionError|Name or service|Temporary failure|ReadTimeout|ConnectTimeout|Network is unreachable|ProxyError|"
+    "connection (was )?(broken|refused)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -36,58 +40,50 @@ class Pin:
         """Whether a wheel of this file name is this package for CPython ``python`` ("3.12"), on whatever platform."""
         try:
             name, version, _, tags = parse_wheel_filename(wheel)
+            if name != canonicalize_name(self.name) or version != Version(self.version):
+                return False
         except (InvalidWheelFilename, InvalidVersion):
-            return False
-        if name != canonicalize_name(self.name) or str(version) != str(Version(self.version)):
             return False
         minor = int(python.split(".")[1])
         known = [*cpython_tags((3, minor), platforms=["any"]), *compatible_tags((3, minor), f"cp3{minor}", ["any"])]
         return not {(tag.interpreter, tag.abi) for tag in tags}.isdisjoint((tag.interpreter, tag.abi) for tag in known)
 
 
-def read_pins(dataset: DatasetFolder) -> list[Pin]:
+def read_pins(dataset: DatasetFolder, wheels: WheelsTable) -> list[Pin]:
     """The pins of the dataset's requirements file.
 
     Raises:
-        KernelgenError: for a missing file, or a line that is not pinned with hashes.
+        KernelgenError: a line is not pinned with hashes.
     """
-    wheels = _wheels(dataset)
     where = f"{dataset.where}/{wheels.requirements}"
-    try:
-        text = (dataset.folder / wheels.requirements).read_text(encoding="utf-8")
-    except OSError as error:
-        raise KernelgenError(f"{where}: cannot be read: {error.strerror or error}") from None
+    text = (dataset.folder / wheels.requirements).read_text(encoding="utf-8")
     pins = []
-    text = re.sub(r"\\\n", "  ", text)
-    for number, line in enumerate(text.split("\n"), 1):
-        line = line.split(" #")[0].strip()
-        if not line or line.startswith("#"):
-            continue
-        match = _PIN.fullmatch(line)
-        if not match:
+    for number, line in enumerate(text.replace("\\\n", "  ").split("\n"), 1):
+        line = re.sub(r"(^|\s)#.*", "", line).strip()
+        if match := _PIN.fullmatch(line):
+            pins.append(Pin(match[1], match[2], frozenset(_HASH.findall(match[3]))))
+        elif line:
             raise KernelgenError(f"{where}: entry {number} is not NAME==VERSION --hash=sha256:…; pin it")
-        try:
-            Version(match[2])
-        except InvalidVersion:
-            raise KernelgenError(f"{where}: entry {number}: {match[2]} is no version; write as PyPI does") from None
-        pins.append(Pin(match[1], match[2], frozenset(_HASH.findall(match[3]))))
     if not pins:
         raise KernelgenError(f"{where}: pins nothing; write NAME==VERSION --hash=sha256:…")
     return pins
 
 
-def missing_wheels(dataset: DatasetFolder) -> list[str]:
+def missing_wheels(dataset: DatasetFolder, wheels: WheelsTable) -> list[str]:
     """What is not yet there with a right hash, in words: ``openvino==2026.4.1 for Python 3.12``."""
-    wheels, there = _wheels(dataset), _good_wheels(dataset.folder, read_pins(dataset))
+    pins = read_pins(dataset, wheels)
+    there = _good_wheels(dataset.folder, pins)
     return [
         f"{pin.name}=={pin.version} for Python {python}"
-        for pin in read_pins(dataset)
+        for pin in pins
         for python in wheels.pythons
         if not any(pin.fits(path.name, python) for path in there)
     ]
 
 
-def fill_wheels(dataset: DatasetFolder, say: Callable[[str], None] = lambda line: None) -> list[Path]:
+def fill_wheels(
+    dataset: DatasetFolder, wheels: WheelsTable, say: Callable[[str], None] = lambda line: None
+) -> list[Path]:
     """Downloads what the dataset's pins name and puts it into its folder; returns the wheels.
 
     Nothing is downloaded where every wheel is there with its hash. What is downloaded is moved in only
@@ -96,32 +92,25 @@ def fill_wheels(dataset: DatasetFolder, say: Callable[[str], None] = lambda line
     Raises:
         KernelgenError: one line, for a wrong hash, a package that does not exist, or no network.
     """
-    wheels, pins = _wheels(dataset), read_pins(dataset)
-    if not missing_wheels(dataset):
-        return _good_wheels(dataset.folder, pins)
-    temporary = Path(tempfile.mkdtemp(dir=dataset.folder.parent, prefix=f".{dataset.name}."))
-    try:
-        for python in wheels.pythons:
-            say(f"{dataset.where}: downloading for Python {python}")
-            _download(dataset, wheels, python, temporary)
-        arrived = sorted(temporary.glob("*.whl"))
-        for old in dataset.folder.glob("*.whl"):
-            if old.name not in {path.name for path in arrived}:
+    if missing_wheels(dataset, wheels):
+        with tempfile.TemporaryDirectory(dir=dataset.folder.parent, prefix=f".{dataset.name}.") as temporary:
+            for python in wheels.pythons:
+                say(f"{dataset.where}: downloading for Python {python}")
+                _download(dataset, wheels, python, temporary)
+            for old in dataset.folder.glob("*.whl"):
                 old.unlink()
-        for path in arrived:
-            os.replace(path, dataset.folder / path.name)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    if missing := missing_wheels(dataset):
-        raise KernelgenError(f"{dataset.where}: still lacks {missing[0]}; correct the pins and their hashes")
-    return _good_wheels(dataset.folder, pins)
+            for path in Path(temporary).glob("*.whl"):
+                os.replace(path, dataset.folder / path.name)
+        if missing := missing_wheels(dataset, wheels):
+            raise KernelgenError(f"{dataset.where}: still lacks {missing[0]}; correct the pins and their hashes")
+    return _good_wheels(dataset.folder, read_pins(dataset, wheels))
 
 
-def _download(dataset: DatasetFolder, wheels: WheelsTable, python: str, folder: Path) -> None:
+def _download(dataset: DatasetFolder, wheels: WheelsTable, python: str, folder: str) -> None:
     platforms = [argument for platform in wheels.platforms for argument in ("--platform", platform)]
     command = [
         sys.executable, "-m", "pip", "download", "--require-hashes", "--no-deps", "--only-binary=:all:",
-        "--implementation", "cp", "--python-version", python, *platforms, "--dest", str(folder),
+        "--implementation", "cp", "--python-version", python, *platforms, "--dest", folder,
         "--requirement", str(dataset.folder / wheels.requirements), "--quiet", "--no-input",
         "--disable-pip-version-check", "--retries", "2", "--timeout", "20",
     ]  # fmt: skip
@@ -139,23 +128,12 @@ def _reason(output: str, python: str) -> str:
             f"{package[1] if package else 'a wheel'} for Python {python} does not have a pinned hash"
             f"{f' (got sha256:{got[1]})' if got else ''}; do not trust it, or correct the pin"
         )
-    if re.search(r"NewConnectionError|ConnectionError|Name or service|Temporary failure|ReadTimeout|"
-                 r"ConnectTimeout|Network is unreachable|ProxyError|connection (was )?(broken|refused)",
-                 output, re.I):  # fmt: skip
+    if _NO_NETWORK.search(output):
         return "the package index cannot be reached; try again with network"
-    if "No module named pip" in output:
-        return "this Python has no pip; install it (python -m ensurepip)"
     errors = [line.removeprefix("ERROR: ") for line in output.splitlines() if line.startswith("ERROR: ")]
-    said = errors[-1] if errors else next(iter(output.strip().splitlines()[-1:]), "no reason given")
-    return f"pip could not download for Python {python}: {said.strip()}"
+    return f"pip could not download for Python {python}: {(errors or output.strip().splitlines() or ['?'])[-1]}"
 
 
 def _good_wheels(folder: Path, pins: list[Pin]) -> list[Path]:
     hashes = {digest for pin in pins for digest in pin.hashes}
     return sorted(path for path in folder.glob("*.whl") if sha256(path) in hashes)
-
-
-def _wheels(dataset: DatasetFolder) -> WheelsTable:
-    if dataset.table.wheels is None:
-        raise KernelgenError(f"{dataset.where}/dataset.toml: has no [wheels] table; add it")
-    return dataset.table.wheels

@@ -9,13 +9,12 @@ the command's process dies, so does everything in it.
 from __future__ import annotations
 
 import os
+import re
 import shlex
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from kernelgen.errors import KernelgenError
 from kernelgen.running.room import HOSTNAME, Room
 
 _GPU_DEVICES = ("nvidia*", "dri", "kfd", "dxg")
@@ -30,8 +29,7 @@ _DEVICE_LINKS = {
 
 
 def bubblewrap(room: Room, file: IO[bytes]) -> list[str]:
-    """Starts the room by bubblewrap (`bwrap`). Raises `KernelgenError` where it is not installed."""
-    bwrap = _tool("bwrap", "bubblewrap")
+    """Starts the room by bubblewrap (`bwrap`)."""
     arguments = ["--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0", "--hostname", HOSTNAME]
     arguments += ["--die-with-parent", "--cap-drop", "ALL", "--bind", str(room.root), "/"]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--ro-bind", "/sys", "/sys"]
@@ -40,18 +38,13 @@ def bubblewrap(room: Room, file: IO[bytes]) -> list[str]:
     for source, target, read_only in room.binds:
         arguments += ["--ro-bind" if read_only else "--bind", str(source), str(target)]
     file.write(b"".join(os.fsencode(argument) + b"\0" for argument in [*arguments, "--chdir", room.working]))
-    return [bwrap, "--args", str(file.fileno()), "--", *room.command]
+    return ["bwrap", "--args", str(file.fileno()), "--", *room.command]
 
 
 def util_linux(room: Room, file: IO[bytes]) -> list[str]:
-    """Starts the room by `unshare`, `mount`, `pivot_root`, `setpriv`. Raises `KernelgenError` where one is absent."""
+    """Starts the room by `unshare`, `mount`, `pivot_root`, `setpriv`, and `ip` or `ifconfig`."""
     assert room.root is not None
-    for tool in ("mount", "umount", "pivot_root", "setpriv"):
-        _tool(tool, "util-linux")
-    network = (
-        "ip link set lo up" if shutil.which("ip") else f"{_tool('ifconfig', 'iproute2 (`ip`) or net-tools')} lo up"
-    )
-    script = ["set -e", network, *_mount_commands(room, room.root)]
+    script = ["set -e", "ip link set lo up 2>/dev/null || ifconfig lo up", *_mount_commands(room, room.root)]
     root = shlex.quote(str(room.root))
     script += [f"mkdir {root}/.old", f"cd {root}", "pivot_root . .old", "cd /", "umount -l /.old", "rmdir /.old"]
     script += [f"echo {HOSTNAME} > /proc/sys/kernel/hostname || :", f"cd {shlex.quote(room.working)}"]
@@ -61,7 +54,7 @@ def util_linux(room: Room, file: IO[bytes]) -> list[str]:
     script.append(f'exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all --ambient-caps=-all {inner} "$@"')
     file.write(os.fsencode("\n".join(script)))
     namespaces = "--user --map-root-user --mount --net --pid --ipc --uts --fork --kill-child".split()
-    return [_tool("unshare", "util-linux"), *namespaces, "sh", f"/proc/self/fd/{file.fileno()}"]
+    return ["unshare", *namespaces, "sh", f"/proc/self/fd/{file.fileno()}"]
 
 
 FENCES = (bubblewrap, util_linux)
@@ -108,13 +101,9 @@ def _read_only(source: Path, place: Path) -> Iterator[str]:
 
 
 def _mount_points() -> list[Path]:
-    points = []
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
-        path = line.split(" ")[4]
-        for escaped, plain in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-            path = path.replace(escaped, plain)
-        points.append(Path(path))
-    return points
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    # Spaces and the like are written as octal numbers.
+    return [Path(re.sub(r"\\(\d{3})", lambda match: chr(int(match[1], 8)), line.split(" ")[4])) for line in lines]
 
 
 def _mount(*arguments: str | Path) -> str:
@@ -123,10 +112,3 @@ def _mount(*arguments: str | Path) -> str:
 
 def _gpu_devices() -> list[Path]:
     return [path for pattern in _GPU_DEVICES for path in sorted(Path("/dev").glob(pattern))]
-
-
-def _tool(name: str, package: str) -> str:
-    path = shutil.which(name)
-    if path is None:
-        raise KernelgenError(f"{name} is not there, install {package}")
-    return path

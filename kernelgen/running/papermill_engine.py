@@ -5,7 +5,6 @@ A module of the run's session, copied beside it. It imports papermill and the st
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -14,19 +13,19 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from ipykernel.kernelspec import install
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import execute_notebook
-from papermill.iorw import LocalHandler, papermill_io, write_ipynb
+from papermill.iorw import LocalHandler, papermill_io
 from papermill.log import logger
 
-HEADING = re.compile(r"#{1,2} +(.+?) *#*$")
+HEADING = re.compile(r"^#{1,2} +(.+?) *#*$", re.MULTILINE)
 # Starting a kernel takes a second; on a machine that is busy with other things it may take many.
 PATIENCE_SECONDS = 300
-SAVE_EVERY_SECONDS = 30
 
 
 class WholeFiles(LocalHandler):  # type: ignore[misc]  # papermill has no types
@@ -39,56 +38,55 @@ class WholeFiles(LocalHandler):  # type: ignore[misc]  # papermill has no types
 
 
 class Screen:
-    """Where the kernel's output goes. Cells whose input is folded away (the library's) show none."""
+    """Where the kernel's output goes. Cells whose input is folded away (the library's) show none.
+
+    On a terminal everything passes. In a file, a progress bar that rewrites its line some times a second would fill
+    it: of each line the last state is written.
+    """
 
     def __init__(self) -> None:
         self.muted = False
+        self.rest = ""
 
     def write(self, text: str) -> None:
-        if not self.muted:
-            sys.stdout.write(text)
+        if self.muted:
+            return
+        if not sys.stdout.isatty():
+            *lines, self.rest = (self.rest + text).split("\n")
+            text = "".join(last_state(line) + "\n" for line in lines)
+            self.rest = self.rest[max(self.rest[:-1].rfind("\r"), 0) :]
+        sys.stdout.write(text)
 
     def flush(self) -> None:
         sys.stdout.flush()
 
+    def end_line(self) -> None:
+        if self.rest.strip():
+            self.write("\n")
 
-class Progress:
-    """Says which part of the notebook runs: a line for each heading, or each cell where there are none."""
 
-    def __init__(self, cells: list[NotebookNode], report: int, screen: Screen) -> None:
-        self.cells, self.report, self.screen = cells, report, screen
-        self.began = time.monotonic()
-        self.headings = [heading_of(cell) for cell in cells]
-        self.shown = -1
+def last_state(line: str) -> str:
+    """What a terminal would show in the end of a line that was rewritten."""
+    return next((state.rstrip() for state in line.split("\r")[::-1] if state.strip()), "")
+
+
+class Headings:
+    """Says which part of the notebook runs: a line for each heading."""
+
+    def __init__(self, cells: list[NotebookNode]) -> None:
+        self.cells, self.began, self.shown = cells, time.monotonic(), 0
 
     def start(self, index: int) -> None:
-        cell = self.cells[index]
-        tell(self.report, cell=index)
-        self.screen.muted = bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
-        titles = [heading for heading in self.headings[self.shown + 1 : index] if heading]
-        if not any(self.headings):
-            titles = [line for line in cell.source.splitlines() if line.strip()][:1]
+        above = [cell.source for cell in self.cells[self.shown : index] if cell.cell_type == "markdown"]
+        titles = [match[1] for source in above if (match := HEADING.search(source))]
         self.shown = index
         if titles:
             minutes, seconds = divmod(int(time.monotonic() - self.began), 60)
-            place = f"cell {index + 1} of {len(self.cells)}"
-            print(f"[{minutes:02}:{seconds:02}] {place}: {titles[-1]}", flush=True)
-
-
-def heading_of(cell: NotebookNode) -> str:
-    """The first heading of a markdown cell; empty if there is none."""
-    lines = cell.source.splitlines() if cell.cell_type == "markdown" else []
-    return next((match[1] for match in map(HEADING.match, lines) if match), "")
-
-
-def tell(report: int, **what: Any) -> None:
-    os.write(report, (json.dumps(what) + "\n").encode())
+            print(f"[{minutes:02}:{seconds:02}] cell {index + 1} of {len(self.cells)}: {titles[-1]}", flush=True)
 
 
 class Client(PapermillNotebookClient):  # type: ignore[misc]
-    """papermill's own client, which also shows bars that are written anew in their place, and saves now and then."""
-
-    saver: Saver
+    """papermill's own client, which also shows bars that are written anew in their place."""
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> Any:
         # To papermill such a bar is no message of its own.
@@ -96,27 +94,7 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
         if msg["msg_type"] == "update_display_data" and text:
             self.stdout_file.write(f"{text}\n")
             self.stdout_file.flush()
-        output = super().process_message(msg, cell, cell_index)
-        self.saver.save_if_old()
-        return output
-
-
-class Saver:
-    """Writes the notebook at every cell with output that is shown, and twice a minute.
-
-    papermill itself would save four times a cell: of the library's cells, nothing is lost.
-    """
-
-    def __init__(self, notebook: NotebookNode, path: str) -> None:
-        self.notebook, self.path, self.saved = notebook, path, 0.0
-
-    def save(self) -> None:
-        write_ipynb(self.notebook, self.path)
-        self.saved = time.monotonic()
-
-    def save_if_old(self) -> None:
-        if time.monotonic() - self.saved > SAVE_EVERY_SECONDS:
-            self.save()
+        return super().process_message(msg, cell, cell_index)
 
 
 class Engine(NBClientEngine):  # type: ignore[misc]
@@ -124,27 +102,30 @@ class Engine(NBClientEngine):  # type: ignore[misc]
 
     @classmethod
     def execute_managed_notebook(
-        cls, nb_man: Any, kernel_name: str, *, path: str, report: int, end: Callable[[int], NoReturn], **_: Any
+        cls, nb_man: Any, kernel_name: str, *, tell: Callable[..., None], end: Callable[[int], NoReturn], **_: Any
     ) -> Any:
-        screen, saver = Screen(), Saver(nb_man.nb, path)
-        progress = Progress(nb_man.nb.cells, report, screen)
+        screen, headings, save = Screen(), Headings(nb_man.nb.cells), nb_man.save
         kernel: Any = None
 
         def start(cell: NotebookNode, cell_index: int) -> None:
             nonlocal kernel
             kernel = client.km.provisioner.process
-            progress.start(cell_index)
-            if not screen.muted:
-                saver.save()
+            tell(cell=cell_index)
+            screen.end_line()
+            screen.muted = bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
+            headings.start(cell_index)
 
         def stop(*_: Any) -> None:
             # The limit has come: what has been reached so far is kept, the rest ends with this process.
             try:
-                saver.save()
+                tell(timed_out=True)
+                save()
             finally:
-                end(143)
+                end(1)
 
-        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGALRM, stop)
+        # papermill saves at each cell's start and end: of the library's cells, nothing is lost without it.
+        nb_man.save = lambda **_: None if screen.muted else save()
         client = Client(
             nb_man,
             kernel_name=kernel_name,
@@ -156,23 +137,25 @@ class Engine(NBClientEngine):  # type: ignore[misc]
             stderr_file=screen,
             on_cell_execute=start,
         )
-        client.saver = saver
-        saver.save()  # from now on, the folder shows that a run made it
         try:
             return client.execute()
         except DeadKernelError:
             status = kernel.poll() if kernel else None
-            tell(report, died="" if status is None else status)
-            saver.save()
+            tell(died="" if status is None else status)
             raise
+        finally:
+            screen.end_line()
+            save()
 
 
-def run(source: str, output: str, report: int, end: Callable[[int], NoReturn]) -> bool:
+def run(source: str, output: str, tell: Callable[..., None], end: Callable[[int], NoReturn]) -> bool:
     """Runs the notebook `source` and writes it to `output`; whether every cell ran.
 
-    `report` is a file descriptor that takes a line of JSON for each cell that starts, and for the way it ended; `end`
-    is called with an exit status where the notebook has to stop at once.
+    `tell` reports each cell that starts, and the way it ended; `end` is called with an exit status where the notebook
+    has to stop at once.
     """
+    # Into the layer, where it comes before any kernel of the system's.
+    install(prefix=sys.prefix)  # type: ignore[no-untyped-call]
     papermill_engines.register("run", Engine)
     papermill_io.register(output, WholeFiles())
     try:
@@ -182,10 +165,8 @@ def run(source: str, output: str, report: int, end: Callable[[int], NoReturn]) -
             engine_name="run",
             kernel_name="python3",
             progress_bar=False,
-            request_save_on_cell_execute=False,
             cwd=os.path.dirname(output),
-            path=output,
-            report=report,
+            tell=tell,
             end=end,
         )
     except (PapermillExecutionError, DeadKernelError):

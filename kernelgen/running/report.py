@@ -26,14 +26,10 @@ def failing_cell(notebook: Path, cell_index: int | None) -> str:
     for index, cell in enumerate(cells):
         for output in cell.get("outputs", []):
             if output.get("output_type") == "error" and not _is_plain_exit(output):
-                lines = _ANSI.sub("", "\n".join(output.get("traceback", []))).rstrip().splitlines()
-                said = f"{output.get('ename')}: {output.get('evalue')}"
-                shown = [line.rstrip() for line in lines][-_TRACEBACK_LINES:] or [said]
+                lines = _ANSI.sub("", "\n".join(output["traceback"])).rstrip().splitlines()
                 place = f"{place_of_cell(cells, index)} failed{_last_own_line(lines)}"
-                return "\n".join([place, *(f"    {line}" for line in shown)])
-    if cell_index is not None and cell_index < len(cells):
-        return f"{place_of_cell(cells, cell_index)} failed without a traceback"
-    return "the notebook failed before its first cell"
+                return "\n".join([place, *(f"    {line.rstrip()}" for line in lines[-_TRACEBACK_LINES:])])
+    return f"{running_cell(notebook, cell_index) or 'the notebook'} failed without a traceback"
 
 
 def _last_own_line(traceback: list[str]) -> str:
@@ -50,11 +46,13 @@ def _last_own_line(traceback: list[str]) -> str:
 
 
 def dead_kernel(notebook: Path, cell_index: int | None, status: int | str) -> str:
-    """The report on a kernel process that is gone."""
-    where = "before its first cell"
-    if cell_index is not None:
-        where = f"in {place_of_cell(_cells(notebook), cell_index)}"
-    return f"the kernel died {where}{_way_to_die(status)}"
+    """The report on a kernel process that is gone, with its exit status, or "" where that is not known."""
+    way = f"it ended itself with exit status {status}"
+    if status in ("", -signal.SIGKILL):
+        way = "killed, as happens when memory runs out"
+    elif isinstance(status, int) and status < 0:
+        way = f"signal {-status}, {signal.strsignal(-status)}"
+    return f"the kernel died in {running_cell(notebook, cell_index) or 'its start'} ({way})"
 
 
 def running_cell(notebook: Path, cell_index: int | None) -> str:
@@ -74,25 +72,10 @@ def place_of_cell(cells: list[dict[str, Any]], index: int) -> str:
 
 
 def _heading_above(cells: list[dict[str, Any]], index: int) -> str:
-    for cell in reversed(cells[:index]):
-        if cell.get("cell_type") == "markdown":
-            for line in reversed(_source(cell).splitlines()):
-                if heading := _HEADING.match(line):
-                    return heading[1]
-    return ""
-
-
-def _way_to_die(status: int | str) -> str:
-    if isinstance(status, str):
-        return " (its process is gone; often it ran out of memory)"
-    if status == -signal.SIGKILL:
-        return " (killed, as happens when memory runs out)"
-    if status < 0:
-        try:
-            return f" (signal {-status}, {signal.strsignal(-status)})"
-        except ValueError:
-            return f" (signal {-status})"
-    return f" (it ended itself with exit status {status})"
+    lines = [
+        line for cell in cells[:index] if cell.get("cell_type") == "markdown" for line in _source(cell).split("\n")
+    ]
+    return next((heading[1] for line in reversed(lines) if (heading := _HEADING.match(line))), "")
 
 
 def _is_plain_exit(output: dict[str, Any]) -> bool:

@@ -6,17 +6,17 @@ read-only mounts in namespaces of the run's own, so they vanish with its last pr
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
+from kernelgen.running.environment import BASE_PREFIX, SITE_PACKAGES, VERSION, RunEnvironment
 from kernelgen.running.environment import HOME as REPOSITORY
-from kernelgen.running.environment import RunEnvironment, site_packages_of
-from kernelgen.running.inputs import WORKING, Layout, Mount
-from kernelgen.running.layer import Places, make_layer
-from kernelgen.running.leftovers import MARK
+from kernelgen.running.layouts import WORKING, Layout, Mount
+from kernelgen.running.session import MARK
 
 INPUT_ROOT = "KAGGLE_INPUT_ROOT"
 HOSTNAME = "kaggle"
@@ -25,6 +25,7 @@ _LAYER = PurePosixPath("/opt/kernel")
 _IMAGE = PurePosixPath("/opt/kaggle-image")
 _PYTHON = PurePosixPath("/opt/python")
 _PYTHON_LIBRARY = PurePosixPath("/opt/python-lib")
+_PYTHON_COMMAND = f"bin/python{VERSION}"
 _SOURCE = PurePosixPath("/kaggle/src")
 _INPUT = PurePosixPath("/kaggle/input")
 
@@ -101,10 +102,10 @@ def fenced_room(scratch: Path, plan: Plan) -> Room:
         (root / part).mkdir()
         (root / part).chmod(mode)
     inputs.mkdir()
-    room = Room(root, [], str(WORKING), _environment(Path(_LAYER), "/root", plan.environment))
+    room = Room(root, [], str(WORKING), _environment(_LAYER, "/root", plan.environment))
     _bind_system(room)
-    base_python = _bind_python(room, plan.image)
-    packages = _IMAGE / site_packages_of(plan.image.version)
+    python = _bind_python(room)
+    packages = _IMAGE / SITE_PACKAGES
     room.bind(plan.image.site_packages, packages)
     _hide(room, scratch)
     room.bind(plan.folder, WORKING, read_only=False)
@@ -114,8 +115,8 @@ def fenced_room(scratch: Path, plan: Plan) -> Room:
     # Its own places lie within it, so they are made in the folder, not in the root.
     room.bind(inputs, _INPUT)
     room.binds += [(source, _INPUT / target, True) for source, target in layout.binds]
-    make_layer(root / _LAYER.relative_to("/"), plan.image, Places(Path(_LAYER), Path(base_python), Path(packages)))
-    room.command = _command(root / _SOURCE.relative_to("/"), Path(_SOURCE), Path(_LAYER), plan.notebook, Path(WORKING))
+    _make_layer(root / _LAYER.relative_to("/"), plan.image, _LAYER, python, packages)
+    room.command = _command(root / _SOURCE.relative_to("/"), _SOURCE, _LAYER, plan.notebook, WORKING)
     return room
 
 
@@ -124,13 +125,41 @@ def open_room(scratch: Path, plan: Plan) -> Room:
     layer, home, temporary, inputs, source = (scratch / name for name in ("layer", "home", "tmp", "input", "src"))
     for made in (home, temporary, inputs, source):
         made.mkdir()
-    Layout(plan.mounts, plan.layout, inputs, most_binds=None).link()
-    make_layer(layer, plan.image, Places(layer, plan.image.base_python, plan.image.site_packages))
+    Layout(plan.mounts, plan.layout, inputs, most_binds=math.inf).link()
+    _make_layer(layer, plan.image, layer, BASE_PREFIX / _PYTHON_COMMAND, plan.image.site_packages)
     variables = _environment(layer, str(home), plan.environment)
     variables |= {INPUT_ROOT: str(inputs), "TMPDIR": str(temporary), "PIP_CONFIG_FILE": os.devnull}
     variables[MARK] = scratch.name
     command = _command(source, source, layer, plan.notebook, plan.folder)
     return Room(None, command, str(plan.folder), variables)
+
+
+def _make_layer(
+    folder: Path, image: RunEnvironment, seen: PurePath, python: PurePath, image_packages: PurePath
+) -> None:
+    """Makes a throwaway virtual environment over the image's, for what a kernel installs itself.
+
+    pip, which comes from the image, installs into the layer only, since the layer is Python's prefix. The run sees it
+    as `seen`, made from `python`. Nothing is copied but the image's commands, so this takes milliseconds.
+    """
+    packages, commands = folder / SITE_PACKAGES, folder / "bin"
+    packages.mkdir(parents=True)
+    commands.mkdir()
+    (folder / "lib64").symlink_to("lib")
+    for name in ("python", "python3", f"python{VERSION}"):
+        (commands / name).symlink_to(python)
+    settings = f"home = {python.parent}\ninclude-system-site-packages = false\nversion = {VERSION}\n"
+    (folder / "pyvenv.cfg").write_text(settings, encoding="utf-8")
+    # addsitedir, not a bare path: the image's own .pth files have to be read as well.
+    (packages / "image.pth").write_text(f"import site; site.addsitedir({str(image_packages)!r})\n", encoding="utf-8")
+    # The image's Python commands (pip, papermill, accelerate …), run by the layer's Python.
+    for script in (image.prefix / "bin").iterdir():
+        if script.is_symlink() or not script.is_file():
+            continue
+        first, _, rest = script.read_bytes().partition(b"\n")
+        if first.startswith(b"#!") and b"python" in first:
+            (commands / script.name).write_bytes(f"#!{seen}/bin/python\n".encode() + rest)
+            (commands / script.name).chmod(0o755)
 
 
 def _bind_system(room: Room) -> None:
@@ -150,21 +179,20 @@ def _bind_system(room: Room) -> None:
         (room.root / "etc" / name).write_text(text, encoding="ascii")
 
 
-def _bind_python(room: Room, image: RunEnvironment) -> PurePosixPath:
+def _bind_python(room: Room) -> PurePosixPath:
     """Shows the base Python to the run; returns where it is there."""
     assert room.root is not None
-    if image.base_prefix.is_relative_to("/usr"):
-        return PurePosixPath(image.base_python)
-    room.bind(image.base_prefix, _PYTHON)
+    if BASE_PREFIX.is_relative_to("/usr"):
+        return PurePosixPath(BASE_PREFIX, _PYTHON_COMMAND)
+    room.bind(BASE_PREFIX, _PYTHON)
     # A Python built with a shared library looks for it where it was installed, which is not where it is now.
     folder = room.root / _PYTHON_LIBRARY.relative_to("/")
-    for shared in (image.base_prefix / "lib").glob(f"libpython{image.version[0]}.{image.version[1]}*.so*"):
-        folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir()
+    for shared in (BASE_PREFIX / "lib").glob(f"libpython{VERSION}*.so*"):
         (folder / shared.name).symlink_to(_PYTHON / "lib" / shared.name)
-    if folder.exists():
-        known = room.environment.get("LD_LIBRARY_PATH")
-        room.environment["LD_LIBRARY_PATH"] = ":".join(filter(None, [str(_PYTHON_LIBRARY), known]))
-    return _PYTHON / "bin" / image.base_python.name
+    known = room.environment.get("LD_LIBRARY_PATH")
+    room.environment["LD_LIBRARY_PATH"] = ":".join(filter(None, [str(_PYTHON_LIBRARY), known]))
+    return _PYTHON / _PYTHON_COMMAND
 
 
 def _hide(room: Room, scratch: Path) -> None:
@@ -178,16 +206,16 @@ def _hide(room: Room, scratch: Path) -> None:
                 room.binds.append((empty, target / path.relative_to(source), True))
 
 
-def _command(here: Path, seen: Path, layer: Path, notebook: bytes, working: Path) -> list[str]:
+def _command(here: Path, seen: PurePath, layer: PurePath, notebook: bytes, working: PurePath) -> list[str]:
     """Puts the notebook and the session's scripts to `here`, which the run sees as `seen`; how to start it."""
     (here / "notebook.ipynb").write_bytes(notebook)
-    for script in ("session.py", "papermill_engine.py", "leftovers.py"):
+    for script in ("session.py", "papermill_engine.py"):
         (here / script).write_bytes(Path(__file__).with_name(script).read_bytes())
     python = str(layer / "bin" / "python")
     return [python, str(seen / "session.py"), str(seen / "notebook.ipynb"), str(working / "__notebook__.ipynb")]
 
 
-def _environment(layer: Path, home: str, more: Mapping[str, str]) -> dict[str, str]:
+def _environment(layer: PurePath, home: str, more: Mapping[str, str]) -> dict[str, str]:
     system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     variables = {
         "PATH": f"{layer / 'bin'}:{system}",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kernelgen.chaining.finished import is_finished
-from kernelgen.chaining.inputs import Command, check_mounts, fill_datasets
+from kernelgen.chaining.inputs import Chain, check_mounts, fill_datasets
 from kernelgen.datasets import filling
 from kernelgen.datasets.filling import fill, is_filled
 from kernelgen.errors import KernelgenError
@@ -132,7 +132,7 @@ def test_no_other_run_replaces_the_output_that_it_feeds_on(chain):
 
 def test_links_out_of_an_output_lead_neither_the_next_kernel_nor_a_dataset_to_the_host(chain):
     assert "['best.bin', 'weights.bin']" in chain["out"] and "TOP SECRET" not in chain["out"]
-    assert "links out of its output were removed from it: leak.bin" in chain["err"]
+    assert "links out of its output were removed: leak.bin" in chain["err"]
     project = load_project(chain["place"] / "project")
     run = chain["place"] / "out/first/run"
     (run / "later.bin").symlink_to(chain["place"] / "secret.txt")  # as in the output of a run that was killed
@@ -178,8 +178,9 @@ def test_datasets_that_can_be_fetched_are_fetched_before_the_first_run(write_pro
         return dataset.payload()
 
     monkeypatch.setattr(filling, "fill_downloads", download)
-    check_mounts(project, kernels, tmp_path / "out", inputs, Command())
+    chain = Chain(project, kernels, tmp_path / "out", inputs)
+    check_mounts(chain)
     assert not is_filled(project.datasets["my-weights"])
-    fill_datasets(project, kernels, inputs, said.append)
+    fill_datasets(chain, said.append)
     assert is_filled(project.datasets["my-weights"]) is not given
     assert said == ([] if given else ["note: dataset my-weights is not filled; fetching it"])

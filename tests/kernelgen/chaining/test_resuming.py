@@ -14,10 +14,12 @@ import pytest
 
 from kernelgen.chaining import earlier as earlier_module
 from kernelgen.chaining.earlier import going_on, has_output, prepare_earlier
+from kernelgen.chaining.inputs import Chain
+from kernelgen.chaining.running import run_chain
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe import load_project
 from kernelgen.running.environment import find_environment
-from kernelgen.running.sole_use import sole_use
+from kernelgen.running.run_folders import sole_use
 
 COMMAND = Path(__file__).parents[3] / "build_kernels.py"
 # Trains four members, one after another.
@@ -208,10 +210,11 @@ def test_nothing_is_moved_through_a_link(train, tmp_path, linked):
     assert read(mine) == {"a.last": "mine"}
 
 
-def test_while_a_run_is_writing_nothing_is_moved(train, out):
-    with sole_use(out / "train/run"):
+def test_while_a_run_is_writing_nothing_is_moved(root, train, out):
+    chain = Chain(load_project(root), [train], out, {}, notebooks={"train": b"{}"})
+    with sole_use(out / "train"):
         with pytest.raises(KernelgenError, match="another run is writing to it"):
-            prepare_earlier(replace(train, resumed=True), out, None)
+            run_chain(chain, print, print)
     assert read(out / "train/run")["a.last"] == "new"
 
 

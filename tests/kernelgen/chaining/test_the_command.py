@@ -101,7 +101,7 @@ def test_list_shows_template_needs_and_where_each_goes(call, chain):
     assert done.returncode == 0
     assert rows["first"] == ["first", "-"]
     assert rows["second"] == ["second", "kernel:first, dataset:the-words, competition:birdclef-2023"]
-    assert "A kernel goes to ann/pk-KERNEL." in done.stdout
+    assert "A kernel goes to ann/pk-KERNEL, " in done.stdout
     assert rows["the-words"] == ["The words", "other", "ann/the-words"]
 
 

@@ -26,7 +26,7 @@ def finish(project, files, folder_of=run_folder):
     for name, data in {"__notebook__.ipynb": b"{}", **files}.items():
         (folder / name).write_bytes(data)
     if folder_of is run_folder:
-        note_run(project.root / "build", "case", b"{}", 1.0)
+        note_run(project.root / "build", "case", b"{}")
     else:
         note_output(project.root / "build", "case", 1)
 

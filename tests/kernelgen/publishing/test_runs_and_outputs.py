@@ -20,14 +20,14 @@ def test_all_pages_of_the_output_and_the_log_arrive(command, kaggle_server, proj
 
 
 def test_what_was_brought_feeds_the_next_run_here(command, kaggle_server, project):
-    from kernelgen.chaining.inputs import Command, mounts_for
+    from kernelgen.chaining.inputs import Chain, mounts_for
     from kernelgen.recipe import load_project
 
     kaggle_server.script(TRAIN, outputs={"a.pt": b"weights"})
     assert command("--target", "train", "--push", "--wait").code == 0
     assert command("--target", "train", "--output").code == 0
     loaded = load_project(project)
-    (mount,) = mounts_for(loaded, loaded.kernels["export"], project / "build", {}, Command())
+    (mount,) = mounts_for(Chain(loaded, [], project / "build", {}), loaded.kernels["export"])
     assert (mount.folder / "a.pt").read_bytes() == b"weights"
 
 

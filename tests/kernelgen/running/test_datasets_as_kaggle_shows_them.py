@@ -2,16 +2,17 @@
 
 import bz2
 import io
+import math
 import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from kernelgen.chaining.inputs import Command, mounts_for
+from kernelgen.chaining.inputs import Chain, mounts_for
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe import load_project
-from kernelgen.running.inputs import Layout, Mount
+from kernelgen.running.layouts import Layout, Mount
 
 RECIPE = 'library = "pk"\n[kernels.case]\ntemplate = "case"\nsources = { w = "dataset:my-weights" }\n'
 DESCRIPTION = 'title = "My weights"\nlicense = "other"\n'
@@ -43,7 +44,7 @@ def tarred(mode: str, *names: str, link: str = "") -> bytes:
 def seen(write_project, tmp_path):
     """Writes a dataset with these files; returns the names that a run sees, and where they lead."""
 
-    def seen(files, *, given=False, many=None):
+    def seen(files, *, given=False, many=math.inf):
         project = load_project(
             write_project(
                 RECIPE,
@@ -57,10 +58,10 @@ def seen(write_project, tmp_path):
         dataset = project.datasets["my-weights"]
         dataset.write_metadata("ann")
         inputs = {"my-weights": dataset.folder} if given else {}
-        mounts = mounts_for(project, project.kernels["case"], tmp_path / "out", inputs, Command())
+        mounts = mounts_for(Chain(project, [], tmp_path / "out", inputs), project.kernels["case"])
         skeleton = tmp_path / "input"
         layout = Layout(mounts, "old", skeleton, most_binds=many)
-        if many is None:
+        if many == math.inf:
             layout.link()
         root = skeleton / "my-weights"
         before = sorted(str(path.relative_to(dataset.folder)) for path in dataset.folder.rglob("*"))

@@ -4,17 +4,17 @@ import importlib.util
 import os
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from kernelgen.errors import KernelgenError
+from kernelgen.kaggle_image import kaggle_image
 from kernelgen.running import environment as environment_module
 from kernelgen.running import pythons
 from kernelgen.running.environment import HOME as REPOSITORY
 from kernelgen.running.environment import find_environment, make_environment, note_on_python
+from kernelgen.running.pythons import find_python, image_python
 
 FORBIDDEN = ["openvino", "nncf", "kaggle", "jupytext"]
 
@@ -23,8 +23,6 @@ FORBIDDEN = ["openvino", "nncf", "kaggle", "jupytext"]
 def home(tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small project whose image has one package; pip finds only what lies in the folder."""
     tools.write_wheel(tmp_path / "wheels", "tinyimage")
-    tools.write_wheel(tmp_path / "wheels", "openvino")
-    monkeypatch.setenv("KERNELGEN_RUN_PYTHON", sys.executable)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
     write_project(tmp_path, "tinyimage")
@@ -45,7 +43,7 @@ def refusal(action, home: Path) -> str:
 
 
 def test_set_up_makes_it_once_and_an_interrupted_one_again(home: Path, capsys) -> None:
-    assert refusal(find_environment, home).endswith("is not there; run `make setup`")
+    assert refusal(find_environment, home).endswith("another Python; run `make setup`")
     environment = make_environment(home)
     assert (environment.site_packages / "tinyimage.py").is_file()
     made = environment.python.lstat().st_ctime_ns
@@ -58,7 +56,7 @@ def test_set_up_makes_it_once_and_an_interrupted_one_again(home: Path, capsys) -
     assert "other requirements" in refusal(find_environment, home)
 
     (environment.prefix / "kernelgen-setup.json").unlink()  # it is written last
-    assert "interrupted" in refusal(find_environment, home)
+    assert "half made" in refusal(find_environment, home)
     make_environment(home)
     assert environment.python.lstat().st_ctime_ns != made
     assert find_environment(home) == environment
@@ -68,12 +66,7 @@ def test_what_pip_cannot_install_is_one_line_and_leaves_no_environment_behind(ho
     write_project(home, "tinyimage==7")
     said = refusal(make_environment, home)
     assert "pip could not install" in said and "tinyimage" in said
-    assert "interrupted" in refusal(find_environment, home)
-
-
-def test_what_kernels_must_not_find_is_refused_in_the_image(home: Path) -> None:
-    write_project(home, "openvino")
-    assert "holds openvino" in refusal(make_environment, home)
+    assert "half made" in refusal(find_environment, home)
 
 
 # ---------------------------------------------------------------- the image's Python
@@ -81,101 +74,53 @@ def test_what_kernels_must_not_find_is_refused_in_the_image(home: Path) -> None:
 
 @pytest.fixture
 def other_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine with another Python 3.12 than the one that runs, in pyenv's folders; the PATH has pyenv's word only.
-
-    It is the running one in disguise: what it says of itself is 3.12, what it does is real.
-    """
-    monkeypatch.delenv("KERNELGEN_RUN_PYTHON", raising=False)
-    monkeypatch.setattr(pythons, "kaggle_image", lambda: SimpleNamespace(python=(3, 99)))
-    monkeypatch.setattr(environment_module, "kaggle_image", lambda: SimpleNamespace(python=(3, 99)))
+    """A machine with another Python 3.99 than the one that runs, in pyenv's folders; the PATH has pyenv's word only."""
+    monkeypatch.setattr(pythons, "image_python", lambda: "3.99")
     shim = tmp_path / "shims" / "python3.99"
-    shim.parent.mkdir()
-    shim.write_text("#!/bin/sh\necho 'pyenv: python3.99: command not found' >&2\nexit 127\n")
-    shim.chmod(0o755)
     monkeypatch.setenv("PATH", str(shim.parent), prepend=os.pathsep)
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
     monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "uv"))
-    python = tmp_path / "pyenv" / "versions" / "3.99.1" / "bin" / "python3.99"
-    python.parent.mkdir(parents=True)
-    python.write_text(
-        f"""#!/bin/sh
-case "$3" in "import sys, venv"*) printf '3\\n99\\n{sys.base_prefix}\\n3.99.1 in disguise\\n'; exit;; esac
-exec {sys.executable} "$@"
-"""
-    )
-    python.chmod(0o755)
-    return python
+    write_program(shim, "echo 'pyenv: python3.99: command not found' >&2; exit 127")
+    write_program(tmp_path / "pyenv/versions/3.99.9/bin/python3.99", "echo 3.99")
+    return write_program(tmp_path / "pyenv/versions/3.99.10/bin/python3.99", "echo 3.99")
 
 
-def test_runs_get_the_images_python_where_there_is_one(home: Path, other_python: Path, capsys, monkeypatch) -> None:
-    made = []
-    monkeypatch.setattr(environment_module, "_install", lambda python, log, home: made.append(python))
-    environment = make_environment(home)
-    assert environment.version == (3, 99)
-    said = []
-    note_on_python(environment, said.append)
-    assert said == [] and len(made) == 1
-    assert make_environment(home) == environment and len(made) == 1
+def write_program(path: Path, line: str) -> Path:
+    path.parent.mkdir(parents=True)
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+    return path
 
 
-def test_it_is_taken_as_soon_as_it_is_there_and_until_then_the_difference_is_said(
-    home: Path, other_python: Path, capsys, monkeypatch
-) -> None:
-    monkeypatch.setattr(environment_module, "_install", lambda python, log, home: None)
-    hidden = other_python.rename(other_python.with_name("hidden"))
-    environment = make_environment(home)
-    assert environment.version == sys.version_info[:2]
-    said = []
-    note_on_python(environment, said.append)
-    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    assert said == [
-        f"note: runs have Python {here}, Kaggle's image 3.99; install python3.99 and run `make setup` to have the same"
-    ]
-    hidden.rename(other_python)
-    assert find_environment(home) == environment  # a run goes on with what there is
-    assert make_environment(home).version == (3, 99)
-    assert "Python 3.99 is here now" in capsys.readouterr().out
+def test_both_environments_get_the_images_python_where_there_is_one(other_python: Path) -> None:
+    assert find_python() == str(other_python)
 
 
-def test_where_its_packages_cannot_be_had_the_running_python_takes_its_place(
-    home: Path, other_python: Path, capsys, monkeypatch
-) -> None:
-    tries = []
-
-    def install(python: Path, log: Path, home: Path) -> None:
-        tries.append(python)
-        if len(tries) == 1:
-            raise KernelgenError("pip could not install the image's packages: no wheel for this Python")
-
-    monkeypatch.setattr(environment_module, "_install", install)
-    assert make_environment(home).version == sys.version_info[:2]
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(".venv-kaggle: Python 3.99: pip could not install") and "tries again" in line
-    assert make_environment(home).version == sys.version_info[:2] and len(tries) == 2  # not tried at every set-up
+def test_else_the_one_that_runs(other_python: Path, tmp_path: Path) -> None:
+    for program in (tmp_path / "pyenv").rglob("python3.99"):
+        program.write_text("#!/bin/sh\necho 3.98\n")
+    assert find_python() == sys.executable
 
 
-def test_tools_with_another_python_get_the_same_packages_of_their_own(home: Path, tmp_path: Path) -> None:
-    """What `make setup` does where the tools run one Python, and runs have another."""
-    tools = tmp_path / "tools"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tools)], check=True)
-    own = tools / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
-    (own / "tools.pth").write_text(f"{sysconfig.get_path('purelib')}\n{REPOSITORY}\n")
-    code = f"""if True:
-        from pathlib import Path
-        from kernelgen.running.environment import RunEnvironment, provide
-        other = RunEnvironment(Path("/nowhere"), Path("/nowhere"), (3, 99))
-        provide(other, Path({str(home)!r}))
-        provide(other, Path({str(home)!r}))
-    """
-    done = subprocess.run([tools / "bin" / "python", "-c", code], capture_output=True, text=True)
+def test_it_is_found_before_anything_is_installed() -> None:
+    command = [sys.executable, "-S", "-E", "-m", "kernelgen.running.pythons"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("runs another Python than .venv-kaggle; installing the same packages") == 1
-    assert (own / "tinyimage.py").is_file()
+    (path,) = done.stdout.splitlines()
+    assert subprocess.run([path, "-c", "import venv"]).returncode == 0
+    assert image_python() == "{}.{}".format(*kaggle_image().python)
 
 
-def test_a_python_that_is_named_and_does_not_work_is_one_line(home: Path, monkeypatch) -> None:
-    monkeypatch.setenv("KERNELGEN_RUN_PYTHON", "/nowhere/python")
-    assert "KERNELGEN_RUN_PYTHON=/nowhere/python: is no Python that makes" in refusal(make_environment, home)
+@pytest.mark.parametrize("image", ["3.99", environment_module.VERSION])
+def test_another_python_than_the_images_is_said(monkeypatch: pytest.MonkeyPatch, image: str) -> None:
+    monkeypatch.setattr(environment_module, "image_python", lambda: image)
+    said: list[str] = []
+    note_on_python(said.append)
+    note = (
+        f"note: runs have Python {environment_module.VERSION}, Kaggle's image 3.99; install python3.99, remove .venv "
+        "and run `make setup` to have the same"
+    )
+    assert said == ([note] if image == "3.99" else [])
 
 
 # ---------------------------------------------------------------- the environment of this clone
@@ -198,8 +143,7 @@ def test_the_image_has_its_packages_and_none_of_the_forbidden_ones() -> None:
 def test_the_tools_see_the_images_packages_behind_their_own() -> None:
     image = find_environment().site_packages
     torch, numpy, pytest_itself = map(importlib.util.find_spec, ("torch", "numpy", "pytest"))
-    same_python = find_environment().version == sys.version_info[:2]
-    assert torch and Path(torch.origin).is_relative_to(image) == same_python
+    assert torch and Path(torch.origin).is_relative_to(image)
     assert pytest_itself and not Path(pytest_itself.origin).is_relative_to(image)
     import numpy as np
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kernelgen.running.environment import HOME as REPOSITORY
-from kernelgen.running.inputs import Mount
+from kernelgen.running.layouts import Mount
 
 pytestmark = [pytest.mark.usefixtures("fence"), pytest.mark.xdist_group("runs")]
 

@@ -8,7 +8,7 @@ import pytest
 from kernelgen.errors import KernelgenError
 from kernelgen.links import keep_links_inside
 from kernelgen.running.execution import run_notebook
-from kernelgen.running.inputs import Layout, Mount
+from kernelgen.running.layouts import Layout, Mount
 
 WORKING = PurePosixPath("/kaggle/working")
 

@@ -14,7 +14,7 @@ import pytest
 from kernelgen.errors import KernelgenError
 from kernelgen.running.environment import HOME as REPOSITORY
 from kernelgen.running.execution import run_notebook
-from kernelgen.running.inputs import Mount
+from kernelgen.running.layouts import Mount
 from kernelgen.running.report import failing_cell
 
 pytestmark = pytest.mark.xdist_group("runs")  # they count the processes of their runs

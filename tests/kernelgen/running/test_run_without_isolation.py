@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kernelgen.running.inputs import Mount
+from kernelgen.running.layouts import Mount
 
 pytestmark = pytest.mark.xdist_group("runs")  # they count the processes of their runs
 

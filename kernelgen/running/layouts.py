@@ -12,12 +12,11 @@ from kernelgen.datasets.archives import archive_stem, unpack
 from kernelgen.errors import KernelgenError
 from kernelgen.links import links_below, stays_inside
 
-LAYOUTS = ("new", "old")
 WORKING = PurePosixPath("/kaggle/working")
 _FOLDERS = {"competition": "competitions", "dataset": "datasets", "kernel": "notebooks", "model": "models"}
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_DEEPEST_CHAIN = 8
-# Each mount takes some milliseconds: of more files than these, a kernel sees links to a mount of their folder.
+# bubblewrap takes no more than 3,000 mounts, and each takes time: of more files than these in a dataset, a kernel sees
+# links to a mount of their folder.
 MOST_BINDS = 256
 
 
@@ -44,18 +43,14 @@ class Mount:
 
 def place_of(mount: Mount, layout: str) -> PurePosixPath:
     """Where `mount` is found below /kaggle/input. Raises `KernelgenError` for names Kaggle cannot have."""
-    if layout not in LAYOUTS:
-        raise KernelgenError(f"layout {layout!r}: is not known; use one of {', '.join(LAYOUTS)}")
-    if mount.kind not in _FOLDERS:
-        raise KernelgenError(f"source {mount}: its kind is not known; use one of {', '.join(_FOLDERS)}")
     parts = mount.slug.split("/")
     if len(parts) != (4 if mount.kind == "model" else 1) or not all(map(_NAME.fullmatch, [mount.owner, *parts])):
         form = "model/framework/variation/version" if mount.kind == "model" else "name"
         raise KernelgenError(f"source {mount} of {mount.owner!r}: is no name on Kaggle; write {mount.kind}:{form}")
     if layout == "old":
         return PurePosixPath(*parts)
-    folder = _FOLDERS[mount.kind]
-    return PurePosixPath(folder, *parts) if mount.kind == "competition" else PurePosixPath(folder, mount.owner, *parts)
+    owner = [] if mount.kind == "competition" else [mount.owner]
+    return PurePosixPath(_FOLDERS[mount.kind], *owner, *parts)
 
 
 def places_of(mounts: Sequence[Mount], layout: str) -> dict[PurePosixPath, Mount]:
@@ -81,16 +76,13 @@ class Layout:
     A source's folder is bound as a whole. Where symbolic links lead out of it, to places that a run cannot see, it
     is laid out entry by entry and the links' targets are bound instead. `binds` holds pairs of a file or folder of
     this machine and its place below the input root; `many` the folders, by number, whose files are links to
-    `SEEN_MANY`/number, since there are too many of them to bind each.
+    `SEEN_MANY`/number, since there are more than `most_binds` of them.
     """
 
     SEEN_MANY = PurePosixPath("/kaggle/src/inputs")
 
-    def __init__(
-        self, mounts: Sequence[Mount], layout: str, skeleton: Path, most_binds: int | None = MOST_BINDS
-    ) -> None:
-        self.skeleton = skeleton
-        self.most_binds = most_binds
+    def __init__(self, mounts: Sequence[Mount], layout: str, skeleton: Path, most_binds: float = MOST_BINDS) -> None:
+        self.skeleton, self.most_binds = skeleton, most_binds
         self.binds: list[tuple[Path, PurePosixPath]] = []
         self.many: list[Path] = []
         for place, mount in places_of(mounts, layout).items():
@@ -106,30 +98,22 @@ class Layout:
         """Puts links in the place of binds, for a run that is not isolated."""
         for source, target in self.binds:
             place = self.skeleton / target
-            if place.is_dir():
-                place.rmdir()
-            else:
-                place.unlink()
+            place.rmdir() if place.is_dir() else place.unlink()
             place.symlink_to(source)
 
     def _bind(self, source: Path, target: PurePosixPath) -> None:
         place = self.skeleton / target
         place.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            place.mkdir(exist_ok=True)
-        else:
-            place.touch()
+        place.mkdir() if source.is_dir() else place.touch()
         self.binds.append((source, target))
 
     def _add_uploaded(self, mount: Mount, folder: Path, place: PurePosixPath) -> None:
         """A dataset's folder, as Kaggle shows what it is sent of it."""
-        assert mount.uploaded is not None
-        (self.skeleton / place).mkdir(parents=True, exist_ok=True)
-        many = self.most_binds is not None and len(mount.uploaded) > self.most_binds
-        if many:
+        (self.skeleton / place).mkdir(parents=True)
+        if many := len(mount.uploaded or ()) > self.most_binds:
             self.many.append(folder)
         shown: dict[str, str] = {}
-        for name in mount.uploaded:
+        for name in mount.uploaded or ():
             seen = archive_stem(folder / name) or name
             if seen in shown:
                 raise KernelgenError(
@@ -147,7 +131,7 @@ class Layout:
                 self._bind((folder / name).resolve(), place / name)
 
     def _add_following_links(self, folder: Path, place: PurePosixPath, chain: tuple[Path, ...]) -> None:
-        if folder in chain or len(chain) > _DEEPEST_CHAIN:
+        if any(outer.is_relative_to(folder) for outer in chain):
             raise KernelgenError(f"{folder}: symbolic links lead round in a circle; mount a folder without them")
         leaving = {link for link in links_below(folder) if link.exists() and not stays_inside(link, folder)}
         # The folders that have to be laid out entry by entry: those that hold such a link at any depth.

@@ -1,0 +1,77 @@
+"""Folders of runs: locks on them, the one for temporary files, and removing what kernels left in them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kernelgen.errors import KernelgenError
+
+_SCRATCH_PREFIX = "kernelgen-run-"
+
+
+@contextmanager
+def sole_use(folder: Path, *, shared: bool = False) -> Iterator[None]:
+    """Keeps other runs out of the folder, or, where it is ``shared``, only those that write to it.
+
+    A killed run holds no lock. Raises `KernelgenError` where another run is in the way.
+    """
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise KernelgenError(
+                f"{folder}: another run is writing to it or reads it; wait for its end or stop it"
+            ) from None
+        except OSError as error:
+            raise KernelgenError(
+                f"{folder}: cannot be locked: {error.strerror}; use a folder on a local disk"
+            ) from None
+        yield
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder for one run's temporary files, gone afterwards; those of runs that were killed go as well.
+
+    It lies on disk, in TMPDIR or /var/tmp, for the files may be many gigabytes.
+    """
+    parent = Path(os.environ.get("TMPDIR") or "/var/tmp").absolute()
+    for old in parent.glob(f"{_SCRATCH_PREFIX}*"):
+        _remove_if_left_over(old)
+    scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH_PREFIX, dir=parent))
+    try:
+        with sole_use(scratch):
+            yield scratch
+    except OSError as error:
+        if error.filename is None:  # a write to a full disk names no file
+            error.filename = str(scratch)
+        raise
+    finally:
+        remove(scratch)
+
+
+def remove(folder: Path) -> None:
+    """Removes a folder, also where a kernel has left folders in it that may not be written to."""
+    subprocess.run(["chmod", "-R", "u+rwX", "--", folder], stderr=subprocess.DEVNULL, check=False)
+    shutil.rmtree(folder)
+
+
+def _remove_if_left_over(scratch: Path) -> None:
+    """Removes the folder of a run that was killed: nobody holds its lock any more."""
+    try:
+        if time.time() - scratch.stat().st_mtime > 60:  # it may be so new that its lock is not taken yet
+            with sole_use(scratch):
+                remove(scratch)
+    except (OSError, KernelgenError):
+        return
