@@ -69,7 +69,8 @@ def check_data_files(library: Library, read: Sequence[ParsedSource], present: Co
     absent = [file for file in data if file not in present]
     for source in read:
         for where, text in _texts(source):
-            for file in _named(text, files, library.name):
+            file = PurePosixPath(text)
+            if file.parts[:1] == (library.name,) and file in files:
                 raise KernelgenError(f"{where}: {_explain_relative(file)}")
         if absent:
             _check_absent(library, source, data, absent)
@@ -82,12 +83,6 @@ def _texts(source: ParsedSource) -> Iterator[tuple[str, str]]:
             yield source.where(node), node.value
     for line, magic in source.magics:
         yield from ((source.where(line), word) for word in re.findall(r"[\w./-]+", magic))
-
-
-def _named(text: str, files: Collection[PurePosixPath], library: str) -> list[PurePosixPath]:
-    """The library's file that a text names by its path from the project's folder: "pk/x.csv"."""
-    file = PurePosixPath(text)
-    return [file] if file.parts[:1] == (library,) and file in files else []
 
 
 def _explain_relative(file: PurePosixPath) -> str:

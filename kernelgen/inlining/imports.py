@@ -88,8 +88,10 @@ class ImportFinder:
         yield from self._named(package, node, source)
         for alias in node.names if self.library.owns(package) else ():
             if alias.name == "*":
-                for name in self._exported(package):
-                    yield Import("present", f"{package}.{name}", source.where(node))
+                module = self.library.module(package)
+                # `__all__` may name submodules, in whatever way it is made.
+                strings = re.findall(r"""["'](\w+)["']""", module.text) if module and "__all__" in module.text else []
+                yield from (Import("present", f"{package}.{name}", source.where(node)) for name in strings)
             else:
                 optional = is_optional(node, f"{package}.{alias.name}", source)
                 yield Import("member", package, source.where(alias), optional, alias.name)
@@ -108,26 +110,17 @@ class ImportFinder:
         elif root not in sys.stdlib_module_names | {"__main__"}:
             yield Import("foreign", root, source.where(node), is_optional(node, root, source))
 
-    def _exported(self, package: str) -> Iterator[str]:
-        """What a package's `__all__` may name: every string in a package that has one."""
-        module = self.library.module(package)
-        if module and module.is_package and "__all__" in module.text:
-            for match in re.finditer(r"""(["'])(\w+)\1""", module.text):
-                yield match[2]
-
     def _file_beside(self, name: str, node: ast.AST) -> str:
         """The file or folder that a script in the project's folder would import by this name; "" if there is none."""
-        parts = name.split(".")
-        if not all(part.isidentifier() for part in parts) or parts[0] in sys.builtin_module_names:
+        root, *parts = name.split(".")
+        if not root.isidentifier() or root in sys.builtin_module_names:
             return ""
-        root = self.library.root
-        if (root / f"{parts[0]}.py").is_file():
-            return f"{parts[0]}.py"
-        place = root.joinpath(*parts)
+        if self.library.root.joinpath(f"{root}.py").is_file():
+            return f"{root}.py"
+        folder = self.library.root / root
         members = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
-        files = [root / parts[0] / "__init__.py", place.with_name(f"{parts[-1]}.py")]
-        files += [place / f"{member}.py" for member in members]
-        return f"{parts[0]}/" if any(file.is_file() for file in files) else ""
+        names = ["__init__", "/".join(parts) or "__init__", *("/".join([*parts, member]) for member in members)]
+        return f"{root}/" if any((folder / f"{one}.py").is_file() for one in names) else ""
 
     # --- functions that import ----------------------------------------------------------------------------------
 
