@@ -51,49 +51,29 @@ def _from_magic(cell: NotebookNode, magic: re.Match[str], number: int) -> bytes:
 
 
 def _from_code(source: str, number: int) -> list[tuple[str, bytes]]:
-    """Files that an ordinary cell makes: `….write_bytes(…)` at its top, `….touch()` for a list of empty ones."""
+    """Files that an ordinary cell makes: `….touch()` for a list of empty ones, `Path(…).write_bytes(…)`."""
     try:
         tree = tree_of(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-    found = [(file, b"") for node in ast.walk(tree) for file in _touched(node)]
-    for statement in tree.body:
-        match statement:
-            case ast.Expr(value=ast.Call(func=ast.Attribute(value=path, attr="write_bytes"), args=[content])):
-                file = _library_path(path)
+    found: list[tuple[str, bytes]] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.For(iter=ast.List(elts=items), body=[ast.Expr(value=ast.Call(func=ast.Attribute(attr="touch")))]):
+                found += [(str(item.value), b"") for item in items if isinstance(item, ast.Constant)]
+            case ast.Call(
+                func=ast.Attribute(
+                    value=ast.Call(args=[ast.Name(id=name), ast.Constant(value=str(file))]), attr="write_bytes"
+                ),
+                args=[ast.Call(func=ast.Attribute(value=text, attr=how), args=[ast.Constant(value=str(argument))])],
+            ) if name == LIBRARY_NAME:
                 try:
-                    data = _data(content)
+                    is_text = how == "encode" and isinstance(text, ast.Constant)
+                    data = ast.literal_eval(text).encode(argument) if is_text else base64.b64decode(argument)
                 except (ValueError, LookupError) as error:
                     raise KernelgenError(f"cell {number}: what it writes to {file} is damaged: {error}") from None
-                if file is not None and data is not None:
-                    found.append((file, data))
+                found.append((file, data))
     return found
-
-
-def _touched(node: ast.AST) -> list[str]:
-    match node:
-        case ast.For(iter=ast.List(elts=items), body=[ast.Expr(value=ast.Call(func=ast.Attribute(attr="touch")))]):
-            return [item.value for item in items if isinstance(item, ast.Constant) and isinstance(item.value, str)]
-    return []
-
-
-def _library_path(node: ast.expr) -> str | None:
-    match node:
-        case ast.Call(func=ast.Attribute(attr="Path"), args=[ast.Name(id=name), ast.Constant(value=str(file))]):
-            return file if name == LIBRARY_NAME else None
-    return None
-
-
-def _data(node: ast.expr) -> bytes | None:
-    match node:
-        case ast.Call(
-            func=ast.Attribute(value=ast.Constant(value=str(text)), attr="encode"),
-            args=[ast.Constant(value=str(encoding))],
-        ):
-            return text.encode(encoding)
-        case ast.Call(func=ast.Attribute(attr="b64decode"), args=[ast.Constant(value=str(text))]):
-            return base64.b64decode(text)
-    return None
 
 
 def _inside(file: str, number: int) -> PurePosixPath:

@@ -54,7 +54,7 @@ class ImportFinder:
         self._dotted = re.compile(rf"(?<![\w.]){name}(?:\.\w+)+")
         self._imported = re.compile(rf"(?<![\w.])from\s+({name}(?:\.\w+)*)\s+import\s+([\w\s,()\\]+)")
         self._run = re.compile(rf"(?<![\w-])-m\s+({name}(?:\.\w+)*)")
-        self._bare = re.compile(rf"(?<![\w.])import\s+({name})(?![\w.])")
+        self._bare = re.compile(rf"(?<![\w.])import\s+({name})\b")
 
     def imports(self, source: ParsedSource) -> Iterator[Import]:
         """Every import of a source, in its order.
@@ -100,27 +100,19 @@ class ImportFinder:
         root = name.partition(".")[0]
         if self.library.owns(name):
             yield Import("module", name, source.where(node), is_optional(node, name, source))
-        elif root in {*self.written, ""}:
             return
-        elif file := self._file_beside(name, node):
+        if root in {*self.written, ""}:
+            return
+        folder = self.library.root
+        files = [folder / f"{one}.py" for one in (root, f"{root}/__init__", name.replace(".", "/"))]
+        if root.isidentifier() and root not in sys.builtin_module_names and any(file.is_file() for file in files):
+            file = f"{root}.py" if files[0].is_file() else f"{root}/"
             raise KernelgenError(
                 f"{source.where(node)}: imports {name} from {file} beside the library, which no notebook holds; "
                 f"move {file} into {self.library.name}/ and import {self.library.name}.{name}"
             )
-        elif root not in sys.stdlib_module_names | {"__main__"}:
+        if root not in sys.stdlib_module_names | {"__main__"}:
             yield Import("foreign", root, source.where(node), is_optional(node, root, source))
-
-    def _file_beside(self, name: str, node: ast.AST) -> str:
-        """The file or folder that a script in the project's folder would import by this name; "" if there is none."""
-        root, *parts = name.split(".")
-        if not root.isidentifier() or root in sys.builtin_module_names:
-            return ""
-        if self.library.root.joinpath(f"{root}.py").is_file():
-            return f"{root}.py"
-        folder = self.library.root / root
-        members = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
-        names = ["__init__", "/".join(parts) or "__init__", *("/".join([*parts, member]) for member in members)]
-        return f"{root}/" if any((folder / f"{one}.py").is_file() for one in names) else ""
 
     # --- functions that import ----------------------------------------------------------------------------------
 

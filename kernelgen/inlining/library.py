@@ -23,7 +23,6 @@ class Module:
 
     name: str
     file: PurePosixPath
-    path: Path
     data: bytes
     text: str
     is_package: bool
@@ -112,7 +111,7 @@ class Library:
             data = path.read_bytes()
         except OSError as error:
             raise KernelgenError(f"{file}: cannot be read ({error.strerror}); check its permissions") from None
-        return Module(name, file, path, data, decode(data, str(file)), is_package)
+        return Module(name, file, data, decode(data, str(file)), is_package)
 
 
 def decode(data: bytes, where: str) -> str:

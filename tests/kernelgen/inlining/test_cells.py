@@ -49,7 +49,7 @@ def fake_library(root: Path) -> Library:
 
 def module(name: str, data: bytes) -> Module:
     file = PurePosixPath(*name.split(".")).with_suffix(".py")
-    return Module(name, file, Path(file), data, decode(data, str(file)), False)
+    return Module(name, file, data, decode(data, str(file)), False)
 
 
 def notebook_of(library: Library, modules: list[Module] = (), files: list[ShippedFile] = ()) -> nbformat.NotebookNode:

@@ -80,7 +80,7 @@ def test_a_module_beside_the_library_is_refused_with_the_advice_to_move_it(proje
 
 
 def test_a_folder_beside_the_library_that_is_no_package_stands_in_nobodys_way(project):
-    found = project("from datasets import load_dataset\nimport pk", {"datasets/wheels/dataset.toml": ""})
+    found = project("from datasets import load_dataset\nimport pk", {"datasets/make.py": ""})
     assert [one.root for one in found.third_party] == ["datasets"]
 
 
