@@ -40,9 +40,8 @@ def shipped_files(library: Library, files: Sequence[str]) -> tuple[ShippedFile, 
         where = f"files = [{name!r}]"
         if pure.is_absolute() or ".." in pure.parts or not pure.parts:
             raise KernelgenError(f"{where}: must lie in the project; give its path relative to {library.root.name}/")
-        folder = library.root / pure
-        paths = folder.rglob("*") if folder.is_dir() else [folder] if folder.is_file() else library.root.glob(name)
-        paths = [path for path in sorted(paths) if path.is_file() and "__pycache__" not in path.parts]
+        paths = sorted([library.root / pure, *(library.root / pure).rglob("*"), *library.root.glob(name)])
+        paths = [path for path in paths if path.is_file() and "__pycache__" not in path.parts]
         if not paths:
             raise KernelgenError(f"{where}: there is no such file in {library.root}; correct its path")
         for path in paths:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import Library
@@ -28,14 +29,8 @@ def check_limits(library: Library, code: Sequence[Code], cells: ParsedSource, re
     Raises:
         KernelgenError: with file and line.
     """
-    checks = (
-        _prompts(code),
-        _exits(cells),
-        _spawned(cells),
-        _own_version(library, read),
-        _event_loops(library, cells, read),
-    )
-    for message in (one for check in checks for one in check):
+    limits = (_spawned(cells), _own_version(library, read), _event_loops(library, cells, read))
+    for message in chain(_prompts(code), _exits(cells), *limits):
         raise KernelgenError(message)
 
 
@@ -102,7 +97,8 @@ def _own_version(library: Library, read: Sequence[ParsedSource]) -> Iterator[str
 
 def _event_loops(library: Library, cells: ParsedSource, read: Sequence[ParsedSource]) -> Iterator[str]:
     """`asyncio.run` in a cell, or in a function of the library that a cell calls."""
-    called = {_called(node) for node in cells.parents if isinstance(node, ast.Call) and _is_ours(node, library, cells)}
+    calls = [node for node in cells.parents if isinstance(node, ast.Call) and _is_ours(node, library, cells)]
+    called = {cells.dotted(call.func).rpartition(".")[2] or _called(call) for call in calls}
     for source in read:
         for node in source.parents:
             if isinstance(node, ast.Call) and (source.dotted(node.func) == "asyncio.run" or _called(node) in _LOOPS):

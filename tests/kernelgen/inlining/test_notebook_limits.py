@@ -64,8 +64,11 @@ def test_an_event_loop_started_by_a_cell_is_refused(refused, code: str):
 
 
 def test_an_event_loop_started_by_a_function_that_a_cell_calls_is_refused_where_it_starts(refused):
-    message = refused("from pk.app import App\nApp().start()\n", {"pk/app.py": LOOP})
-    assert message.startswith("pk/app.py:10: asyncio.run() fails in a notebook")
+    for code in ("from pk.app import App\nApp().start()\n", "import pk.app as a\napp = a.App()\napp.start()\n"):
+        assert refused(code, {"pk/app.py": LOOP}).startswith("pk/app.py:10: asyncio.run() fails in a notebook")
+    main = "import asyncio\ndef main():\n    asyncio.run(None)\n"
+    message = refused("from pk.app import main as go\ngo()\n", {"pk/app.py": main})
+    assert message.startswith("pk/app.py:3: asyncio.run() fails in a notebook")
 
 
 @pytest.mark.parametrize(
