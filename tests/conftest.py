@@ -31,11 +31,15 @@ def pytest_configure(config):
         return
     source = source.resolve()
     if source.suffix == ".ipynb":
-        from kernelgen.inlining.extraction import write_library
+        import nbformat
+
+        from kernelgen.inlining.extraction import take_library
 
         folder = Path(config.rootpath) / "build" / "library-under-test" / source.stem
         if not hasattr(config, "workerinput"):  # of several test processes the first one takes it out
-            write_library(source, folder)
+            for file, data in take_library(nbformat.read(source, 4)).items():
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                (folder / file).write_bytes(data)
     else:
         folder = source
     if not (folder / "birdlib").is_dir():

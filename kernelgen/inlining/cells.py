@@ -8,21 +8,19 @@ import ast
 import base64
 import hashlib
 import re
-import tokenize
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import PurePosixPath
 
 from nbformat import NotebookNode
 
 from kernelgen.inlining.closure import Closure
-from kernelgen.inlining.data_files import ShippedFile
 from kernelgen.inlining.library import BOM, Library, Module
 from kernelgen.inlining.magic import LIBRARY_NAME, PLAIN_NAME, body_for_magic
 from kernelgen.inlining.syntax import tree_of
 from kernelgen.nodes import cell
 
 _HIDDEN = {"_kg_hide-input": True, "jupyter": {"source_hidden": True}}
+_ABOUT_DATA = "A data file that the library reads ({} bytes)."
 _ID_LENGTH = 64
 _ROW_LENGTH = 92
 # Python would not see files that came into a folder after it had looked there.
@@ -34,30 +32,30 @@ def library_cells(library: Library, closure: Closure) -> list[NotebookNode]:
     if not (closure.modules or closure.files or closure.folders):
         return []
     cells = [
-        _markdown("library--heading", "## The library"),
-        _code("library--setup", _set_up(library, closure), {}),
+        cell("markdown", "library--heading", "## The library"),
+        cell("code", "library--setup", _set_up(library, closure)),
     ]
     for module in closure.modules:
         if module.data:
-            cells += _module_cells(module)
+            name = _identity(module.name)
+            cells.append(cell("markdown", f"about-{name}", _heading(module)))
+            cells.append(_file_cell(name, module.file, module.data, is_source=True))
     for shipped in closure.files:
         if shipped.data:
             name = _identity(str(shipped.file))
-            cells.append(_markdown(f"about-{name}", _file_heading(shipped)))
+            cells.append(
+                cell("markdown", f"about-{name}", f"### `{shipped.file}`\n{_ABOUT_DATA.format(len(shipped.data))}")
+            )
             cells.append(_file_cell(name, shipped.file, shipped.data, is_source=False))
-    cells.append(_code("library--ready", _READY, {}))
+    cells.append(cell("code", "library--ready", _READY))
     return cells
-
-
-def _module_cells(module: Module) -> tuple[NotebookNode, NotebookNode]:
-    name = _identity(module.name)
-    about = _markdown(f"about-{name}", _heading(module))
-    return about, _file_cell(name, module.file, module.data, is_source=True)
 
 
 def _set_up(library: Library, closure: Closure) -> str:
     above = {parent for folder in closure.folders for parent in folder.parents}
     folders = [folder for folder in closure.folders if folder not in above]
+    empty = [module.file for module in closure.modules if not module.data]
+    empty += [shipped.file for shipped in closure.files if not shipped.data]
     lines = [
         "# The library's files go into a folder of their own, not into this kernel's output.",
         f"def {LIBRARY_NAME}():",
@@ -68,7 +66,7 @@ def _set_up(library: Library, closure: Closure) -> str:
         "",
         f'    library = tempfile.mkdtemp(prefix="{library.name}-")',
         *_for_each("folder", folders, "mkdir(parents=True)"),
-        *_for_each("empty", _empty_files(closure), "touch()"),
+        *_for_each("empty", empty, "touch()"),
         "    sys.path.insert(0, library)",
         "    # Python processes that are started from here find the library too.",
         '    paths = [library, os.environ.get("PYTHONPATH")]',
@@ -97,11 +95,6 @@ def _for_each(name: str, paths: Sequence[PurePosixPath], call: str) -> list[str]
     return [f"    for {name} in [", *rows, "    ]:", f"        Path(library, {name}).{call}"]
 
 
-def _empty_files(closure: Closure) -> list[PurePosixPath]:
-    empty = [module.file for module in closure.modules if not module.data]
-    return empty + [shipped.file for shipped in closure.files if not shipped.data]
-
-
 def _heading(module: Module) -> str:
     # Underscores at the edge of a name would be read as emphasis.
     plain = not any(part.startswith("_") or part.endswith("_") for part in module.name.split("."))
@@ -109,10 +102,6 @@ def _heading(module: Module) -> str:
     docstring = ast.get_docstring(tree_of(module.data)) or ""
     line = docstring.strip().partition("\n")[0].strip()
     return f"{title}\n{_as_markdown(line)}" if line else title
-
-
-def _file_heading(shipped: ShippedFile) -> str:
-    return f"### `{shipped.file}`\nA data file that the library reads ({len(shipped.data)} bytes)."
 
 
 def _as_markdown(line: str) -> str:
@@ -134,37 +123,23 @@ def _file_cell(name: str, file: PurePosixPath, data: bytes, *, is_source: bool) 
             notes["bom"] = True
         if not body.endswith("\n") and not data.endswith(b"\n"):
             notes["final_newline"] = False
-    return _code(name, source, {**_HIDDEN, "kernelgen": notes})
+    return cell("code", name, source, {**_HIDDEN, "kernelgen": notes})
 
 
 def _writing(file: PurePosixPath, data: bytes) -> str:
     """An ordinary cell that writes a file's bytes: readable where they are text, in base64 where they are not."""
     # No import: a template may use any name that this would bind.
     head = f'__import__("pathlib").Path({LIBRARY_NAME}, {_quoted(file)}).write_bytes('
-    encoding = _encoding(data)
-    if encoding is not None:
-        lines = "".join(f"    {line!r}\n" for line in data.decode(encoding).splitlines(keepends=True))
-        return f'{head}(\n{lines}).encode("{encoding}"));'
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = "\0"
+    if not re.search(r"[\0-\x08\x0e-\x1a\x7f]", text):
+        lines = "".join(f"    {line!r}\n" for line in text.splitlines(keepends=True))
+        return f'{head}(\n{lines}).encode("utf-8"));'
     text = base64.b64encode(data).decode("ascii")
     lines = "".join(f'    "{text[start : start + 100]}"\n' for start in range(0, len(text), 100))
     return f'{head}__import__("base64").b64decode(\n{lines}));'
-
-
-def _encoding(data: bytes) -> str | None:
-    """An encoding in which a file is text and comes out of it the same; None if there is none."""
-    try:
-        declared = tokenize.detect_encoding(BytesIO(data).readline)[0]
-    except SyntaxError:
-        return None
-    for encoding in ("utf-8", declared):
-        try:
-            text = data.decode(encoding)
-            if text.isprintable() or not re.search(r"[\0-\x08\x0e-\x1a\x7f]", text):
-                if text and text.encode(encoding) == data:
-                    return encoding
-        except (UnicodeError, LookupError):
-            continue
-    return None
 
 
 def _identity(name: str) -> str:
@@ -181,11 +156,3 @@ def _identity(name: str) -> str:
 def _quoted(file: PurePosixPath) -> str:
     text = str(file)
     return f'"{text}"' if PLAIN_NAME.fullmatch(text) else repr(text)
-
-
-def _markdown(identity: str, source: str) -> NotebookNode:
-    return cell("markdown", identity, source)
-
-
-def _code(identity: str, source: str, metadata: dict[str, object]) -> NotebookNode:
-    return cell("code", identity, source, metadata)

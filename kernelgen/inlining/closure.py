@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -12,11 +12,12 @@ from kernelgen.errors import KernelgenError
 from kernelgen.inlining.data_files import ShippedFile, check_data_files, shipped_files
 from kernelgen.inlining.imports import Import, ImportFinder
 from kernelgen.inlining.library import Library, Module
-from kernelgen.inlining.members import binds, registers, sets_attribute
 from kernelgen.inlining.notebook_limits import check_limits
-from kernelgen.inlining.source import Code, ParsedSource, source_of_module, sources_of_cells
-from kernelgen.inlining.string_values import OPEN, Literals
+from kernelgen.inlining.source import Code, ParsedSource, source_of_cells, source_of_module
 from kernelgen.inlining.syntax import IMAGE_PYTHON
+
+# With these a package binds names that no reader can tell.
+_BINDS_ANYTHING = r"__getattr__|import \*|\b(globals|vars|locals|exec|setattr|__dict__)\b|\bsys\.modules\b"
 
 
 @dataclass(frozen=True)
@@ -64,18 +65,18 @@ def closure(
         KernelgenError: with file and line, where the notebook's library could not behave as the folder does: missing
             modules, imports whose names cannot be told, data files that are not shipped, syntax that is too new.
     """
-    walk = _Walk(library, python, {cell.writes_module for cell in code})
-    cells = sources_of_cells(code, python)
-    for source in cells:
-        walk.follow(walk.imports(source))
     included = [module for pattern in include for module in _included(library, pattern)]
+    written = {cell.writes_module for cell in code}
+    walk = _Walk(library, python, ImportFinder(library, written, [module.name for module in included]))
+    cells = source_of_cells(code, python)
+    walk.follow(walk.imports(cells))
     for module in included:
         walk.follow(walk.with_parents(module.name))
-    walk.check(included)
+    walk.check_missing()
     shipped = shipped_files(library, files)
-    check_data_files(library, walk.read, walk.modules, shipped)
-    check_limits(library, code, cells[0], walk.read)
     present = {module.file for module in walk.modules}
+    check_data_files(library, walk.read, present | {file.file for file in shipped})
+    check_limits(library, code, cells, walk.read)
     shipped = tuple(file for file in shipped if file.file not in present)
     paths = [*walk.folders, *present, *(file.file for file in shipped)]
     folders = walk.folders | {parent for path in paths for parent in path.parents if parent.parts}
@@ -85,15 +86,15 @@ def closure(
 class _Walk:
     """Collects the modules that sources need. read: every source that was read, cells first."""
 
-    def __init__(self, library: Library, python: tuple[int, int], written: set[str]):
+    def __init__(self, library: Library, python: tuple[int, int], finder: ImportFinder):
         self.library = library
         self.python = python
-        self.finder = ImportFinder(library, python, written)
+        self.finder = finder
         self.modules: list[Module] = []
         self.read: list[ParsedSource] = []
         self.folders: set[PurePosixPath] = set()
         self.third_party: dict[ThirdParty, None] = {}
-        self.judged: list[tuple[Import, ParsedSource]] = []
+        self.missing: list[Import] = []
         self._seen: set[str] = set()
 
     def follow(self, needed: Iterator[Module]) -> None:
@@ -111,20 +112,18 @@ class _Walk:
                 stack.append((following, self.imports(source_of_module(following, self.python))))
 
     def imports(self, source: ParsedSource) -> Iterator[Module]:
-        """The modules that a source imports; what cannot be followed is kept to be judged at the end."""
+        """The modules that a source imports; what is missing is judged when everything is read."""
         self.read.append(source)
         for found in self.finder.imports(source):
-            name = f"{found.name}.{found.attribute}" if found.attribute else found.name
             if found.kind == "foreign":
                 self.third_party[ThirdParty(found.name, found.where, found.is_optional)] = None
-            elif found.kind in {"unknown", "beside"}:
-                self.judged.append((found, source))
-            elif self.library.exists(name):
-                yield from self.with_parents(name)
-            elif found.kind in {"module", "member"}:
+            elif self.library.exists(found.full_name):
+                yield from self.with_parents(found.full_name)
+            elif found.kind != "present":
                 # What can be imported of the way there is imported before the rest is found to be missing.
                 yield from self.with_parents(found.name)
-                self.judged.append((found, source))
+                if not found.is_optional:
+                    self.missing.append(found)
 
     def with_parents(self, name: str) -> Iterator[Module]:
         """A module and the packages above it, as far as they exist; folders without `__init__` are noted."""
@@ -137,68 +136,30 @@ class _Walk:
             elif self.library.is_namespace(prefix):
                 self.folders.add(PurePosixPath(*parts[:length]))
 
-    def check(self, included: Sequence[Module]) -> None:
-        """Raise KernelgenError for the first import that a notebook could not do as a script does it."""
-        for found, source in self.judged:
-            if found.kind == "beside":
-                raise KernelgenError(f"{found.where}: {_explain_beside(found.name, self.library)}")
-            if found.kind == "unknown" and not self._is_answered(found, source, included):
-                raise KernelgenError(f"{found.where}: {_explain_unknown(found, self.library)}")
-        for found, _ in self.judged:
-            if found.kind in {"module", "member"} and not found.is_optional and not self._is_made(found):
-                raise KernelgenError(f"{found.where}: {_explain_missing(found, self.library)}")
+    def check_missing(self) -> None:
+        """Raise KernelgenError for the first import of a library module that no file and no code makes."""
+        text = "\n".join(source.text for source in self.read)
+        for found in self.missing:
+            if not self._is_made(found, text):
+                place = found.full_name.replace(".", "/")
+                raise KernelgenError(
+                    f"{found.where}: there is no module {found.full_name} in the library (neither {place}.py nor "
+                    f"{place}/ exists); correct the name, add the module, or guard the import with try/except "
+                    "ImportError"
+                )
 
-    def _is_made(self, missing: Import) -> bool:
-        """Whether what no file holds is there all the same when it is imported."""
+    def _is_made(self, missing: Import, text: str) -> bool:
+        """Whether what no file holds is there all the same, as the package binds it or other code sets it."""
         if missing.kind == "module":
-            return registers(self.read, missing.name)
-        module = self.library.module(missing.name)
-        if module is not None and not module.is_package:
+            return bool(re.search(rf"""modules\[["']{re.escape(missing.name)}["']\]\s*=""", text))
+        package = self.library.module(missing.name)
+        if package is None:
+            return not self.library.is_namespace(missing.name)  # if it is missing too, it is told by itself
+        if not package.is_package or missing.attribute.startswith("__") or re.search(_BINDS_ANYTHING, package.text):
             return True  # an attribute that a plain module lacks fails in the notebook as it does in the folder
-        bound = module is not None and binds(source_of_module(module, self.python), missing.attribute)
-        return bound or not self.library.exists(missing.name) or sets_attribute(self.read, missing.attribute)
-
-    def _is_answered(self, unknown: Import, source: ParsedSource, included: Sequence[Module]) -> bool:
-        """Whether `include` names modules that the import may mean, or its callers name all of them."""
-        if any(module.name.startswith(unknown.name) for module in included):
-            return True
-        texts = list(_texts_of_callers(unknown, source, self.read))
-        if not texts or any(OPEN in text or text.startswith(".") for text in texts):
-            return False
-        for text in texts:
-            root = text.partition(".")[0]
-            if self.library.exists(text):
-                self.follow(self.with_parents(text))
-            elif self.library.owns(text):
-                if not unknown.is_optional:
-                    return False
-            elif root not in self.finder.standard:
-                self.third_party[ThirdParty(root, unknown.where, unknown.is_optional)] = None
-        return True
-
-
-def _texts_of_callers(unknown: Import, source: ParsedSource, read: Iterable[ParsedSource]) -> Iterator[str]:
-    """What callers hand to a function `def optional(name): … import_module(name)`; OPEN where that cannot be read."""
-    call = unknown.node
-    argument = call.args[0] if isinstance(call, ast.Call) and call.args else None
-    around = [parent for _, parent in source.around(call)] if call else []
-    function = next((parent for parent in around if isinstance(parent, ast.FunctionDef)), None)
-    parameters = [one.arg for one in function.args.args] if function else []
-    if function is None or source.parents[function] is not source.tree or function.decorator_list:
-        return
-    if not isinstance(argument, ast.Name) or argument.id not in parameters:
-        return
-    position = parameters.index(argument.id)
-    for other in read:
-        literals = Literals(other)
-        names = {local for local, full in other.aliases.items() if full.rpartition(".")[2] == function.name}
-        names |= {function.name} if other is source else set()
-        for node, parent in other.parents.items():
-            if getattr(node, "id", "") in names or getattr(node, "attr", "") == function.name:
-                if isinstance(parent, ast.Call) and parent.func is node and len(parent.args) > position:
-                    yield from literals.texts(parent.args[position])
-                else:
-                    yield OPEN
+        uses = re.findall(rf"\b{re.escape(missing.attribute)}\b", package.text)
+        is_own = missing.where.startswith(f"{package.file}:")  # `from . import name` in the package binds nothing
+        return len(uses) > is_own or bool(re.search(rf"\.{re.escape(missing.attribute)}\s*=[^=]", text))
 
 
 def _included(library: Library, pattern: str) -> list[Module]:
@@ -210,37 +171,3 @@ def _included(library: Library, pattern: str) -> list[Module]:
             f"name modules that exist, such as {library.name}.*"
         )
     return found
-
-
-def _explain_unknown(unknown: Import, library: Library) -> str:
-    text = " ".join(ast.unparse(unknown.node).split()) if unknown.node else ""
-    text = text if len(text) <= 80 else text[:77] + "…"
-    above = unknown.name.rpartition(".")[0] or library.name
-    return (
-        f"dynamic import `{text}`: which module it imports cannot be known when the notebook is built; import it by a "
-        f'literal name, or list what it may import in kernels.toml, include = ["{above}.*"] of the kernel'
-    )
-
-
-def _explain_beside(name: str, library: Library) -> str:
-    root = name.partition(".")[0]
-    file = f"{root}.py" if (library.root / f"{root}.py").is_file() else f"{root}/"
-    return (
-        f"imports {name} from {file} beside the library, which no notebook holds; move {file} into {library.name}/ "
-        f"and import {library.name}.{name}"
-    )
-
-
-def _explain_missing(found: Import, library: Library) -> str:
-    name = f"{found.name}.{found.attribute}" if found.attribute else found.name
-    place = "/".join(name.split("."))
-    module = library.module(name.rpartition(".")[0])
-    if module is not None and not module.is_package:
-        reason = f"{module.file} is a module, not a package"
-    else:
-        reason = f"neither {place}.py nor {place}/ exists"
-        reason += f", and {module.file} does not bind that name" if module is not None and found.attribute else ""
-    return (
-        f"there is no module {name} in the library ({reason}); "
-        "correct the name, add the module, or guard the import with try/except ImportError"
-    )

@@ -2,13 +2,9 @@
 
 import ast
 import base64
-import os
 import re
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-import nbformat
 from nbformat import NotebookNode
 
 from kernelgen.errors import KernelgenError
@@ -22,20 +18,6 @@ _MAGIC = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class WrittenFile:
-    """A file that a library cell writes.
-
-    data: its bytes. body: what stands below the line of `%%writefile`; None where ordinary code writes the file.
-    is_touched: whether the cell only makes an empty file, which another cell may fill.
-    """
-
-    file: PurePosixPath
-    data: bytes
-    body: str | None = None
-    is_touched: bool = False
-
-
 def take_library(notebook: NotebookNode) -> dict[PurePosixPath, bytes]:
     """The files that a notebook's library cells write, byte for byte as they were when it was built.
 
@@ -44,111 +26,54 @@ def take_library(notebook: NotebookNode) -> dict[PurePosixPath, bytes]:
 
     Raises KernelgenError where a cell names a file outside the library's folder, or text that cannot be encoded.
     """
-    cells = enumerate(notebook.cells, start=1)
-    return {written.file: written.data for number, cell in cells for written in files_of_cell(cell, number)}
+    files: dict[PurePosixPath, bytes] = {}
+    for number, cell in enumerate(notebook.cells, start=1):
+        if cell.cell_type == "code" and LIBRARY_NAME in cell.source:
+            magic = _MAGIC.match(cell.source)
+            found = [(magic["file"], _from_magic(cell, magic, number))] if magic else _from_code(cell.source, number)
+            files |= {_inside(file, number): data for file, data in found}
+    return files
 
 
-def files_of_cell(cell: NotebookNode, number: int) -> list[WrittenFile]:
-    """The library's files that one cell writes, in its order; [] if it is none of the library's.
-
-    Raises KernelgenError, which names the cell by its `number`, as `take_library` does.
-    """
-    if cell.cell_type != "code":
-        return []
-    magic = _MAGIC.match(cell.source)
-    if magic:
-        file, body = _inside(magic["file"], number), cell.source[magic.end() :]
-        try:
-            return [WrittenFile(file, _from_magic(cell, body), body)]
-        except UnicodeEncodeError as error:
-            raise KernelgenError(
-                f"cell {number}: {file} holds half a character ({error.object[error.start]!a}), which no file can "
-                "hold; type it again"
-            ) from None
-    if LIBRARY_NAME not in cell.source:
-        return []
-    found = _from_code(cell.source, number)
-    return [WrittenFile(_inside(file, number), data, is_touched=touched) for file, data, touched in found]
-
-
-def write_library(notebook_path: Path, folder: Path) -> list[Path]:
-    """Writes a notebook's library into `folder`, each file whole or not at all; returns their paths, sorted.
-
-    Raises KernelgenError where the notebook cannot be read or holds no library.
-    """
-    try:
-        notebook = nbformat.read(notebook_path, as_version=4)
-    except Exception as error:  # nbformat has many ways to say that a file is no notebook
-        reason = error.strerror if isinstance(error, OSError) else "is no notebook"
-        raise KernelgenError(f"{notebook_path}: {reason}; give the path of a built notebook") from None
-    files = take_library(notebook)
-    if not files:
-        raise KernelgenError(f"{notebook_path}: holds no library cells; give a notebook that was built with a library")
-    written = []
-    for file, data in sorted(files.items()):
-        path = Path(folder, file)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".library-")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-        written.append(path)
-    return written
-
-
-def _from_magic(cell: NotebookNode, body: str) -> bytes:
+def _from_magic(cell: NotebookNode, magic: re.Match[str], number: int) -> bytes:
     notes = cell.metadata.get("kernelgen")
     notes = notes if isinstance(notes, dict) else {}
+    body: str = cell.source[magic.end() :]
     if not body.endswith("\n") and notes.get("final_newline", True):
         body += "\n"
-    return (BOM if notes.get("bom") else b"") + body.encode("utf-8")
+    try:
+        return (BOM if notes.get("bom") else b"") + body.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise KernelgenError(
+            f"cell {number}: {magic['file']} holds half a character ({error.object[error.start]!a}), which no file can "
+            "hold; type it again"
+        ) from None
 
 
-def _from_code(source: str, number: int) -> list[tuple[str, bytes, bool]]:
-    """Files that an ordinary cell makes: `….write_bytes(…)` at its top, `….touch()` for a list of empty ones."""
+def _from_code(source: str, number: int) -> list[tuple[str, bytes]]:
+    """Files that an ordinary cell makes: `….touch()` for a list of empty ones, `Path(…).write_bytes(…)`."""
     try:
         tree = tree_of(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-    found = [(file, b"", True) for node in ast.walk(tree) for file in _touched(node)]
-    for statement in tree.body:
-        match statement:
-            case ast.Expr(value=ast.Call(func=ast.Attribute(value=path, attr="write_bytes"), args=[content])):
-                file = _library_path(path)
+    found: list[tuple[str, bytes]] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.For(iter=ast.List(elts=items), body=[ast.Expr(value=ast.Call(func=ast.Attribute(attr="touch")))]):
+                found += [(str(item.value), b"") for item in items if isinstance(item, ast.Constant)]
+            case ast.Call(
+                func=ast.Attribute(
+                    value=ast.Call(args=[ast.Name(id=name), ast.Constant(value=str(file))]), attr="write_bytes"
+                ),
+                args=[ast.Call(func=ast.Attribute(value=text, attr=how), args=[ast.Constant(value=str(argument))])],
+            ) if name == LIBRARY_NAME:
                 try:
-                    data = _data(content)
+                    is_text = how == "encode" and isinstance(text, ast.Constant)
+                    data = ast.literal_eval(text).encode(argument) if is_text else base64.b64decode(argument)
                 except (ValueError, LookupError) as error:
                     raise KernelgenError(f"cell {number}: what it writes to {file} is damaged: {error}") from None
-                if file is not None and data is not None:
-                    found.append((file, data, False))
+                found.append((file, data))
     return found
-
-
-def _touched(node: ast.AST) -> list[str]:
-    match node:
-        case ast.For(iter=ast.List(elts=items), body=[ast.Expr(value=ast.Call(func=ast.Attribute(attr="touch")))]):
-            return [item.value for item in items if isinstance(item, ast.Constant) and isinstance(item.value, str)]
-    return []
-
-
-def _library_path(node: ast.expr) -> str | None:
-    match node:
-        case ast.Call(func=ast.Attribute(attr="Path"), args=[ast.Name(id=name), ast.Constant(value=str(file))]):
-            return file if name == LIBRARY_NAME else None
-    return None
-
-
-def _data(node: ast.expr) -> bytes | None:
-    match node:
-        case ast.Call(
-            func=ast.Attribute(value=ast.Constant(value=str(text)), attr="encode"),
-            args=[ast.Constant(value=str(encoding))],
-        ):
-            return text.encode(encoding)
-        case ast.Call(func=ast.Attribute(attr="b64decode"), args=[ast.Constant(value=str(text))]):
-            return base64.b64decode(text)
-    return None
 
 
 def _inside(file: str, number: int) -> PurePosixPath:

@@ -1,9 +1,7 @@
 """The library as files: which modules a package folder holds."""
 
 import tokenize
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.machinery import EXTENSION_SUFFIXES
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -25,7 +23,6 @@ class Module:
 
     name: str
     file: PurePosixPath
-    path: Path
     data: bytes
     text: str
     is_package: bool
@@ -46,7 +43,6 @@ class Library:
         self.root = Path(root).absolute()
         self.name = name
         self._modules: dict[str, Module | None] = {}
-        self._namespaces: dict[str, bool] = {}
         if not name.isidentifier():
             raise KernelgenError(f"library = {name!r}: is no name that Python can import; use a package's name")
         if not self.exists(name):
@@ -62,10 +58,8 @@ class Library:
 
     def is_namespace(self, name: str) -> bool:
         """Whether `name` is a folder without `__init__.py`, which Python imports as a namespace package."""
-        if name not in self._namespaces:
-            folder = self._place(name)
-            self._namespaces[name] = folder is not None and self.module(name) is None and folder.is_dir()
-        return self._namespaces[name]
+        folder = self._place(name)
+        return folder is not None and self.module(name) is None and folder.is_dir()
 
     def exists(self, name: str) -> bool:
         """Whether `import name` would find something: a module, a package or a namespace folder."""
@@ -75,24 +69,12 @@ class Library:
         """Whether a dotted name lies under this library's name, be there such a module or not."""
         return name == self.name or name.startswith(self.name + ".")
 
-    def modules(self) -> Iterator[Module]:
-        """Every module of the library, by name."""
-        yield from sorted(self._all, key=lambda module: module.name)
-
-    @cached_property
-    def by_file(self) -> dict[PurePosixPath, Module]:
-        return {module.file: module for module in self._all}
-
-    @cached_property
-    def _all(self) -> list[Module]:
-        found = [self.module(self.name)]
-        folder = self.root / self.name
-        for path in sorted(folder.rglob("*.py")) if folder.is_dir() else []:
-            parts = path.relative_to(self.root).with_suffix("").parts
-            if not all(part.isidentifier() for part in parts):
-                continue
-            found.append(self.module(".".join(parts[:-1] if parts[-1] == "__init__" else parts)))
-        return list({module.name: module for module in found if module}.values())
+    def modules(self) -> list[Module]:
+        """Every module of the library that an import statement can name, by name."""
+        paths = [*(self.root / self.name).rglob("*.py"), self.root / f"{self.name}.py"]
+        parts = [path.relative_to(self.root).with_suffix("").parts for path in paths]
+        names = {".".join(one).removesuffix(".__init__") for one in parts if all(part.isidentifier() for part in one)}
+        return [module for name in sorted(names) if (module := self.module(name))]
 
     def _place(self, name: str) -> Path | None:
         parts = name.split(".")
@@ -129,7 +111,7 @@ class Library:
             data = path.read_bytes()
         except OSError as error:
             raise KernelgenError(f"{file}: cannot be read ({error.strerror}); check its permissions") from None
-        return Module(name, file, path, data, decode(data, str(file)), is_package)
+        return Module(name, file, data, decode(data, str(file)), is_package)
 
 
 def decode(data: bytes, where: str) -> str:

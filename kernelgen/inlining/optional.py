@@ -5,65 +5,55 @@ from __future__ import annotations
 import ast
 import re
 
-from kernelgen.inlining.source import ParsedSource
+from kernelgen.inlining.source import FUNCTIONS, ParsedSource
 
-_CATCHING = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+_CATCHING = re.compile(r"\b(ImportError|ModuleNotFoundError|Exception|BaseException)\b")
 # Conditions on the machine: Kaggle's is Linux, and its Python is known.
 _MACHINE = re.compile(r"\bsys\.platform\b|\bos\.name\b|\bversion_info\b|\bplatform\.system\b|\bfind_spec\b")
-_TRIES = (ast.Try, ast.TryStar)
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 def is_optional(node: ast.AST, name: str, source: ParsedSource) -> bool:
     """Whether the code goes on where `name` cannot be imported.
 
     It does under `try … except ImportError` and `suppress(ImportError)` and under a condition on the system or the
-    version of Python. It also does inside an `if`, `try` or function of a module that tries or asks for the same name
+    version of Python. It also does inside an `if` or function of a module that tries or asks for the same name
     elsewhere: `if HAVE_CUPY: import cupy`.
     """
-    is_nested = leaves_function = False
+    around = [parent for _, parent in source.around(node)]
+    conditions = [ast.unparse(parent.test) for parent in around if isinstance(parent, ast.If)]
+    if is_tried(node, source) or any(map(_MACHINE.search, conditions)):
+        return True
+    return any(isinstance(parent, (ast.If, ast.Try, *FUNCTIONS)) for parent in around) and _is_asked_for(name, source)
+
+
+def is_tried(node: ast.AST, source: ParsedSource) -> bool:
+    """Whether an ImportError would be caught in the same function, and not raised again."""
     for child, parent in source.around(node):
-        if not leaves_function:
-            if isinstance(parent, _TRIES) and child in parent.body and _goes_on(parent):
-                return True
-            if isinstance(parent, ast.With) and child in parent.body and _suppresses(parent):
-                return True
-        if isinstance(parent, ast.If) and child is not parent.test and _MACHINE.search(ast.unparse(parent.test)):
+        if isinstance(parent, FUNCTIONS):
+            return False
+        if isinstance(parent, (ast.Try, ast.With)) and child in parent.body and _goes_on(parent):
             return True
-        is_nested = is_nested or isinstance(parent, (ast.If, *_TRIES, *_FUNCTIONS))
-        leaves_function = leaves_function or isinstance(parent, _FUNCTIONS)
-    return is_nested and name in _asked_for(source)
+    return False
 
 
-def _goes_on(attempt: ast.Try | ast.TryStar) -> bool:
+def _goes_on(block: ast.Try | ast.With) -> bool:
+    if isinstance(block, ast.With):
+        calls = [ast.unparse(item.context_expr) for item in block.items]
+        return any("suppress(" in call and _CATCHING.search(call) for call in calls)
     return any(
         not any(isinstance(statement, ast.Raise) for statement in handler.body)
-        and (handler.type is None or _catches(handler.type))
-        for handler in attempt.handlers
+        and (handler.type is None or _CATCHING.search(ast.unparse(handler.type)))
+        for handler in block.handlers
     )
 
 
-def _suppresses(block: ast.With) -> bool:
-    calls = [item.context_expr for item in block.items if isinstance(item.context_expr, ast.Call)]
-    return any(ast.unparse(call.func).endswith("suppress") and any(map(_catches, call.args)) for call in calls)
-
-
-def _catches(node: ast.expr) -> bool:
-    return not _CATCHING.isdisjoint(re.findall(r"\w+", ast.unparse(node)))
-
-
-def _asked_for(source: ParsedSource) -> set[str]:
-    """Names that are tried (`try: import cupy`) or handed to a function that may ask for them (`has("cupy")`)."""
-    found: set[str] = set()
+def _is_asked_for(name: str, source: ParsedSource) -> bool:
+    """Whether a name is tried elsewhere, or handed to a function that may ask for it (`has("cupy")`)."""
     for node in source.parents:
-        if isinstance(node, _TRIES) and _goes_on(node):
-            for statement in node.body:
-                for part in ast.walk(statement):
-                    if isinstance(part, ast.Import):
-                        found |= {alias.name for alias in part.names}
-                        found |= {alias.name.partition(".")[0] for alias in part.names}
-                    elif isinstance(part, ast.ImportFrom):
-                        found |= {part.module or "", (part.module or "").partition(".")[0]}
-        elif isinstance(node, ast.Call):
-            found |= {one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)}
-    return found
+        if isinstance(node, ast.Call) and name in {getattr(argument, "value", None) for argument in node.args}:
+            return True
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and is_tried(node, source):
+            names = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+            if any(name in {one, one.partition(".")[0]} for one in names):
+                return True
+    return False

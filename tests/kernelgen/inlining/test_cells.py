@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.cells import library_cells
 from kernelgen.inlining.closure import Closure, Code, ShippedFile, closure
-from kernelgen.inlining.extraction import take_library, write_library
+from kernelgen.inlining.extraction import take_library
 from kernelgen.inlining.library import Library, Module, decode
 
 REPOSITORY = Path(__file__).parents[3]
@@ -49,7 +49,7 @@ def fake_library(root: Path) -> Library:
 
 def module(name: str, data: bytes) -> Module:
     file = PurePosixPath(*name.split(".")).with_suffix(".py")
-    return Module(name, file, Path(file), data, decode(data, str(file)), False)
+    return Module(name, file, data, decode(data, str(file)), False)
 
 
 def notebook_of(library: Library, modules: list[Module] = (), files: list[ShippedFile] = ()) -> nbformat.NotebookNode:
@@ -276,16 +276,6 @@ def test_a_notebook_whose_metadata_was_lost_still_gives_its_library(tmp_path: Pa
     assert take_library(notebook) == {one.file: one.data for one in modules}
 
 
-def test_the_library_is_written_into_a_folder(tmp_path: Path):
-    modules = [module("pk.sub.b", b""), module("pk.a", b"x = 1\r\n")]
-    path = tmp_path / "case.ipynb"
-    nbformat.write(notebook_of(fake_library(tmp_path), modules), path)
-    folder = tmp_path / "out"
-    assert write_library(path, folder) == [folder / "pk/a.py", folder / "pk/sub/b.py"]
-    assert (folder / "pk/a.py").read_bytes() == b"x = 1\r\n"
-    assert sorted(one.name for one in folder.rglob("*")) == ["a.py", "b.py", "pk", "sub"]
-
-
 @pytest.mark.parametrize(
     "line", ["%%writefile {_kernelgen_library}/../evil.py", "%%writefile {_kernelgen_library}//etc/evil.py"]
 )
@@ -335,16 +325,6 @@ def test_other_cells_write_no_library_file(source: str):
     assert take_library(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])) == {}
 
 
-def test_a_file_that_is_no_notebook_or_holds_no_library_is_refused(tmp_path: Path):
-    path = tmp_path / "x.ipynb"
-    for text in ("no json", "[]", "{}", nbformat.writes(nbformat.v4.new_notebook())):
-        path.write_text(text)
-        with pytest.raises(KernelgenError, match=r"x\.ipynb"):
-            write_library(path, tmp_path / "out")
-    with pytest.raises(KernelgenError, match="none.ipynb"):
-        write_library(tmp_path / "none.ipynb", tmp_path / "out")
-
-
 def test_modules_that_the_running_python_gave_are_found_by_child_processes(tmp_path: Path):
     cells = notebook_of(fake_library(tmp_path), [module("pk.a", b"x = 1\n")]).cells
     setup = cells[1].source
@@ -361,7 +341,7 @@ def test_the_librarys_cells_bind_one_name_and_change_none(tmp_path: Path, monkey
     monkeypatch.setattr(sys, "argv", ["kernel", "-f"])
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
     modules = [module("pk.a", b"...\n"), module("pk.b", b""), module("pk.c", b"T = '''\n>>> x\n'''\n")]
-    files = [ShippedFile(PurePosixPath("pk/x.npy"), tmp_path, bytes(range(256)))]
+    files = [ShippedFile(PurePosixPath("pk/x.npy"), bytes(range(256)))]
     cells = notebook_of(fake_library(tmp_path), modules, files).cells
     code = [cell.source for cell in cells if cell.cell_type == "code"]
     assert not any(source.startswith("%%") for source in code) and len(code) == 5

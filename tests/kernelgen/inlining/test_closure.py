@@ -109,13 +109,6 @@ def test_third_party_imports_are_told_with_their_place_and_guard(tmp_path: Path)
     )
 
 
-def test_what_left_the_standard_library_is_third_party(tmp_path: Path):
-    library = make(tmp_path, {"pk/__init__.py": "import distutils, cgi\n"})
-    roots = [one.root for one in close(library, "import pk", python=(3, 13)).third_party]
-    assert roots == ["distutils", "cgi"]
-    assert [one.root for one in close(library, "import pk", python=(3, 12)).third_party] == ["distutils"]
-
-
 def test_a_compiled_module_is_refused(tmp_path: Path):
     from importlib.machinery import EXTENSION_SUFFIXES
 

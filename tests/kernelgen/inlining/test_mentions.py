@@ -62,15 +62,6 @@ def test_a_module_that_a_cell_names_is_in_the_notebook(project, written: str, br
         assert set(names(in_a_module)) == set(names(found)) | {"pk", "pk.user"}
 
 
-def test_python_that_a_cell_writes_to_a_file_is_followed_like_a_cell(project, refused):
-    written = "%%writefile worker.py\nimport os\nfrom pk.gone import main"
-    assert refused(commented(written), FILES, written=written).startswith(
-        "kernel_templates/case.py.j2:3: there is no module pk.gone in the library"
-    )
-    written = "%%writefile worker.py\nimport importlib, sys\nimportlib.import_module('pk.' + sys.argv[1])"
-    assert "kernel_templates/case.py.j2:3: dynamic import" in refused(commented(written), FILES, written=written)
-
-
 def test_a_built_kernel_holds_what_its_shell_lines_run(build, with_library):
     case = with_library("!python -m pk.train\n\n# %%\n%%bash\npython -m pk.other\n")
     assert names(build(case=case, files=FILES).closure) == ["pk", "pk.train", "pk.other"]
@@ -89,7 +80,7 @@ def test_a_module_beside_the_library_is_refused_with_the_advice_to_move_it(proje
 
 
 def test_a_folder_beside_the_library_that_is_no_package_stands_in_nobodys_way(project):
-    found = project("from datasets import load_dataset\nimport pk", {"datasets/wheels/dataset.toml": ""})
+    found = project("from datasets import load_dataset\nimport pk", {"datasets/make.py": ""})
     assert [one.root for one in found.third_party] == ["datasets"]
 
 

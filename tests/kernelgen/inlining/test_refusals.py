@@ -92,6 +92,11 @@ def test_a_name_that_the_package_binds_is_no_missing_module(project, init: str):
     assert names(project("from pk import nope", {"pk/__init__.py": init})) == ["pk"]
 
 
+def test_an_import_in_the_package_itself_binds_nothing(project, refused):
+    assert refused("import pk", {"pk/__init__.py": "from . import nope\n"}).startswith("pk/__init__.py:1: there is no")
+    assert names(project("from pk import __name__, __path__", {"pk/__init__.py": ""})) == ["pk"]
+
+
 def test_a_name_that_another_module_sets_on_the_package_is_no_missing_module(project):
     files = {"pk/a.py": "import pk\npk.nope = 1\n"}
     assert names(project("import pk.a\nfrom pk import nope", files)) == ["pk", "pk.a"]
@@ -99,12 +104,12 @@ def test_a_name_that_another_module_sets_on_the_package_is_no_missing_module(pro
 
 def test_a_relative_import_beyond_the_top_is_refused(refused):
     text = refused("import pk.a", {"pk/a.py": "from .. import x\n"})
-    assert text.startswith("pk/a.py:1: ") and "beyond the top package pk" in text
+    assert text.startswith("pk/a.py:1: ") and "beyond top-level package" in text
 
 
 def test_a_relative_import_in_a_template_is_refused(refused):
     text = refused("from . import a", {"pk/a.py": ""})
-    assert text.startswith("kernel_templates/case.py.j2:1: ") and "belongs to no package" in text
+    assert text.startswith("kernel_templates/case.py.j2:1: ") and "no package specified" in text
 
 
 @pytest.mark.parametrize(
@@ -126,11 +131,11 @@ def test_a_condition_that_does_not_ask_for_a_package_is_no_guard(project, code: 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("x = 1\ny = t'{x}'\n", "newer than Kaggle's image (Python 3.12)"),
-        ("try: ...\nexcept A, B: ...\n", "newer than Kaggle's image (Python 3.12)"),
-        ("x = 1\ndef f[T = int](): ...\n", "newer than Kaggle's image (Python 3.12)"),
-        ("x = 1\ny = (\n", "is not valid Python 3.12"),
-        ("x = 1\nreturn x\n", "is not valid Python 3.12"),
+        ("x = 1\ny = t'{x}'\n", "in the syntax of"),
+        ("try: ...\nexcept A, B: ...\n", "in the syntax of"),
+        ("x = 1\ndef f[T = int](): ...\n", "in the syntax of"),
+        ("x = 1\ny = (\n", "was never closed"),
+        ("x = 1\nreturn x\n", "'return' outside function"),
     ],
 )
 def test_syntax_that_the_image_does_not_know_is_refused_with_file_and_line(refused, text: str, said: str):
@@ -143,7 +148,7 @@ def test_syntax_is_held_against_the_python_that_is_given(project, refused):
     files = {"pk/a.py": "\ntry: ...\nexcept* ValueError: ...\n"}
     assert names(project("import pk.a", files)) == ["pk", "pk.a"]
     message = refused("import pk.a", files, python=(3, 10))
-    assert message.startswith("pk/a.py:") and "newer than Kaggle's image (Python 3.10)" in message
+    assert message.startswith("pk/a.py:") and "is not valid Python 3.10 (Kaggle's image has 3.10)" in message
 
 
 def test_bytes_that_are_not_the_declared_text_are_refused_with_their_line(refused):
