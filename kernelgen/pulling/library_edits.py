@@ -4,31 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import BOM
 
-Files = Mapping[PurePosixPath, bytes]
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n)")
-
-
-def edited_files(built: Files, fetched: Files, root: Path) -> dict[PurePosixPath, bytes]:
-    """Return the files that a fetched notebook writes in another way than the built one did.
-
-    Args:
-        built: the library's files in the notebook as it was built. fetched: those on Kaggle now.
-        root: the project as it was at the build; a file of the library that was in no cell is compared with it.
-    """
-    edited = {}
-    for file, data in sorted(fetched.items()):
-        path = Path(root, file)
-        before = built[file] if file in built else path.read_bytes() if path.is_file() else b""
-        after = as_it_was(data, before)
-        if after != before or (file not in built and not path.exists()):
-            edited[file] = after
-    return edited
 
 
 def as_it_was(data: bytes, before: bytes) -> bytes:

@@ -149,7 +149,7 @@ class Workplace:
                 new["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["Writing x\n"]}]
             cells.append(new)
         cells.append({"cell_type": "code", "source": [], "metadata": {}, "outputs": [], "execution_count": None})
-        about = {"kaggle": {"accelerator": "none", "isGpuEnabled": False}, "kernelspec": {"name": "python3"}}
+        about = self.notebook["metadata"] | {"kaggle": {"accelerator": "none", "isGpuEnabled": False}}
         return json.dumps({"metadata": about, "nbformat_minor": 4, "nbformat": 4, "cells": cells})
 
     def pull(self, text=None, pushed=None, overrides=(), keep=True):
