@@ -57,7 +57,8 @@ class Then:
         then = load_project(self.root, overrides, self.project.owner)
         if self.kernel.name not in then.kernels:
             raise KernelgenError(f"it has no kernel {self.kernel.name}")
-        return then, replace(then.kernels[self.kernel.name], resumed=bool(self.origin.get("resumed")))
+        kernel = then.with_overrides(then.kernels[self.kernel.name])
+        return then, replace(kernel, resumed=bool(self.origin.get("resumed")))
 
     def build(self) -> BuiltKernel:
         """Build the kernel again."""

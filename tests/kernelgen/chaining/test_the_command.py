@@ -250,7 +250,7 @@ def test_options_that_do_not_go_together_are_one_line(call, chain, arguments, li
     ("arguments", "line"),
     [
         (["--target", "frst"], "error: --target frst: no kernel or dataset of that name (did you mean first?)"),
-        (["--target", "second", "--set", "greting=x"], "error: --set greting=x: no kernel of the recipe has"),
+        (["--target", "second", "--set", "greting=x"], "error: --set greting=x: none of the selected kernels has"),
         (["--target", "the-words"], "error: datasets/the-words: is empty, and dataset.toml does not"),
         (["--target", "second", "--run", "--input", "dogs=."],
          "error: --input dogs=.: no source of the selected kernels has that name; there is birdclef-2023, pk"),

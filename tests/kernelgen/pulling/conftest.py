@@ -102,7 +102,8 @@ class Workplace:
     def push(self, overrides=(), commit=None, resumed=False):
         """Build the kernel; `notebook` is from now on what Kaggle has."""
         project = load_project(self.root, overrides)
-        kernel = replace(project.kernels[self.kernel], resumed=resumed)
+        (kernel,) = project.select(self.kernel)
+        kernel = replace(kernel, resumed=resumed)
         built = build_kernel(project, kernel, commit=commit or current_commit(self.root))
         text = notebook_text(built.notebook)
         self.notebook = json.loads(text)

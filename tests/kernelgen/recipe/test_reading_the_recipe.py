@@ -118,8 +118,8 @@ BAD_RECIPES = {
     "a kind of source that there is not": (
         'library = "pk"\n[kernels.case]\ntemplate = "source"\nsources = {weights = "datset:x"}',
         [
-            "[kernels.case.sources] weights: 'datset:x' is no source; write dataset:NAME, kernel:NAME, "
-            "competition:SLUG or model:OWNER/MODEL/FRAMEWORK/VARIATION/VERSION"
+            "[kernels.case.sources] weights: 'datset:x' is no source; write dataset:NAME, kernel:NAME, either also as "
+            "OWNER/SLUG or OWNER/SLUG/VERSION, competition:SLUG or model:OWNER/MODEL/FRAMEWORK/VARIATION/VERSION"
         ],
     ),
     "a kernel source that the recipe lacks": (
@@ -138,7 +138,10 @@ BAD_RECIPES = {
     ),
     "a model without version": (
         'library = "pk"\n[kernels.case]\ntemplate = "source"\nsources = {weights = "model:me/rex/pt/b"}',
-        ["[kernels.case.sources] weights: 'model:me/rex/pt/b': a model's version is a number, 'b' is none"],
+        [
+            "[kernels.case.sources] weights: 'model:me/rex/pt/b' is no source; write dataset:NAME, kernel:NAME, either "
+            "also as OWNER/SLUG or OWNER/SLUG/VERSION, competition:SLUG or model:OWNER/MODEL/FRAMEWORK/VARIATION/VERSION"
+        ],
     ),
     "a source that the template does not use": (
         'library = "pk"\n[kernels.case]\ntemplate = "case"\nsources = {weights = "competition:birdclef-2023"}',
