@@ -98,18 +98,13 @@ def origin_of(notebook: NotebookNode, project: Project, kernel: Kernel, where: s
     """
     origin = notebook.metadata.get("kernelgen")
     match origin:
-        case {"commit": str(), "library": str(library), "kernel": str(name)}:
-            if name != kernel.name:
-                raise KernelgenError(
-                    f"{where}: names the kernel {name}, not {kernel.name}; give --target {name}, or check the "
-                    "kernel's title"
-                )
-            if library != project.library:
-                raise KernelgenError(
-                    f"{where}: was built from the library {library}, this project's is {project.library}; "
-                    "check --project"
-                )
+        case {"commit": str(), "library": project.library, "kernel": kernel.name}:
             return dict(origin)
+        case {"commit": str(), "library": str(library), "kernel": str(name)}:
+            raise KernelgenError(
+                f"{where}: was built as kernel {name} of the library {library}, not as {kernel.name} of "
+                f"{project.library}; check --target, --project and the kernel's title"
+            )
     return {}
 
 

@@ -8,15 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernelgen.errors import KernelgenError
+from kernelgen.building.provenance import CHANGES, NO_COMMIT
 from kernelgen.pulling.edits import Edits, Then, find_edits, origin_of, read_notebook
 from kernelgen.pulling.repository import TRAILER, Checkout, GitError, Repository
 from kernelgen.recipe import Kernel, Project
 
 # What would act on a terminal, or show a text in another order than it has.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-# What is said of a commit when the working tree differed from it: "+changes", "-dirty".
-_MARK = re.compile(r"[+-](changes|changed|dirty|modified)$")
 
 
 @dataclass(frozen=True)
@@ -48,16 +46,19 @@ def pull_kernel(
     before = read_notebook(pushed.read_text(encoding="utf-8"), str(pushed)) if pushed else None
     if before and before.metadata.get("kernelgen") != fetched.metadata.get("kernelgen"):
         before = None  # what Kaggle has comes from another build
-    commit = _MARK.sub("", origin.get("commit", ""))
+    commit = str(origin.get("commit", "")).removesuffix(CHANGES)
     aside = Path(out) / kernel.name / "pulled"
     try:
-        if commit in ("", "no-commit"):
+        if commit in ("", NO_COMMIT):
             raise GitError("it was built outside git" if commit else "it does not say which commit built it")
         repository = Repository(project.root)
     except GitError as error:
         edits = find_edits(Then(project, kernel, project.root, False, origin), fetched, before, where)
         edits.notes.insert(0, f"compared with a fresh build ({error}); what differs may be of either side")
-        done = _write_beside(aside, edits) if keep else []
+        done = []
+        for file, (_, data) in edits.files.items() if keep else ():
+            _write(aside / file, data)
+            done.append(f"written to {aside / file}, not over your file")
         return _told(kernel, edits, "a fresh build", done, aside if keep else None)
     with repository.checkout(repository.resolve(commit)) as checkout:
         then = Then(project, kernel, checkout.project, True, origin)
@@ -74,11 +75,6 @@ def _commit(then: Then, edits: Edits, repository: Repository, checkout: Checkout
     for path, (_, data) in zip(paths, edits.files.values(), strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    try:
-        then.build()
-    except KernelgenError as error:
-        reason = str(error).partition("\n")[0]
-        edits.notes.append(f"as it was edited, the kernel does not build: {reason}")
     branch, owner = f"kaggle/{then.kernel.name}", then.project.owner_or_placeholder
     message = "\n".join([
         f"Take over edits of kernel {then.kernel.name} from Kaggle",
@@ -94,13 +90,6 @@ def _commit(then: Then, edits: Edits, repository: Repository, checkout: Checkout
         f"  git diff {checkout.commit[:12]} {branch}    shows it",
         f"  git merge {branch}    takes it over (git branch -D {branch} drops it)",
     ]
-
-
-def _write_beside(folder: Path, edits: Edits) -> list[str]:
-    for file, (_, data) in edits.files.items():
-        _write(folder / file, data)
-    names = ", ".join(map(str, edits.files))
-    return [f"written to {folder}, not over your files: {names}"] if names else []
 
 
 def _told(kernel: Kernel, edits: Edits, base: str, done: list[str], aside: Path | None) -> Pulled:

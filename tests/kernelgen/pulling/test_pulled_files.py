@@ -68,10 +68,9 @@ def test_a_cell_that_no_longer_writes_its_file_is_shown(place):
     assert "+# mine\n" in pulled.report and place.branches == ["main"]
 
 
-def test_an_edit_that_does_not_build_is_kept_and_said(place):
+def test_an_edit_that_does_not_build_is_kept(place):
     place.edit("FIRST = 1\n", "FIRST = (1\n")
-    pulled = place.pull()
-    assert "note: as it was edited, the kernel does not build: pk/words.py:3: is not valid Python" in pulled.report
+    assert place.pull().is_complete
     assert b"FIRST = (1\n" in place.pulled("pk/words.py")
 
 
