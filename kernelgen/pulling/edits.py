@@ -36,14 +36,13 @@ class Edits:
 class Then:
     """A kernel's project as it was when the kernel was built.
 
-    project: as it is now. root: its folder as it was then. is_copy: whether that is a copy, in which the template may
-    be written. origin: what the notebook's metadata says of its build, {} where it says nothing.
+    project: as it is now. root: a copy of its folder as it was then, or the folder itself where no commit is known.
+    origin: what the notebook's metadata says of its build, {} where it says nothing.
     """
 
     project: Project
     kernel: Kernel
     root: Path
-    is_copy: bool
     origin: dict[str, Any]
 
     @property
@@ -53,7 +52,7 @@ class Then:
 
     def load(self) -> tuple[Project, Kernel]:
         """Read the recipe of then, with the ``--set`` of now, or of then where none is given now."""
-        overrides = self.project.overrides or self.origin.get("set") or ()
+        overrides = self.project.overrides or map(str, self.origin.get("set") or ())
         then = load_project(self.root, overrides, self.project.owner)
         if self.kernel.name not in then.kernels:
             raise KernelgenError(f"it has no kernel {self.kernel.name}")
@@ -161,7 +160,7 @@ def _compare_cells(
     data = path.read_bytes()
 
     def render(text: str) -> list[Key]:
-        if not then.is_copy or not path.resolve().is_relative_to(then.root.resolve()):
+        if then.root == then.project.root or not path.resolve().is_relative_to(then.root.resolve()):
             raise KernelgenError("without a commit a template's cells are only shown")
         path.write_bytes(as_it_was(text.encode(), data))
         try:

@@ -53,7 +53,7 @@ def pull_kernel(
             raise GitError("it was built outside git" if commit else "it does not say which commit built it")
         repository = Repository(project.root)
     except GitError as error:
-        edits = find_edits(Then(project, kernel, project.root, False, origin), fetched, before, where)
+        edits = find_edits(Then(project, kernel, project.root, origin), fetched, before, where)
         edits.notes.insert(0, f"compared with a fresh build ({error}); what differs may be of either side")
         done = []
         for file, (_, data) in edits.files.items() if keep else ():
@@ -61,7 +61,7 @@ def pull_kernel(
             done.append(f"written to {aside / file}, not over your file")
         return _told(kernel, edits, "a fresh build", done, aside if keep else None)
     with repository.checkout(repository.resolve(commit)) as checkout:
-        then = Then(project, kernel, checkout.project, True, origin)
+        then = Then(project, kernel, checkout.project, origin)
         edits = find_edits(then, fetched, before, where)
         if then.commit != commit:
             edits.notes.append(f"it was built from {commit} with changes of no commit, which are part of what differs")

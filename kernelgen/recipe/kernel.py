@@ -57,36 +57,32 @@ class Kernel:
         return float(limit) or SESSION_MINUTES
 
     @property
+    def _named(self) -> list[Source]:
+        return [source for attached in self.sources.values() for source in each_of(attached)]
+
+    @property
     def needs(self) -> list[str]:
         """The kernels of the same recipe whose outputs it reads."""
-        named = {source.kernel for attached in self.sources.values() for source in each_of(attached)}
-        return sorted(name for name in named - {self.name} if name)
+        return sorted({source.kernel for source in self._named if source.kernel} - {self.name})
 
     @property
     def earlier(self) -> Source | None:
         """The source that is this kernel's own earlier output, whether or not it is resumed."""
-        sources = (source for attached in self.sources.values() for source in each_of(attached))
-        return next((source for source in sources if source.kernel == self.name), None)
+        return next((source for source in self._named if source.kernel == self.name), None)
 
     @property
     def attached(self) -> tuple[Source, ...]:
         """The single sources that it attaches, in the recipe's order; its own earlier output if resumed."""
-        return tuple(
-            source
-            for attached in self.sources.values()
-            for source in each_of(attached)
-            if self.resumed or source.kernel != self.name
-        )
+        return tuple(source for source in self._named if self.resumed or source.kernel != self.name)
 
     @property
     def source_literals(self) -> dict[str, str | list[str] | None]:
         """What its template is given for each name: a text, a list of them, or None."""
-        mounted = set(self.attached)
 
         def value(attached: Attached) -> str | list[str] | None:
             if isinstance(attached, tuple):
                 return [source.literal for source in attached]
-            return attached.literal if attached in mounted else None
+            return attached.literal if attached in self.attached else None
 
         return {name: value(attached) for name, attached in self.sources.items()}
 

@@ -18,11 +18,6 @@ OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 TEMPLATE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 MODULE_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
-# Words that Jinja reads as operators or constants.
-JINJA_WORDS = frozenset(
-    {"and", "or", "not", "in", "is", "if", "else", "true", "false", "none", "True", "False", "None"}
-)
-
 
 def problem(table: str, key: str, what: str) -> KernelgenError:
     """The error that says what is wrong with a key of the recipe, or with a whole table."""
@@ -60,7 +55,7 @@ def _setting_name(value: Any) -> Any:
     if isinstance(value, str):
         if not SETTING_NAME.fullmatch(value):
             raise ValueError(f"{value!r} is not a name that a template can use; letters, digits and _ only")
-        if value in TAKEN_NAMES | JINJA_WORDS:
+        if value in TAKEN_NAMES:
             raise ValueError(f"{value!r} already means something in a template; choose another name")
     return value
 
