@@ -43,16 +43,16 @@ def safe_place(root: Path, library: str, file: PurePosixPath) -> Path:
     Raises:
         KernelgenError: the file would lie outside the library, be hidden, or take the place of a folder.
     """
-    whole = str(file) == f"{library}.py"
-    top = root if whole else root / library
+    is_whole = str(file) == f"{library}.py"
+    top = root if is_whole else root / library
     try:
         path = Path(root, file).resolve()
-        inside = path.is_relative_to(top.resolve()) and top.resolve().is_relative_to(root.resolve())
-        inside = inside and (whole or (file.parts[0] == library and len(file.parts) > 1))
-        blocked = path.is_dir() or not next(folder for folder in path.parents if folder.exists()).is_dir()
+        fits = path.is_relative_to(top.resolve()) and top.resolve().is_relative_to(root.resolve())
+        fits = fits and (is_whole or (file.parts[0] == library and len(file.parts) > 1)) and not path.is_dir()
+        fits = fits and next(folder for folder in path.parents if folder.exists()).is_dir()
     except (OSError, RuntimeError, ValueError):  # links in a circle, or no name for a file
-        inside, blocked = False, True
-    if not inside or blocked or not str(file).isprintable() or any(part.startswith(".") for part in file.parts):
+        fits = False
+    if not fits or not str(file).isprintable() or any(part.startswith(".") for part in file.parts):
         raise KernelgenError(
             f"{ascii(str(file))[1:-1]}: a cell on Kaggle writes it, but no file of the library {library} can lie "
             "there; correct the first line of that cell, and pull again"

@@ -46,7 +46,10 @@ def load_project(root: Path, overrides: Iterable[str] = (), owner: str | None = 
     members = expand(recipe)
     templates = _read_templates(root, members)
     names = {name: template.names() for name, template in templates.items()}
-    _check_shared_settings(recipe, names)
+    named = {setting for template in names.values() for setting in template.settings}
+    for setting in recipe.settings:
+        if setting not in named:
+            raise problem("settings", setting, "no template of the recipe names it; remove it")
     kernels = _kernels(root, recipe, members, names, datasets)
     _check_datasets(kernels, datasets)
     order_of_need(kernels)
@@ -65,8 +68,6 @@ def load_project(root: Path, overrides: Iterable[str] = (), owner: str | None = 
 
 
 def _read_recipe(root: Path) -> RecipeTable:
-    if not root.is_dir():
-        raise KernelgenError(f"{root}: there is no such folder; give --project an existing one")
     if not (root / RECIPE).is_file():
         raise KernelgenError(f"{root}: holds no {RECIPE}; make it, or point --project elsewhere")
     recipe = validated(RecipeTable, read_toml(root / RECIPE, RECIPE), RECIPE)
@@ -94,13 +95,6 @@ def _read_templates(root: Path, members: list[Expanded]) -> dict[str, Template]:
         if name not in templates:
             templates[name] = Template(path, f"{TEMPLATES}/{path.name}", known)
     return templates
-
-
-def _check_shared_settings(recipe: RecipeTable, names: dict[str, Names]) -> None:
-    named = {setting for template in names.values() for setting in template.settings}
-    for name in recipe.settings:
-        if name not in named:
-            raise problem("settings", name, "no template of the recipe names it; remove it")
 
 
 def _kernels(
@@ -211,8 +205,8 @@ def _sources(member: Expanded, names: Names, known: Known) -> dict[str, Attached
 def _agrees(member: Expanded, names: Names) -> dict[str, tuple[str, ...]]:
     agrees, place = member.table.get("agrees") or {}, f"{member.place}.agrees"
     for name, keys in agrees.items():
-        if name not in member.table["sources"]:
-            raise problem(place, name, f"there is no such source{near(name, member.table['sources'])}; name one")
+        if name not in (declared := member.table["sources"]):
+            raise problem(place, name, f"there is no such source{near(name, declared)}; name one")
         for key in keys:
             if key not in names.settings:
                 hint = near(key, names.settings)
@@ -225,7 +219,7 @@ def _check_datasets(kernels: dict[str, Kernel], datasets: dict[str, DatasetFolde
         raise problem(f"kernels.{name}", "", f"datasets/{name} has the same name; rename one of them")
     for dataset in datasets.values():
         if (output := dataset.table.output) and output.kernel not in kernels:
+            where = f"{dataset.where}/dataset.toml: [output] kernel"
             raise KernelgenError(
-                f"{dataset.where}/dataset.toml: [output] kernel: there is no kernel {output.kernel!r}"
-                f"{near(output.kernel, kernels)}; correct it"
+                f"{where}: there is no kernel {output.kernel!r}{near(output.kernel, kernels)}; correct it"
             )
