@@ -88,7 +88,8 @@ def birdmini(competition: Path, truth: Path, out: Path, overrides: Sequence[str]
         run_kernels(seen, out / "kernels", overrides)
     task = task_of(seen)
     wanted = aligned_truth(truth, task.plan.row_ids, task.plan.classes)
-    settings = load_project(ROOT, overrides).kernels["mini-train"].settings
+    project = load_project(ROOT, overrides)
+    settings = project.with_overrides(project.kernels["mini-train"]).settings
     prepared = Prepared.read(out / "kernels" / "mini-prepare" / "run", CompetitionFiles(seen))
 
     started = time.perf_counter()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -41,10 +41,8 @@ def validated(model: type[Model], document: Mapping[str, Any], where: str) -> Mo
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        lines: dict[str, None] = {}
-        for details in error.errors():
-            lines[f"{where}: {_place(details['loc'], document)}{_violation(details, model)}"] = None
-        raise KernelgenError("\n".join(lines)) from None
+        lines = [f"{where}: {_place(item['loc'], document)}{_violation(item, model)}" for item in error.errors()]
+        raise KernelgenError("\n".join(dict.fromkeys(lines))) from None
 
 
 def _place(location: tuple[int | str, ...], document: Any) -> str:
@@ -73,10 +71,12 @@ _EXPECTED = {
 
 def _violation(details: Mapping[str, Any], model: type[BaseModel]) -> str:
     kind, value = details["type"], details.get("input")
-    location = details["loc"]
     if kind == "extra_forbidden":
-        key = str(location[-1])
-        return f"unknown key{near(key, _table_at(model, location).model_fields)}; remove or correct it"
+        *above, key = details["loc"]
+        schema = model.model_json_schema()
+        tables = schema.get("$defs", {}).values() if above else [schema]
+        known = [key for table in tables for key in table.get("properties", ())]
+        return f"unknown key{near(str(key), known)}; remove or correct it"
     if kind == "missing":
         return "missing; write it"
     if kind == "value_error":
@@ -90,21 +90,6 @@ def _violation(details: Mapping[str, Any], model: type[BaseModel]) -> str:
     if kind == "greater_than":
         return f"must be greater than {details['ctx']['gt']:g}, found {shown(value)}"
     return f"{details['msg'][:1].lower()}{details['msg'][1:]}, found {shown(value)}"
-
-
-def _table_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
-    """The model of the table in which a key stands."""
-    for part in location[:-1]:
-        if field := model.model_fields.get(str(part)):
-            model = next(_models_in(field.annotation), model)
-    return model
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models_in(argument)
 
 
 def shown(value: Any) -> str:

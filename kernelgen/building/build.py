@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nbformat import NotebookNode, from_dict
 
-from kernelgen.building.metadata import kernel_metadata, metadata_text
+from kernelgen.building.metadata import kernel_metadata
 from kernelgen.building.provenance import origin, provenance
 from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
@@ -23,11 +24,8 @@ from kernelgen.verifying.library_place import first_use
 from kernelgen.verifying.parsing import check_syntax
 from kernelgen.writing import write_text
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
-LANGUAGE = {
+_KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
+_LANGUAGE = {
     "codemirror_mode": {"name": "ipython", "version": 3},
     "file_extension": ".py",
     "mimetype": "text/x-python",
@@ -54,7 +52,7 @@ def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKerne
     needed = closure(library, code, include=kernel.include, files=kernel.files)
     inlined = library_cells(library, needed)
     if inlined and not any(cell.is_library for cell in cells):
-        use = first_use(cells, project.library) or first_use(cells, project.library, at_once=False)
+        use = first_use(cells, project.library, at_once=False)
         place = f"{kernel.template_name}:{use[1]}" if use else kernel.template_name
         raise KernelgenError(
             f"{place}: needs {project.library}, but the template has no {{{{ library() }}}}; put it alone in a "
@@ -74,7 +72,7 @@ def write_kernel(built: BuiltKernel, out: Path) -> Path:
     folder = Path(out) / built.kernel.name
     notebook = folder / f"{built.kernel.name}.ipynb"
     write_text(notebook, notebook_text(built.notebook))
-    write_text(folder / "kernel-metadata.json", metadata_text(built.metadata))
+    write_text(folder / "kernel-metadata.json", json.dumps(built.metadata, indent=2, sort_keys=True) + "\n")
     return notebook
 
 
@@ -84,7 +82,7 @@ def template_cells(project: Project, kernel: Kernel, commit: str) -> list[Templa
     Raises:
         KernelgenError: with file and line, where the template cannot be rendered.
     """
-    context: Mapping[str, Any] = {
+    context = {
         **kernel.settings,
         "sources": kernel.source_literals,
         "kernel": {
@@ -106,5 +104,5 @@ def _notebook(cells: list[TemplateCell], inlined: list[NotebookNode], notes: dic
             nodes.extend(inlined)
         else:
             nodes.append(notebook_cell(cell.kind, identifier, cell.source, cell.metadata))
-    metadata = {"kernelgen": notes, "kernelspec": KERNELSPEC, "language_info": LANGUAGE}
+    metadata = {"kernelgen": notes, "kernelspec": _KERNELSPEC, "language_info": _LANGUAGE}
     return NotebookNode(cells=nodes, metadata=from_dict(metadata), nbformat=4, nbformat_minor=5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from kernelgen.errors import KernelgenError
@@ -56,11 +55,6 @@ def kernel_metadata(project: Project, kernel: Kernel) -> dict[str, Any]:
         if value := getattr(kernel, key):
             metadata[key] = value
     return metadata
-
-
-def metadata_text(metadata: dict[str, Any]) -> str:
-    """The file's text: sorted, in ASCII."""
-    return json.dumps(metadata, indent=2, sort_keys=True, ensure_ascii=True) + "\n"
 
 
 def _shape_problem(kernel: Kernel) -> str | None:

@@ -36,14 +36,10 @@ def provenance(project: Project, kernel: Kernel, commit: str) -> str:
         f"Built from commit `{commit}` of the library `{project.library}`: kernel `{kernel.name}` of "
         f"`{RECIPE}`, template `{kernel.template_name}`.",
         "",
+        *(["Attach to it:", ""] if kernel.attached else ["It needs nothing attached."]),
     ]
-    if kernel.attached:
-        lines += ["Attach to it:", ""]
-        words = {"kernel": "output of the kernel"}
-        bullets = [f"- {words.get(source.kind, source.kind)} `{source.slug}`" for source in kernel.attached]
-        lines += dict.fromkeys(bullets)
-    else:
-        lines += ["It needs nothing attached."]
+    words = {"kernel": "output of the kernel"}
+    lines += dict.fromkeys(f"- {words.get(source.kind, source.kind)} `{source.slug}`" for source in kernel.attached)
     if kernel.earlier and not kernel.resumed:
         lines += [
             "",
@@ -54,11 +50,7 @@ def provenance(project: Project, kernel: Kernel, commit: str) -> str:
 
 
 def origin(project: Project, kernel: Kernel, commit: str) -> dict[str, Any]:
-    """What built a notebook, for its metadata: enough to build the same again.
-
-    commit, library, recipe, template, kernel: as in the text of `provenance`. set: the texts of ``--set``.
-    resumed: whether the kernel was built with ``--resume``.
-    """
+    """What built a notebook, for its metadata: enough to build the same again, ``--set`` and ``--resume`` included."""
     return {
         "commit": commit,
         "kernel": kernel.name,
@@ -76,14 +68,12 @@ def _is_any_untracked(root: Path) -> bool:
     except (OSError, ValueError):
         return False  # who reads the recipe says what is wrong with it
     templates = str(Path(RECIPE).parent)
-    if _git(root, "ls-files", "--others", "--exclude-standard", "--", library, f"{library}.py", templates):
-        return True
+    places = [library, f"{library}.py", templates]
+    tracked = set(_git(root, "ls-files", "-z", "--", *places).split("\0"))
+    others = _git(root, "ls-files", "-z", "--others", "--exclude-standard", "--", *places)
     # Modules that .gitignore names are inlined like any other, and so are those that a link leads to.
-    tracked = set(_git(root, "ls-files", "-z", "--", library, f"{library}.py", templates).split("\0"))
-    code = [
-        file for pattern in (f"{library}/**/*.py", f"{library}.py", f"{templates}/*.j2") for file in root.glob(pattern)
-    ]
-    return any(file.relative_to(root).as_posix() not in tracked for file in code)
+    code = [*root.glob(f"{library}/**/*.py"), *root.glob(f"{library}.py"), *root.glob(f"{templates}/*.j2")]
+    return bool(others) or any(file.relative_to(root).as_posix() not in tracked for file in code)
 
 
 def _git(root: Path, *arguments: str) -> str:
@@ -92,11 +82,8 @@ def _git(root: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(
             ["git", "--no-optional-locks", "-C", str(root), *arguments],
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            env={**environment, "LC_ALL": "C"},
-        )
+            capture_output=True, encoding="utf-8", errors="replace", env={**environment, "LC_ALL": "C"},
+        )  # fmt: skip
     except OSError:
         return ""
     if "dubious ownership" in done.stderr:

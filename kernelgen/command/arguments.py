@@ -21,7 +21,7 @@ THE_WAY = "\n".join([
 ])  # fmt: skip
 _VERBS = ("run", "push", "wait", "output", "submit", "pull", "diff")
 # Names that options had before; they work as ever.
-_FORMER = {"--again": "force", "--outputs": "output", "--rerun": "hidden_rerun", "--apply": "apply"}
+_FORMER = {"--again": "force", "--outputs": "output", "--rerun": "hidden_rerun"}
 
 
 def parse(arguments: Sequence[str], project: Path) -> argparse.Namespace | None:
@@ -43,16 +43,20 @@ def parse(arguments: Sequence[str], project: Path) -> argparse.Namespace | None:
         if not asked:
             return None
         parser.error(f"--{asked[0]}: give --target NAME as well; --list shows the names")
-    _check(options, asked)
+    for option, needs in (("dry_run", "push"), ("force", "push"), ("hidden_rerun", "run")):
+        if getattr(options, option) and not getattr(options, needs):
+            raise KernelgenError(f"--{option.replace('_', '-')}: only together with --{needs}")
+    for alone in ("run", "pull", "diff"):
+        if alone in asked and len(asked) > 1:
+            other = next(verb for verb in asked if verb != alone)
+            raise KernelgenError(f"--{alone} and --{other}: give them in two calls, one after the other")
     return options
 
 
 def _parser(project: Path) -> argparse.ArgumentParser:
-    about = "Builds standalone Kaggle notebooks, runs them as Kaggle would, takes them there and back."
     parser = argparse.ArgumentParser(
-        prog="build_kernels.py",
         usage=f"{PROGRAM} --list | --target NAME [options]",
-        description=about,
+        description="Builds standalone Kaggle notebooks, runs them as Kaggle would, takes them there and back.",
         epilog=THE_WAY,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -89,17 +93,3 @@ def _parser(project: Path) -> argparse.ArgumentParser:
     for name, option in _FORMER.items():
         rarely(name, dest=option, action="store_true", help=argparse.SUPPRESS)
     return parser
-
-
-def _check(options: argparse.Namespace, asked: Sequence[str]) -> None:
-    if options.apply:
-        raise KernelgenError("--apply: is gone; --pull makes a commit, and git merge kaggle/NAME takes it over")
-    for option, needs in (("dry_run", "push"), ("force", "push"), ("hidden_rerun", "run")):
-        if getattr(options, option) and not getattr(options, needs):
-            raise KernelgenError(f"--{option.replace('_', '-')}: only together with --{needs}")
-    for alone in ("run", "pull", "diff"):
-        if alone in asked and len(asked) > 1:
-            other = next(verb for verb in asked if verb != alone)
-            raise KernelgenError(f"--{alone} and --{other}: give them in two calls, one after the other")
-    if options.list is not None and asked:
-        raise KernelgenError(f"--list and --{asked[0]}: give --target instead of --list")

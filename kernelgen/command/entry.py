@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None, *, project: Path) -> int:
 
 
 def _call(options: argparse.Namespace) -> int:
-    # Each verb imports what it needs: --list and --target need neither Kaggle's client nor what runs notebooks.
+    # --list and --target need neither Kaggle's client nor what runs notebooks: each verb imports what it needs.
     from kernelgen.command import verbs
 
     if options.list is not None:
@@ -57,9 +57,8 @@ def _call(options: argparse.Namespace) -> int:
         return verbs.pull(options)
     if options.dry_run:
         return verbs.preview(options)
-    if options.push or options.wait or options.output or options.submit:
-        return verbs.publish(options)
-    return verbs.build(options)
+    is_kaggles = options.push or options.wait or options.output or options.submit
+    return verbs.publish(options) if is_kaggles else verbs.build(options)
 
 
 def _lines(error: Exception) -> list[str]:

@@ -1,4 +1,4 @@
-"""One function per verb of the command line. Each returns the exit status."""
+"""One function per verb of the command line. Each returns the exit status, and imports what it alone needs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +16,28 @@ from kernelgen.errors import KernelgenError
 from kernelgen.recipe import Kernel, Project, load_project
 
 
+class Call:
+    """What every verb begins with: the project, what ``--target`` selects of it, and where built kernels go."""
+
+    def __init__(self, options: Namespace) -> None:
+        self.project: Project = load_project(options.project, options.set, options.owner)
+        self.selected = self.project.select(options.target)
+        self.kernels = [target for target in self.selected if isinstance(target, Kernel)]
+        self.out = Path(options.out or self.project.root / "build").absolute()
+        self._commit = options.commit
+
+    def commit(self) -> str:
+        """The commit that notebooks name."""
+        from kernelgen.building.provenance import current_commit
+
+        return str(self._commit or current_commit(self.project.root))
+
+
 def show_list(options: Namespace) -> int:
     """``--list``: what there is."""
     from kernelgen.chaining.listing import listing
 
-    print(listing(_project(options), options.list))
+    print(listing(load_project(options.project, options.set, options.owner), options.list))
     return 0
 
 
@@ -34,49 +52,44 @@ def build(options: Namespace) -> int:
 
     if options.run:
         check_platform()
-    project = _project(options)
-    selected, out = project.select(options.target), _out(options, project)
+    call = Call(options)
+    project, out = call.project, call.out
     if project.owner is None:
         tell(f"note: no owner is known, so the metadata says {project.owner_or_placeholder}; give --owner, "
              "owner in kernels.toml, or Kaggle credentials")  # fmt: skip
-    kernels = _kernels(selected)
     inputs = parse_inputs(options.input) if options.run else None
-    check_inputs(kernels, inputs or {})
-    kernels = going_on(kernels, out, resume=options.resume, inputs=inputs, say=tell)
-    for target in selected:
+    check_inputs(call.kernels, inputs or {})
+    call.kernels = going_on(call.kernels, out, resume=options.resume, inputs=inputs, say=tell)
+    for target in call.selected:
         if isinstance(target, DatasetFolder):
-            paths = fill(target, project.owner_or_placeholder, tell, output_of=partial(newest_output, out))
-            print("".join(f"{shown(path)}\n" for path in paths), end="")
-    commit = _commit(options, project) if kernels else ""
+            for path in fill(target, project.owner_or_placeholder, tell, output_of=partial(newest_output, out)):
+                print(shown(path))
+    commit = call.commit() if call.kernels else ""
     notebooks = {}
-    for built in [build_kernel(project, kernel, commit=commit) for kernel in kernels]:
+    for built in [build_kernel(project, kernel, commit=commit) for kernel in call.kernels]:
         notebook = write_kernel(built, out)
         notebooks[built.kernel.name] = notebook_text(built.notebook).encode()
         print(f"{shown(notebook)}\n{shown(notebook.with_name('kernel-metadata.json'))}")
     if inputs is not None:
-        return _run(options, project, kernels, notebooks, out, inputs)
-    if kernels:
-        name = kernels[0].name if len(kernels) == 1 else "NAME"
+        return _run(options, call, notebooks, inputs)
+    if notebooks:
+        name = next(iter(notebooks)) if len(notebooks) == 1 else "NAME"
         tell(f"next: {options.command} --run    (runs it here as Kaggle would)")
         tell(f"      kaggle kernels push -p {shown(out / name)}    (or --push instead of --run: also what it needs)")
     return 0
 
 
-def _run(
-    options: Namespace,
-    project: Project,
-    kernels: list[Kernel],
-    notebooks: dict[str, bytes],
-    out: Path,
-    inputs: dict[str, Path],
-) -> int:
+def _run(options: Namespace, call: Call, notebooks: dict[str, bytes], inputs: dict[str, Path]) -> int:
     """Run each kernel after those whose output it reads; the first failure ends it."""
     from kernelgen.chaining.inputs import Chain
     from kernelgen.chaining.running import run_chain
 
-    command = shlex.join(["python", "build_kernels.py", *_repeated(options)])
+    # What another call of the command must repeat.
+    repeated = ["--project", str(options.project)] if options.project != options.default_project else []
+    repeated += ["--out", str(options.out)] if options.out else []
+    command = shlex.join(["python", "build_kernels.py", *repeated])
     environment = {"KAGGLE_IS_COMPETITION_RERUN": "1"} if options.hidden_rerun else {}
-    chain = Chain(project, kernels, out, inputs, command, notebooks, options.layout, environment)
+    chain = Chain(call.project, call.kernels, call.out, inputs, command, notebooks, options.layout, environment)
     done = run_chain(chain, tell, lambda result: print(f"{shown(result.folder)}  ({result.seconds:.0f} s)"))
     return 0 if done else 1
 
@@ -88,19 +101,18 @@ def publish(options: Namespace) -> int:
     from kernelgen.publishing.publication import Publication, PushOptions
     from kernelgen.publishing.submitting import competition_of
 
-    project = _project(options)
-    selected = project.select(options.target)
+    call = Call(options)
     if options.submit:  # whether it can be carried out in the end, before anybody is asked
-        submitting = [kernel for kernel in _kernels(selected) if kernel.submits]
+        submitting = [kernel for kernel in call.kernels if kernel.submits]
         if not submitting:
             raise KernelgenError(
                 'none of the selected kernels submits anything; in the recipe write submits = "submission.csv"'
             )
         for kernel in submitting:
             competition_of(kernel)
-            read_table(project)
+            read_table(call.project)
     kaggle = Kaggle(tell)
-    project.owner = project.owner or kaggle.username
+    call.project.owner = call.project.owner or kaggle.username
     wanted = PushOptions(
         push=options.push,
         again=options.force,
@@ -110,34 +122,30 @@ def publish(options: Namespace) -> int:
         submit=options.submit,
         command=options.command,
     )
-    commit = _commit(options, project)
-    publication = Publication(kaggle, project, _out(options, project), commit, wanted, tell)
-    return 0 if publication.carry_out(selected) else 1
+    publication = Publication(kaggle, call.project, call.out, call.commit(), wanted, tell)
+    return 0 if publication.carry_out(call.selected) else 1
 
 
 def preview(options: Namespace) -> int:
     """``--push --dry-run``: what would be sent, without network and credentials."""
-    from dataclasses import replace
-
     from kernelgen.building import build_kernel, write_kernel
     from kernelgen.datasets.private_files import check_private_files
     from kernelgen.publishing.preview import preview
     from kernelgen.publishing.uploads import dataset_upload, datasets_to_send
 
-    project = _project(options)
-    selected, out = project.select(options.target), _out(options, project)
-    commit = _commit(options, project)
+    call = Call(options)
     uploads = []
-    for dataset in datasets_to_send(project, selected):
+    for dataset in datasets_to_send(call.project, call.selected):
         if not is_filled(dataset):
             raise KernelgenError(f"{dataset.where}: is not filled; run it with --target {dataset.name} first")
         check_private_files(dataset)
-        dataset.write_metadata(project.owner_or_placeholder)
+        dataset.write_metadata(call.project.owner_or_placeholder)
         uploads.append(dataset_upload(dataset))
-    resumed = [replace(kernel, resumed=bool(options.resume and kernel.earlier)) for kernel in _kernels(selected)]
-    built = [build_kernel(project, kernel, commit=commit) for kernel in resumed]
+    commit = call.commit()
+    resumed = [replace(kernel, resumed=bool(options.resume and kernel.earlier)) for kernel in call.kernels]
+    built = [build_kernel(call.project, kernel, commit=commit) for kernel in resumed]
     for kernel in built:
-        write_kernel(kernel, out)
+        write_kernel(kernel, call.out)
     print(preview(uploads, built))
     return 0
 
@@ -148,22 +156,19 @@ def pull(options: Namespace) -> int:
     from kernelgen.publishing.records import pushed_notebook
     from kernelgen.pulling import pull_kernel
 
-    project = _project(options)
-    kernels = _kernels(project.select(options.target))
-    if not kernels:
+    call = Call(options)
+    if not call.kernels:
         raise KernelgenError(f"--{'pull' if options.pull else 'diff'} is for kernels; --target names none")
     kaggle = Kaggle(tell)
-    project.owner = project.owner or kaggle.username
-    out, is_complete = _out(options, project), True
-    for kernel in kernels:
-        identity = f"{project.owner}/{kernel.slug}"
+    call.project.owner = call.project.owner or kaggle.username
+    is_complete, out = True, Path(shown(call.out))
+    for kernel in call.kernels:
+        identity = f"{call.project.owner}/{kernel.slug}"
         on_kaggle = kaggle.kernel(identity)
         if on_kaggle is None:
             raise KernelgenError(f"kernel {identity}: is not on Kaggle; push it first")
         pushed = pushed_notebook(out, kernel.name, identity)
-        pulled = pull_kernel(
-            project, kernel, on_kaggle.source, pushed=pushed, out=Path(shown(out)), keep=options.pull
-        )  # fmt: skip
+        pulled = pull_kernel(call.project, kernel, on_kaggle.source, pushed=pushed, out=out, keep=options.pull)
         print(pulled.report)
         is_complete &= pulled.is_complete or options.diff
     return 0 if is_complete else 1
@@ -178,27 +183,3 @@ def shown(path: Path) -> str:
 def tell(line: str) -> None:
     """A line for the reader that is no result."""
     print(line, file=sys.stderr, flush=True)
-
-
-def _project(options: Namespace) -> Project:
-    return load_project(options.project, options.set, options.owner)
-
-
-def _commit(options: Namespace, project: Project) -> str:
-    from kernelgen.building.provenance import current_commit
-
-    return str(options.commit or current_commit(project.root))
-
-
-def _out(options: Namespace, project: Project) -> Path:
-    return Path(options.out or project.root / "build").absolute()
-
-
-def _kernels(selected: list[Kernel | DatasetFolder]) -> list[Kernel]:
-    return [target for target in selected if isinstance(target, Kernel)]
-
-
-def _repeated(options: Namespace) -> list[str]:
-    """What another call of the command must repeat."""
-    project = ["--project", str(options.project)] if options.project != options.default_project else []
-    return project + (["--out", str(options.out)] if options.out else [])

@@ -4,31 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import BOM
 
-Files = Mapping[PurePosixPath, bytes]
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n)")
-
-
-def edited_files(built: Files, fetched: Files, root: Path) -> dict[PurePosixPath, bytes]:
-    """Return the files that a fetched notebook writes in another way than the built one did.
-
-    Args:
-        built: the library's files in the notebook as it was built. fetched: those on Kaggle now.
-        root: the project as it was at the build; a file of the library that was in no cell is compared with it.
-    """
-    edited = {}
-    for file, data in sorted(fetched.items()):
-        path = Path(root, file)
-        before = built[file] if file in built else path.read_bytes() if path.is_file() else b""
-        after = as_it_was(data, before)
-        if after != before or (file not in built and not path.exists()):
-            edited[file] = after
-    return edited
 
 
 def as_it_was(data: bytes, before: bytes) -> bytes:
@@ -62,16 +43,16 @@ def safe_place(root: Path, library: str, file: PurePosixPath) -> Path:
     Raises:
         KernelgenError: the file would lie outside the library, be hidden, or take the place of a folder.
     """
-    whole = str(file) == f"{library}.py"
-    top = root if whole else root / library
+    is_whole = str(file) == f"{library}.py"
+    top = root if is_whole else root / library
     try:
         path = Path(root, file).resolve()
-        inside = path.is_relative_to(top.resolve()) and top.resolve().is_relative_to(root.resolve())
-        inside = inside and (whole or (file.parts[0] == library and len(file.parts) > 1))
-        blocked = path.is_dir() or not next(folder for folder in path.parents if folder.exists()).is_dir()
+        fits = path.is_relative_to(top.resolve()) and top.resolve().is_relative_to(root.resolve())
+        fits = fits and (is_whole or (file.parts[0] == library and len(file.parts) > 1)) and not path.is_dir()
+        fits = fits and next(folder for folder in path.parents if folder.exists()).is_dir()
     except (OSError, RuntimeError, ValueError):  # links in a circle, or no name for a file
-        inside, blocked = False, True
-    if not inside or blocked or not str(file).isprintable() or any(part.startswith(".") for part in file.parts):
+        fits = False
+    if not fits or not str(file).isprintable() or any(part.startswith(".") for part in file.parts):
         raise KernelgenError(
             f"{ascii(str(file))[1:-1]}: a cell on Kaggle writes it, but no file of the library {library} can lie "
             "there; correct the first line of that cell, and pull again"

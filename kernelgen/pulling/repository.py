@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +23,14 @@ class GitError(KernelgenError):
 
 @dataclass(frozen=True)
 class Checkout:
-    """The files of a commit in a temporary folder. project: the project's folder in it. index: git's index of it."""
+    """The files of a commit in a temporary folder. project: the project's folder in it.
+
+    environment: with which git takes that folder for its working tree, and an index of its own.
+    """
 
     commit: str
-    files: Path
     project: Path
-    index: Path
+    environment: Mapping[str, str]
 
 
 class Repository:
@@ -39,7 +41,7 @@ class Repository:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self._root = root
         self._inside, self._folder = self._git("rev-parse", "--show-prefix", "--absolute-git-dir").split("\n")
 
     def resolve(self, commit: str) -> str:
@@ -48,11 +50,9 @@ class Repository:
         Raises:
             KernelgenError: there is no such commit here.
         """
-        is_hash = re.fullmatch(r"[0-9a-f]{4,64}", commit) is not None
-        names = [commit] * is_hash + [f"refs/tags/{commit}"] * bool(re.fullmatch(r"\w[\w./+-]*", commit))
-        for name in names:
+        for name in (commit, f"refs/tags/{commit}"):
             full = self._answer("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-            if full and (name.startswith("refs/") or full.startswith(commit)):
+            if full and (full.startswith(commit) or name != commit):
                 return full
         raise KernelgenError(
             f"commit {commit}, from which the notebook was built, is not in this repository; get it with "
@@ -68,57 +68,48 @@ class Repository:
         """
         with tempfile.TemporaryDirectory(prefix="kernelgen-pull-") as name:
             folder = Path(name).resolve()
-            files, index = folder / "files", folder / "index"
+            files = folder / "files"
             files.mkdir()
-            environment = {"GIT_INDEX_FILE": str(index)}
-            self._git("read-tree", commit, environment=environment)
-            self._git("checkout-index", "--all", "--quiet", f"--prefix={files}/", environment=environment)
+            places = {"GIT_DIR": self._folder, "GIT_WORK_TREE": str(files), "GIT_INDEX_FILE": str(folder / "index")}
+            self._git("read-tree", commit, environment=places)
+            self._git("checkout-index", "--all", "--quiet", f"--prefix={files}/", environment=places)
             project = files / self._inside
             if not project.is_dir():
                 raise KernelgenError(f"commit {commit[:12]} does not hold this project; check what --project names")
-            yield Checkout(commit, files, project, index)
+            yield Checkout(commit, project, places)
 
-    def tree_with(self, checkout: Checkout, paths: Iterable[Path]) -> str:
-        """Store a commit's tree with the files that were edited in its checkout; returns the tree's hash."""
-        environment = {"GIT_INDEX_FILE": str(checkout.index)}
-        place = ["--git-dir", self._folder, "--work-tree", str(checkout.files)]
-        names = [os.path.relpath(path.resolve(), checkout.files) for path in paths]
-        self._git(*place, "add", "--force", "--", *names, environment=environment, folder=checkout.files)
-        return self._git("write-tree", environment=environment)
+    def put_on_branch(
+        self, branch: str, checkout: Checkout, paths: Sequence[Path], message: str, author: str
+    ) -> str | None:
+        """Commit edited files of a checkout to a branch; returns the commit, None where the branch already holds them.
 
-    def put_on_branch(self, branch: str, tree: str, base: str, message: str, author: str) -> str | None:
-        """Commit a tree to a branch; returns the new commit, or None where the branch already holds that tree.
-
-        A new branch begins at the commit ``base``. A branch of earlier pulls goes on; one that was merged into
-        ``base`` begins anew there.
+        A new branch begins at the checkout's commit. A branch of earlier pulls goes on; one that was merged into
+        that commit begins anew there.
 
         Raises:
-            KernelgenError: the branch is checked out, or holds what such a commit would undo.
+            KernelgenError: git refuses, or the branch holds what such a commit would undo.
         """
-        reference = f"refs/heads/{branch}"
-        tip = self._answer("rev-parse", "--verify", "--quiet", reference)
-        parent = base if tip is None or self._is_ancestor(tip, base) else tip
-        if tip and parent == tip:
-            if self._git("rev-parse", f"{tip}^{{tree}}") == tree and self._is_ancestor(base, tip):
-                return None
-            since = self._git("rev-list", f"{base}..{tip}").split()
-            pulled = self._git("rev-list", f"--grep=^{TRAILER}: ", f"{base}..{tip}").split()
-            if since != pulled or not self._is_ancestor(base, tip):
+        base, places = checkout.commit, checkout.environment
+        self._git("add", "--force", "--", *map(str, paths), environment=places)
+        tree = self._git("write-tree", environment=places)
+        parent, tip = base, self._answer("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}")
+        if tip and not self._is_ancestor(tip, base):
+            of_a_person = self._git("rev-list", "--invert-grep", f"--grep=^{TRAILER}: ", f"{base}..{tip}")
+            if of_a_person or not self._is_ancestor(base, tip):
                 raise KernelgenError(
                     f"branch {branch} holds commits that are not in {base[:12]}, from which the notebook was built; "
                     f"merge it (git merge {branch}) or rename it (git branch -m {branch} NAME), and pull again"
                 )
-        if f"branch {reference}" in self._git("worktree", "list", "--porcelain").split("\n"):
-            raise KernelgenError(
-                f"branch {branch} is checked out; switch to another one (git switch -), and pull again"
-            )
+            if self._git("rev-parse", f"{tip}^{{tree}}") == tree:
+                return None
+            parent = tip
         # A commit needs an author; where git knows none, it is the owner on Kaggle.
         known = self._answer("var", "GIT_COMMITTER_IDENT") is not None
         who = [] if known else ["-c", f"user.name={author}", "-c", f"user.email={author}@kaggle"]
         commit = self._git(*who, "commit-tree", tree, "-p", parent, "-F", "-", text=message)
         try:
-            self._git("update-ref", "-m", "pull from Kaggle", reference, commit, tip or "0" * len(commit))
-        except GitError as error:
+            self._git("branch", "--force", "--no-track", branch, commit)
+        except GitError as error:  # it is checked out, or a branch has the name of its folder
             raise KernelgenError(f"branch {branch} cannot be written: {error}; mend that, and pull again") from None
         return commit
 
@@ -132,15 +123,14 @@ class Repository:
         except GitError:
             return None
 
-    def _git(
-        self, *arguments: str, environment: Mapping[str, str] | None = None, folder: Path | None = None, text: str = ""
-    ) -> str:
+    def _git(self, *arguments: str, environment: Mapping[str, str] | None = None, text: str = "") -> str:
         # A hook's environment points git at the repository of the hook, not at the project's.
         kept = {name: value for name, value in os.environ.items() if not re.match("GIT_(?!AUTHOR_|COMMITTER_)", name)}
         options = ["--no-optional-locks", "-c", "core.splitIndex=false", "-c", "core.sparseCheckout=false"]
+        folder = (environment or {}).get("GIT_WORK_TREE", str(self._root))
         try:
             done = subprocess.run(
-                ["git", "-C", str(folder or self.root), *options, *arguments],
+                ["git", "-C", folder, *options, *arguments],
                 input=text, capture_output=True, encoding="utf-8", errors="replace",
                 env={**kept, "LC_ALL": "C", **(environment or {})},
             )  # fmt: skip

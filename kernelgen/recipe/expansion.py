@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from kernelgen.errors import near
-from kernelgen.recipe.schema import KERNEL_NAME, KernelTable, RecipeTable
-from kernelgen.recipe.settings import OtherType, merged, replaced
+from kernelgen.recipe.schema import KERNEL_NAME, RecipeTable, problem
+from kernelgen.recipe.settings import replaced
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 SELF = "self"  # in titles and sources {self} is the kernel's own name
-# What stands for the whole kernel is inherited key by key; these are merged or not inherited at all.
-_MERGED = {"settings", "sources"}
 _NOT_INHERITED = {"title", "extends"}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Expanded:
     """One kernel of the recipe with everything that it states or inherits, before templates are read.
 
+    table: its keys, of which only those are there that are stated somewhere, and ``settings`` and ``sources``.
     own_settings, own_sources: the names that its own table states (a name that is only inherited may
     be one that its template has no use for). each: this member's values of its family's ``each``.
     """
@@ -29,170 +28,102 @@ class Expanded:
     name: str
     family: str
     table: dict[str, Any]
-    settings: dict[str, Any]
-    sources: dict[str, str | list[str]]
     own_settings: set[str]
     own_sources: set[str]
-    each: dict[str, Any] = field(default_factory=dict)
+    each: dict[str, Any]
+
+    @property
+    def place(self) -> str:
+        """How messages name the table."""
+        return f"kernels.{self.family}"
 
 
-@dataclass
-class _Resolved:
-    table: dict[str, Any]
-    settings: dict[str, Any]
-    sources: dict[str, str | list[str]]
-
-
-class Problems(list[str]):
-    """Lines for the one error that is raised at the end of reading a recipe."""
-
-    def __init__(self, where: str) -> None:
-        super().__init__()
-        self.where = where
-
-    def add(self, table: str, key: str, what: str) -> None:
-        """Adds ``WHERE: [table] key: what``."""
-        line = f"{self.where}: [{table}] " + (f"{key}: " if key else "") + what
-        if line not in self:
-            self.append(line)
-
-
-def expand(recipe: RecipeTable, problems: Problems) -> list[Expanded]:
+def expand(recipe: RecipeTable) -> list[Expanded]:
     """All kernels of ``recipe`` in its order, each family in the place of its table.
 
     A kernel that extends another inherits everything but the title: settings and sources merged by
     name, the rest (``each`` too, so that what extends a family is a family) unless it states its own.
+
+    Raises:
+        KernelgenError: for the first thing that is wrong.
     """
-    resolved: dict[str, _Resolved | None] = {}
-    for name in recipe.kernels:
-        _resolve(name, recipe, resolved, (), problems)
-    kernels: list[Expanded] = []
-    seen: dict[str, str] = {}
-    for name, table in recipe.kernels.items():
-        whole = resolved[name]
-        if whole is None:
-            continue
-        for member in _members(name, table, whole, problems):
-            if member.name in seen:
-                problems.add(
-                    f"kernels.{name}",
-                    "",
-                    f"{member.name!r} is also made by [kernels.{seen[member.name]}]; rename one of them",
-                )
-                continue
-            seen[member.name] = name
-            kernels.append(member)
-    return kernels
+    kernels: dict[str, Expanded] = {}
+    for family in recipe.kernels:
+        for member in _members(family, recipe):
+            if other := kernels.get(member.name):
+                raise problem(member.place, "", f"{member.name!r} is also made by [{other.place}]; rename one of them")
+            kernels[member.name] = member
+    return list(kernels.values())
 
 
-def _resolve(
-    name: str,
-    recipe: RecipeTable,
-    resolved: dict[str, _Resolved | None],
-    above: tuple[str, ...],
-    problems: Problems,
-) -> _Resolved | None:
-    if name in resolved:
-        return resolved[name]
+def _resolved(name: str, recipe: RecipeTable, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A kernel's table with what it inherits; ``above``: the kernels that extend it."""
     if name in above:
         circle = " -> ".join([*above[above.index(name) :], name])
-        problems.add(f"kernels.{name}", "extends", f"goes in a circle: {circle}; break it")
-        return None
+        raise problem(f"kernels.{name}", "extends", f"goes in a circle: {circle}; break it")
     table = recipe.kernels[name]
-    own = {key: getattr(table, key) for key in table.model_fields_set}
-    base = _Resolved({}, dict(recipe.settings), {})
-    failed = False
+    base: dict[str, Any] = {"settings": recipe.settings, "sources": {}}
     if table.extends is not None:
         if table.extends not in recipe.kernels:
-            problems.add(
-                f"kernels.{name}",
-                "extends",
-                f"there is no [kernels.{table.extends}]{near(table.extends, recipe.kernels)}; "
-                "name a kernel or a family of this file",
-            )
-            failed = True
-        else:
-            extended = _resolve(table.extends, recipe, resolved, (*above, name), problems)
-            failed = extended is None
-            base = extended or base
-    settings, wrong = merged(base.settings, table.settings)
-    for key, what in wrong:
-        problems.add(f"kernels.{name}.settings", key, f"{what}; give a value of the same type")
-    result = _Resolved(
-        table={
-            **{key: value for key, value in base.table.items() if key not in _NOT_INHERITED},
-            **{key: value for key, value in own.items() if key not in _MERGED},
-        },
-        settings=settings,
-        sources={**base.sources, **table.sources},
-    )
-    resolved[name] = None if failed else result
-    return resolved[name]
+            hint = near(table.extends, recipe.kernels)
+            what = f"there is no [kernels.{table.extends}]{hint}; name a kernel or a family of this file"
+            raise problem(f"kernels.{name}", "extends", what)
+        base = _resolved(table.extends, recipe, (*above, name))
+    inherited = {key: value for key, value in base.items() if key not in _NOT_INHERITED}
+    own = {key: getattr(table, key) for key in table.model_fields_set}
+    settings = _put(base["settings"], table.settings, f"kernels.{name}.settings")
+    return {**inherited, **own, "settings": settings, "sources": {**base["sources"], **table.sources}}
 
 
-def _members(name: str, table: KernelTable, whole: _Resolved, problems: Problems) -> list[Expanded]:
-    each: dict[str, list[Any]] = whole.table.get("each") or {}
+def _put(settings: dict[str, Any], new: dict[str, Any], place: str) -> dict[str, Any]:
+    """``new`` over ``settings``."""
+    result = dict(settings)
+    for key, value in new.items():
+        try:
+            result[key] = replaced(settings[key], value) if key in settings else value
+        except ValueError as error:
+            raise problem(place, key, f"{error}; give a value of the same type") from None
+    return result
+
+
+def _members(family: str, recipe: RecipeTable) -> list[Expanded]:
+    whole, own = _resolved(family, recipe), recipe.kernels[family]
+    each: dict[str, list[Any]] = whole.get("each") or {}
+    # Keys of `each` that tell titles or sources apart need not be settings of the template.
+    texts = [whole.get("title") or "", *(item for text in whole["sources"].values() for item in _items(text))]
+    placeholders = {match[1] for text in texts for match in PLACEHOLDER.finditer(text)}
     members = []
     for values in itertools.product(*each.values()):
         chosen = dict(zip(each, values, strict=True))
-        suffix = "".join(f"-{_in_a_name(_of_one(key, value))}{_in_a_name(value)}" for key, value in chosen.items())
-        settings = dict(whole.settings)
-        for key, value in chosen.items():
-            try:
-                settings[key] = replaced(settings[key], value) if key in settings else value
-            except OtherType as error:
-                problems.add(f"kernels.{name}", "each", f"{key}: {error}; give a value of the same type")
-        member = Expanded(
-            name=name + suffix,
-            family=name,
-            table=dict(whole.table),
-            settings=settings,
-            sources={},
-            own_settings=set(table.settings) | (set(table.each or {}) - _placeholders(whole)),
-            own_sources=set(table.sources),
-            each=chosen,
-        )
-        if not KERNEL_NAME.fullmatch(member.name):
-            problems.add(f"kernels.{name}", "each", f"makes {member.name!r}, which is not a kernel's name")
-        if (title := member.table.get("title")) is not None:
-            member.table["title"] = _filled(title, member, f"kernels.{name}", "title", problems)
-        for key, text in whole.sources.items():
-            filled = [
-                _filled(item, member, f"kernels.{name}.sources", key, problems)
-                for item in ([text] if isinstance(text, str) else text)
-            ]
-            member.sources[key] = filled[0] if isinstance(text, str) else filled
-        members.append(member)
+        name = family + "".join(_suffix(key, value) for key, value in chosen.items())
+        if not KERNEL_NAME.fullmatch(name):
+            raise problem(f"kernels.{family}", "each", f"makes {name!r}, which is not a kernel's name")
+        known = {**chosen, SELF: name}
+        table = {**whole, "settings": _put(whole["settings"], chosen, f"kernels.{family}.each"), "sources": {}}
+        if (title := whole.get("title")) is not None:
+            table["title"] = _filled(title, known, f"kernels.{family}", "title")
+        for key, text in whole["sources"].items():
+            filled = [_filled(item, known, f"kernels.{family}.sources", key) for item in _items(text)]
+            table["sources"][key] = filled if isinstance(text, list) else filled[0]
+        own_settings = set(own.settings) | (set(own.each or {}) - placeholders)
+        members.append(Expanded(name, family, table, own_settings, set(own.sources), chosen))
     return members
 
 
-def _placeholders(whole: _Resolved) -> set[str]:
-    """The keys of ``each`` that tell sources or titles apart, and so need not be settings of the template."""
-    texts = [whole.table.get("title") or ""]
-    for text in whole.sources.values():
-        texts += [text] if isinstance(text, str) else text
-    return {match[1] for text in texts for match in PLACEHOLDER.finditer(text)}
+def _items(text: str | list[str]) -> list[str]:
+    return [text] if isinstance(text, str) else text
 
 
-def _of_one(key: str, value: Any) -> str:
-    """``seeds`` is ``seed`` in the name of a member that has one of them."""
-    return key.removesuffix("s") if isinstance(value, list) and len(value) == 1 else key
+def _suffix(key: str, value: Any) -> str:
+    """What a value adds to the name of its kernel: ``-seed1`` for ``seeds = [1]``."""
+    if isinstance(value, list) and len(value) == 1:
+        key = key.removesuffix("s")
+    return "-" + "".join(re.sub(r"[^a-z0-9]+", "-", str(part).lower()).strip("-") for part in (key, value))
 
 
-def _in_a_name(value: Any) -> str:
-    text = str(value).lower() if not isinstance(value, str) else value.lower()
-    return re.sub(r"[^a-z0-9]+", "-", text).strip("-")
-
-
-def _filled(text: str, member: Expanded, table: str, key: str, problems: Problems) -> str:
-    values = {**member.each}
-    values.setdefault(SELF, member.name)
-
-    def value(match: re.Match[str]) -> str:
-        if match[1] in values:
-            return str(values[match[1]])
-        known = ", ".join("{" + name + "}" for name in values)
-        problems.add(table, key, f"{match[0]} is not a name of `each`; there is {known}; correct it")
-        return match[1]
-
-    return PLACEHOLDER.sub(value, text)
+def _filled(text: str, values: dict[str, Any], table: str, key: str) -> str:
+    for match in PLACEHOLDER.finditer(text):
+        if match[1] not in values:
+            known = ", ".join("{" + name + "}" for name in values)
+            raise problem(table, key, f"{match[0]} is not a name of `each`; there is {known}; correct it")
+    return PLACEHOLDER.sub(lambda match: str(values[match[1]]), text)

@@ -1,4 +1,4 @@
-"""Reads a project: the recipe, the names in its templates, its dataset folders; every mistake is one line."""
+"""Reads a project: the recipe, the names in its templates, its dataset folders; the first mistake is one line."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any
 
 from kernelgen.datasets.folder import DatasetFolder, load_datasets
 from kernelgen.errors import KernelgenError, near
-from kernelgen.recipe.agreement import check_agreement
-from kernelgen.recipe.expansion import Expanded, Problems, expand
-from kernelgen.recipe.kernel import SESSION_MINUTES, Circle, Kernel, order_of_need
+from kernelgen.recipe.expansion import Expanded, expand
+from kernelgen.recipe.kernel import SESSION_MINUTES, Kernel, check_agreement, order_of_need
 from kernelgen.recipe.owner import find_owner
-from kernelgen.recipe.project import RECIPE, Project
-from kernelgen.recipe.schema import RecipeTable
-from kernelgen.recipe.sources import Attached, BadReference, Source, each_of, parse_sources
+from kernelgen.recipe.project import Project
+from kernelgen.recipe.schema import RECIPE, RecipeTable, problem
+from kernelgen.recipe.sources import Attached, Known, Source, each_of, parse_sources
 from kernelgen.recipe.titles import default_title, slug_of, title_problem
 from kernelgen.rendering.template import Names, Template
 from kernelgen.tables import read_toml, validated
@@ -23,7 +22,7 @@ TEMPLATES, ENDING = "kernel_templates", ".py.j2"
 # Keys of a kernel's table that are taken as they stand there; without them, Kernel's defaults hold.
 _AS_STATED = (
     "include", "files", "gpu", "internet", "machine_shape", "private", "keywords", "docker_image",
-    "docker_image_pinning_type", "submits",
+    "docker_image_pinning_type", "submits", "time_limit",
 )  # fmt: skip
 
 
@@ -32,26 +31,30 @@ def load_project(root: Path, overrides: Iterable[str] = (), owner: str | None = 
 
     Args:
         root: the folder that holds kernel_templates/.
-        overrides: ``key=value`` texts that replace settings for this build.
+        overrides: ``key=value`` texts that replace settings of the kernels that are selected.
         owner: the command line's; the recipe's comes first, the credentials' last.
 
     Raises:
-        KernelgenError: with one line for everything that is wrong.
+        KernelgenError: for what is wrong.
     """
     root = Path(root).absolute()
     recipe = _read_recipe(root)
-    problems = Problems(RECIPE)
-    datasets = load_datasets(root, problems)
-    reading = _Reading(root, recipe, expand(recipe, problems), datasets, problems)
-    kernels = reading.kernels()
-    _check_datasets(kernels, datasets, problems)
-    _check_slugs(kernels, problems)
-    _check_circles(kernels, problems)
-    if not problems:
-        problems += check_agreement(kernels, kernels.values(), RECIPE)
-    if problems:
-        raise KernelgenError("\n".join(problems))
-    project = Project(
+    wrong: list[str] = []
+    datasets = load_datasets(root, wrong)
+    if wrong:
+        raise KernelgenError("\n".join(wrong))
+    members = expand(recipe)
+    templates = _read_templates(root, members)
+    names = {name: template.names() for name, template in templates.items()}
+    named = {setting for template in names.values() for setting in template.settings}
+    for setting in recipe.settings:
+        if setting not in named:
+            raise problem("settings", setting, "no template of the recipe names it; remove it")
+    kernels = _kernels(root, recipe, members, names, datasets)
+    _check_datasets(kernels, datasets)
+    order_of_need(kernels)
+    check_agreement(kernels, kernels.values())
+    return Project(
         root=root,
         library=recipe.library,
         kernels=kernels,
@@ -60,15 +63,11 @@ def load_project(root: Path, overrides: Iterable[str] = (), owner: str | None = 
         mounts=recipe.mounts,
         examples=tuple(recipe.examples),
         overrides=tuple(overrides),
-        _templates={f"{name}{ENDING}": template for name, template in reading.templates.items()},
+        _templates={f"{name}{ENDING}": template for name, template in templates.items()},
     )
-    project.apply_overrides()
-    return project
 
 
 def _read_recipe(root: Path) -> RecipeTable:
-    if not root.is_dir():
-        raise KernelgenError(f"{root}: there is no such folder; give --project an existing one")
     if not (root / RECIPE).is_file():
         raise KernelgenError(f"{root}: holds no {RECIPE}; make it, or point --project elsewhere")
     recipe = validated(RecipeTable, read_toml(root / RECIPE, RECIPE), RECIPE)
@@ -80,215 +79,147 @@ def _read_recipe(root: Path) -> RecipeTable:
     return recipe
 
 
-class _Reading:
-    """What the kernels of one recipe are read with. templates: by their names in the recipe."""
-
-    def __init__(
-        self,
-        root: Path,
-        recipe: RecipeTable,
-        members: list[Expanded],
-        datasets: dict[str, DatasetFolder],
-        problems: Problems,
-    ) -> None:
-        self.templates: dict[str, Template] = {}
-        self._root, self._recipe, self._members = root, recipe, members
-        self._datasets, self._problems = datasets, problems
-        self._names: dict[str, Names] = {}
-        self._titles: dict[str, str] = {}
-        self._families: dict[str, list[str]] = {}
-        for member in members:
-            self._families.setdefault(member.family, []).append(member.name)
-
-    def kernels(self) -> dict[str, Kernel]:
-        """Every kernel that can be made; what is wrong with the others is added to the problems."""
-        for member in self._members:
-            if self._read_template(member):
-                self._read_title(member)
-        kernels = {member.name: self._kernel(member) for member in self._members if self._template(member)}
-        if len(self._names) == len({member.table.get("template") for member in self._members}):
-            named = {setting for names in self._names.values() for setting in names.settings}
-            for name in self._recipe.settings:
-                if name not in named:
-                    what = f"no template of the recipe names it{near(name, named)}; remove it"
-                    self._problems.add("settings", name, what)
-        return {name: kernel for name, kernel in kernels.items() if name in self._titles}
-
-    def _template(self, member: Expanded) -> Names | None:
-        return self._names.get(member.table.get("template", ""))
-
-    def _read_template(self, member: Expanded) -> bool:
-        name, table = member.table.get("template"), f"kernels.{member.family}"
+def _read_templates(root: Path, members: list[Expanded]) -> dict[str, Template]:
+    """The templates of all kernels by their names in the recipe."""
+    known = {setting for member in members for setting in member.table["settings"]}
+    templates: dict[str, Template] = {}
+    for member in members:
+        name = member.table.get("template")
         if name is None:
-            self._problems.add(table, "template", f"missing; name a file of {TEMPLATES}/, without {ENDING}")
-            return False
-        if name in self._names:
-            return True
-        folder = self._root / TEMPLATES
-        templates = {path.name.removesuffix(ENDING) for path in folder.glob(f"*{ENDING}")}
+            raise problem(member.place, "template", f"missing; name a file of {TEMPLATES}/, without {ENDING}")
+        path = root / TEMPLATES / f"{name}{ENDING}"
+        if not path.is_file():
+            hint = near(name, [other.name.removesuffix(ENDING) for other in path.parent.glob(f"*{ENDING}")])
+            what = f"there is no {TEMPLATES}/{path.name}{hint}; correct the name"
+            raise problem(member.place, "template", what)
         if name not in templates:
-            what = f"there is no {TEMPLATES}/{name}{ENDING}{near(name, templates)}; correct the name"
-            self._problems.add(table, "template", what)
-            return False
-        known = {setting for member in self._members for setting in member.settings}
-        try:
-            self.templates[name] = Template(folder / f"{name}{ENDING}", f"{TEMPLATES}/{name}{ENDING}", known)
-            self._names[name] = self.templates[name].names()
-        except KernelgenError as error:
-            if str(error) not in self._problems:
-                self._problems.append(str(error))
-            return False
-        return True
+            templates[name] = Template(path, f"{TEMPLATES}/{path.name}", known)
+    return templates
 
-    def _read_title(self, member: Expanded) -> None:
-        title = member.table.get("title") or default_title(self._recipe.library, member.name)
-        if problem := title_problem(title):
-            self._problems.add(f"kernels.{member.family}", "title", problem)
-        else:
-            self._titles[member.name] = title
 
-    def _kernel(self, member: Expanded) -> Kernel:
-        table, title = member.table, self._titles.get(member.name, "")
-        used = self._used_settings(member)
-        agrees = {name: tuple(keys) for name, keys in (table.get("agrees") or {}).items()}
-        self._check_agrees(member, agrees, used)
+def _kernels(
+    root: Path, recipe: RecipeTable, members: list[Expanded], names: dict[str, Names], datasets: dict[str, Any]
+) -> dict[str, Kernel]:
+    titles = _titles(recipe, members)
+    families: dict[str, list[str]] = {}
+    for member in members:
+        families.setdefault(member.family, []).append(member.name)
+    known = Known({name: slug_of(title) for name, title in titles.items()}, families, datasets)
+    kernels = {}
+    for member in members:
+        table, template = member.table, member.table["template"]
         stated: dict[str, Any] = {key: _frozen(table[key]) for key in _AS_STATED if table.get(key) is not None}
-        return Kernel(
+        kernels[member.name] = Kernel(
             name=member.name,
             family=member.family,
-            template=self._root / TEMPLATES / f"{table['template']}{ENDING}",
-            title=title,
-            slug=slug_of(title),
-            settings={name: value for name, value in member.settings.items() if name in used},
-            sources=self._sources(member),
-            agrees=agrees,
+            template=root / TEMPLATES / f"{template}{ENDING}",
+            title=titles[member.name],
+            slug=known.slugs[member.name],
+            settings=_settings(member, names[template]),
+            sources=_sources(member, names[template], known),
+            agrees=_agrees(member, names[template]),
             **stated,
-            time_limit=table.get("time_limit", SESSION_MINUTES),
         )
-
-    def _used_settings(self, member: Expanded) -> set[str]:
-        """The settings that a kernel's template names, and the one that holds its time limit."""
-        table, template, names = _where(member, self._names)
-        limit = member.table.get("time_limit", SESSION_MINUTES)
-        used = set(names.settings)
-        if isinstance(limit, str):
-            held = member.settings.get(limit)
-            if isinstance(held, bool) or not isinstance(held, int | float) or held < 0:
-                what = f"{limit!r} is not a setting that holds a number of minutes"
-                self._problems.add(table, "time_limit", what)
-            used.add(limit)
-        for name, line in names.settings.items():
-            if name not in member.settings:
-                self._problems.append(
-                    f"{template}:{line}: {name} has no value in kernels.toml"
-                    f"{near(name, member.settings)}; write it under [{table}.settings] or [settings]"
-                )
-        for name in sorted(member.own_settings - used):
-            place = (table, "each") if name in member.each else (f"{table}.settings", name)
-            what = f"{template} does not name {name}{near(name, names.settings)}; remove it or use it there"
-            self._problems.add(*place, what)
-        return used
-
-    def _sources(self, member: Expanded) -> dict[str, Attached]:
-        """The sources that a kernel's template names; one that is declared and not named is a problem."""
-        table, template, names = _where(member, self._names)
-        sources: dict[str, Attached] = {}
-        for name, text in member.sources.items():
-            is_used = name in names.sources or names.all_sources
-            if not is_used and name not in member.own_sources:
-                continue
-            try:
-                sources[name] = parse_sources(
-                    name,
-                    text,
-                    of=member.name,
-                    kernels=[name for family in self._families.values() for name in family],
-                    families=self._families,
-                    datasets=self._datasets,
-                    slug_of_kernel=lambda name: slug_of(self._titles[name]) if name in self._titles else name,
-                )
-            except BadReference as error:
-                self._problems.add(f"{table}.sources", name, str(error))
-                continue
-            if not is_used:
-                what = (
-                    f"{template} does not use it{near(name, names.sources)}; remove it or read it by "
-                    f"{{{{ sources.{name} | literal }}}}"
-                )
-                self._problems.add(f"{table}.sources", name, what)
-        for name, line in names.sources.items():
-            if name not in member.sources:
-                self._problems.append(
-                    f"{template}:{line}: sources.{name} is not declared"
-                    f"{near(name, member.sources)}; write it under [{table}.sources]"
-                )
-        _check_one_folder_each(sources, f"{table}.sources", self._problems)
-        return sources
-
-    def _check_agrees(self, member: Expanded, agrees: dict[str, tuple[str, ...]], used: set[str]) -> None:
-        table, template, names = _where(member, self._names)
-        for name, keys in agrees.items():
-            if name not in member.sources:
-                what = f"there is no such source{near(name, member.sources)}; name one"
-                self._problems.add(f"{table}.agrees", name, what)
-            for key in keys:
-                if key not in used:
-                    what = f"{template} does not name {key}{near(key, names.settings)}; correct or remove it"
-                    self._problems.add(f"{table}.agrees", name, what)
+    return kernels
 
 
 def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _where(member: Expanded, names: dict[str, Names]) -> tuple[str, str, Names]:
-    """A kernel's table and template as messages name them, and what the template names."""
-    template = member.table["template"]
-    return f"kernels.{member.family}", f"{TEMPLATES}/{template}{ENDING}", names[template]
+def _titles(recipe: RecipeTable, members: list[Expanded]) -> dict[str, str]:
+    titles: dict[str, str] = {}
+    seen: dict[str, str] = {}
+    for member in members:
+        title = member.table.get("title") or default_title(recipe.library, member.name)
+        if wrong := title_problem(title):
+            raise problem(member.place, "title", wrong)
+        if (slug := slug_of(title)) in seen:
+            hint = " (a family's title needs a {name} of each key of `each`)" if member.each else ""
+            what = f"{title!r} makes the slug {slug!r}, which {seen[slug]} has too{hint}; give it another title"
+            raise problem(member.place, "title", what)
+        titles[member.name], seen[slug] = title, member.name
+    return titles
 
 
-def _check_datasets(kernels: dict[str, Kernel], datasets: dict[str, DatasetFolder], problems: Problems) -> None:
-    for name in sorted(set(kernels) & set(datasets)):
-        problems.add(f"kernels.{name}", "", f"datasets/{name} has the same name; rename one of them")
-    for dataset in datasets.values():
-        if (output := dataset.table.output) and output.kernel not in kernels:
-            problems.append(
-                f"{dataset.where}/dataset.toml: [output] kernel: there is no kernel {output.kernel!r}"
-                f"{near(output.kernel, kernels)}; correct it"
+def _template_of(member: Expanded) -> str:
+    """How messages name a kernel's template."""
+    return f"{TEMPLATES}/{member.table['template']}{ENDING}"
+
+
+def _settings(member: Expanded, names: Names) -> dict[str, Any]:
+    """The settings that a kernel's template names, and the one that holds its time limit."""
+    settings, used = member.table["settings"], set(names.settings)
+    limit = member.table.get("time_limit", SESSION_MINUTES)
+    if isinstance(limit, str):
+        held = settings.get(limit)
+        if isinstance(held, bool) or not isinstance(held, int | float) or held < 0:
+            raise problem(member.place, "time_limit", f"{limit!r} is not a setting that holds a number of minutes")
+        used.add(limit)
+    for name, line in names.settings.items():
+        if name not in settings:
+            raise KernelgenError(
+                f"{_template_of(member)}:{line}: {name} has no value in kernels.toml"
+                f"{near(name, settings)}; write it under [{member.place}.settings] or [settings]"
             )
+    for name in sorted(member.own_settings - used):
+        hint = near(name, names.settings)
+        what = f"{_template_of(member)} does not name {name}{hint}; remove it or use it there"
+        raise problem(f"{member.place}.{'each' if name in member.each else 'settings'}", name, what)
+    return {name: value for name, value in settings.items() if name in used}
 
 
-def _check_one_folder_each(sources: dict[str, Attached], table: str, problems: Problems) -> None:
-    """In Kaggle's old layout sources of one slug, whatever their kind and owner, share a folder."""
+def _sources(member: Expanded, names: Names, known: Known) -> dict[str, Attached]:
+    """The sources that a kernel's template names; one that is declared and not named is a problem."""
+    place, declared = f"{member.place}.sources", member.table["sources"]
+    sources: dict[str, Attached] = {}
+    for name, text in declared.items():
+        is_used = name in names.sources or names.all_sources
+        if is_used or name in member.own_sources:
+            try:
+                sources[name] = parse_sources(name, text, member.name, known)
+            except ValueError as error:
+                raise problem(place, name, str(error)) from None
+        if not is_used and name in member.own_sources:
+            what = f"{_template_of(member)} does not use it; remove it or read it by {{{{ sources.{name} | literal }}}}"
+            raise problem(place, name, what)
+    for name, line in names.sources.items():
+        if name not in declared:
+            raise KernelgenError(
+                f"{_template_of(member)}:{line}: sources.{name} is not declared"
+                f"{near(name, declared)}; write it under [{place}]"
+            )
+    # In Kaggle's old layout sources of one slug, whatever their kind and owner, share a folder.
     seen: dict[str, Source] = {}
     for source in [source for attached in sources.values() for source in each_of(attached)]:
         other = seen.setdefault(source.slug, source)
         if (other.kind, other.owner) != (source.kind, source.owner):
-            problems.add(
-                table,
-                source.name,
-                f"{source.kind}:{source.reference} and {other.kind}:{other.reference} would be mounted "
-                "at the same place; rename one of them",
+            what = (
+                f"{source.kind}:{source.reference} and {other.kind}:{other.reference} would be mounted at the same "
+                "place; rename one of them"
             )
+            raise problem(place, source.name, what)
+    return sources
 
 
-def _check_slugs(kernels: dict[str, Kernel], problems: Problems) -> None:
-    seen: dict[str, Kernel] = {}
-    for kernel in kernels.values():
-        other = seen.setdefault(kernel.slug, kernel)
-        if other is not kernel:
-            hint = " (a family's title needs a {name} of each key of `each`)" if kernel.family != kernel.name else ""
-            problems.add(
-                f"kernels.{kernel.family}",
-                "title",
-                f"{kernel.title!r} makes the slug {kernel.slug!r}, which {other.name} has too{hint}; "
-                "give it another title",
+def _agrees(member: Expanded, names: Names) -> dict[str, tuple[str, ...]]:
+    agrees, place = member.table.get("agrees") or {}, f"{member.place}.agrees"
+    for name, keys in agrees.items():
+        if name not in (declared := member.table["sources"]):
+            raise problem(place, name, f"there is no such source{near(name, declared)}; name one")
+        for key in keys:
+            if key not in names.settings:
+                hint = near(key, names.settings)
+                raise problem(place, name, f"{_template_of(member)} does not name {key}{hint}; correct or remove it")
+    return {name: tuple(keys) for name, keys in agrees.items()}
+
+
+def _check_datasets(kernels: dict[str, Kernel], datasets: dict[str, DatasetFolder]) -> None:
+    for name in sorted(set(kernels) & set(datasets)):
+        raise problem(f"kernels.{name}", "", f"datasets/{name} has the same name; rename one of them")
+    for dataset in datasets.values():
+        if (output := dataset.table.output) and output.kernel not in kernels:
+            where = f"{dataset.where}/dataset.toml: [output] kernel"
+            raise KernelgenError(
+                f"{where}: there is no kernel {output.kernel!r}{near(output.kernel, kernels)}; correct it"
             )
-
-
-def _check_circles(kernels: dict[str, Kernel], problems: Problems) -> None:
-    try:
-        order_of_need(kernels)
-    except Circle as circle:
-        family = kernels[str(circle).partition(" ")[0]].family
-        problems.add(f"kernels.{family}.sources", "", f"kernels feed on each other: {circle}; break the circle")

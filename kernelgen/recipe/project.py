@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from kernelgen.datasets.folder import DatasetFolder
 from kernelgen.errors import KernelgenError, near
 from kernelgen.inlining.library import Library
-from kernelgen.recipe.agreement import check_agreement
 from kernelgen.recipe.kernel import Kernel as Kernel
-from kernelgen.recipe.kernel import order_of_need
+from kernelgen.recipe.kernel import check_agreement, order_of_need
 from kernelgen.recipe.owner import UNKNOWN_OWNER
+from kernelgen.recipe.schema import RECIPE as RECIPE
 from kernelgen.recipe.settings import override_value, split_override
 from kernelgen.rendering.template import Template
-
-RECIPE = "kernel_templates/kernels.toml"
 
 
 @dataclass
 class Project:
     """A folder with kernel_templates/, a library and perhaps datasets/.
 
-    examples: globs of kernels that ``--list`` shows on request only. overrides: the texts of ``--set``.
+    kernels: as the recipe has them, and once they were selected with the settings of ``--set``. examples: globs of
+    kernels that ``--list`` shows on request only. overrides: the texts of ``--set``.
     """
 
     root: Path
@@ -36,29 +36,23 @@ class Project:
     examples: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     _templates: dict[str, Template] = field(default_factory=dict, repr=False)
-    _override_problems: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
-    _as_written: dict[str, Kernel] = field(default_factory=dict, repr=False)
-    _library_files: Library | None = field(default=None, repr=False)
 
     @property
     def owner_or_placeholder(self) -> str:
         """Our name on Kaggle, or a placeholder that Kaggle refuses and a reader understands."""
         return self.owner or UNKNOWN_OWNER
 
-    @property
-    def setting_names(self) -> set[str]:
-        """Every setting of every kernel."""
-        return {name for kernel in self.kernels.values() for name in kernel.settings}
-
     def template(self, kernel: Kernel) -> Template:
         """The kernel's template, read once."""
         return self._templates[kernel.template.name]
 
+    @cached_property
+    def _library(self) -> Library:
+        return Library(self.root, self.library)
+
     def library_files(self) -> Library:
         """The library as files, read once."""
-        if self._library_files is None:
-            self._library_files = Library(self.root, self.library)
-        return self._library_files
+        return self._library
 
     def select(self, targets: str | Iterable[str]) -> list[Kernel | DatasetFolder]:
         """Kernels and datasets for names, comma lists, globs, family names and "all" (every kernel).
@@ -71,27 +65,42 @@ class Project:
         chosen = self.named(targets, "--target")
         selected: list[Kernel | DatasetFolder] = [self.datasets[name] for name in self.datasets if name in chosen]
         kernels = [self.kernels[name] for name in order_of_need(self.kernels) if name in chosen]
-        self._check_overrides(kernels)
+        for text in self.overrides:
+            key, _ = split_override(text)
+            known = {name for kernel in kernels for name in kernel.settings}
+            if key not in known:
+                raise KernelgenError(
+                    f"--set {text}: none of the selected kernels has a setting {key}{near(key, known)}"
+                )
+        kernels = [self.with_overrides(kernel) for kernel in kernels]
+        self.kernels |= {kernel.name: kernel for kernel in kernels}
+        # A kernel that is not built this time was built from the recipe as it stands.
+        check_agreement(self.kernels, kernels)
         return selected + kernels
+
+    def with_overrides(self, kernel: Kernel) -> Kernel:
+        """Return a kernel with those settings of ``--set`` that it has."""
+        settings = dict(kernel.settings)
+        for key, value in map(split_override, self.overrides):
+            if key in settings:
+                settings[key] = override_value(key, value, settings[key])
+        return replace(kernel, settings=settings)
 
     def named(self, targets: str | Iterable[str], option: str) -> set[str]:
         """The names of the kernels and datasets that an ``option`` of the command line means, as in ``select``."""
-        texts = [targets] if isinstance(targets, str) else list(targets)
+        texts = [targets] if isinstance(targets, str) else targets
         parts = [part.strip() for text in texts for part in text.split(",") if part.strip()]
         if not parts:
-            raise KernelgenError(f"{option}: names nothing{near('', self._target_names())}")
+            raise KernelgenError(f"{option}: names nothing; see --list")
         chosen: set[str] = set()
         for part in parts:
             matching = self._matching(part)
             if not matching:
-                raise KernelgenError(
-                    f"{option} {part}: no kernel or dataset of that name{near(part, self._target_names())}; see --list"
-                )
+                families = {kernel.family for kernel in self.kernels.values()}
+                hint = near(part, {*self.kernels, *self.datasets, *families, "all"})
+                raise KernelgenError(f"{option} {part}: no kernel or dataset of that name{hint}; see --list")
             chosen |= matching
         return chosen
-
-    def _target_names(self) -> set[str]:
-        return {*self.kernels, *self.datasets, *(kernel.family for kernel in self.kernels.values()), "all"}
 
     def _matching(self, part: str) -> set[str]:
         if part in self.kernels or part in self.datasets:
@@ -99,42 +108,4 @@ class Project:
         if part == "all":
             return set(self.kernels)
         family = {name for name, kernel in self.kernels.items() if kernel.family == part}
-        names = [*self.kernels, *self.datasets]
-        return family or {name for name in names if fnmatch.fnmatchcase(name, part)}
-
-    def _check_overrides(self, kernels: Sequence[Kernel]) -> None:
-        for text in self.overrides:
-            key, _ = split_override(text)
-            naming = [kernel for kernel in kernels if key in kernel.settings]
-            if not naming:
-                known = {name for kernel in kernels for name in kernel.settings}
-                raise KernelgenError(
-                    f"--set {text}: none of the selected kernels has a setting {key}{near(key, known)}"
-                )
-            for kernel in naming:
-                if problem := self._override_problems.get((kernel.name, text)):
-                    raise KernelgenError(problem)
-        # A kernel that is not built this time was built from the recipe as it stands.
-        built = {kernel.name: kernel for kernel in kernels}
-        if problems := check_agreement(self._as_written | built, kernels, RECIPE):
-            raise KernelgenError("\n".join(problems))
-
-    def apply_overrides(self) -> None:
-        """Replace settings by those of ``--set``; what does not fit a kernel is an error only where it is built."""
-        self._as_written = dict(self.kernels)
-        for text in self.overrides:
-            key, value = split_override(text)
-            naming = [kernel for kernel in self.kernels.values() if key in kernel.settings]
-            if not naming:
-                raise KernelgenError(
-                    f"--set {text}: no kernel of the recipe has a setting {key}{near(key, self.setting_names)}"
-                )
-            for kernel in naming:
-                try:
-                    settings = {**kernel.settings, key: override_value(key, value, kernel.settings[key])}
-                except KernelgenError as error:
-                    self._override_problems[kernel.name, text] = str(error)
-                    continue
-                self.kernels[kernel.name] = replace(kernel, settings=settings)
-            if all((kernel.name, text) in self._override_problems for kernel in naming):
-                raise KernelgenError(self._override_problems[naming[0].name, text])
+        return family or set(fnmatch.filter([*self.kernels, *self.datasets], part))

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from kernelgen.errors import KernelgenError
 from kernelgen.rendering.template import TAKEN_NAMES
 from kernelgen.tables import Strict, shown
 
+RECIPE = "kernel_templates/kernels.toml"
 KERNEL_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -18,6 +20,11 @@ MODULE_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 # Words that Jinja reads as operators, constants or its own template.
 JINJA_WORDS = frozenset("and or not in is if else true false none True False None self".split())
+
+
+def problem(table: str, key: str, what: str) -> KernelgenError:
+    """The error that says what is wrong with a key of the recipe, or with a whole table."""
+    return KernelgenError(f"{RECIPE}: [{table}] " + (f"{key}: " if key else "") + what)
 
 
 def _matching(pattern: re.Pattern[str], what: str) -> BeforeValidator:
@@ -35,16 +42,15 @@ def setting_problem(value: Any) -> str | None:
         return None
     if isinstance(value, float):
         return None if value == value and abs(value) != float("inf") else "inf and nan have no Python literal"
-    if isinstance(value, list):
-        return next((problem for item in value if (problem := setting_problem(item))), None)
-    if isinstance(value, dict):
-        return next((problem for item in value.values() if (problem := setting_problem(item))), None)
+    if isinstance(value, list | dict):
+        items = value.values() if isinstance(value, dict) else value
+        return next((wrong for item in items if (wrong := setting_problem(item))), None)
     return f"a {type(value).__name__} cannot be a setting; write a string, a number, true or false, a list or a table"
 
 
 def _setting(value: Any) -> Any:
-    if problem := setting_problem(value):
-        raise ValueError(problem)
+    if wrong := setting_problem(value):
+        raise ValueError(wrong)
     return value
 
 

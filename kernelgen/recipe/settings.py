@@ -8,16 +8,14 @@ from typing import Any
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe.schema import SETTING_NAME, setting_problem
 
-
-class OtherType(Exception):
-    """A value of another type than the one it would replace; its text says which."""
+_NAMES = {bool: "bool", int: "int", float: "float", str: "string", list: "list", dict: "table"}
 
 
 def replaced(old: Any, new: Any) -> Any:
     """``new`` in the place of ``old``, an int as float where a float stood.
 
     Raises:
-        OtherType: a bool is never a number, a float never an int; lists are compared by the kinds of
+        ValueError: a bool is never a number, a float never an int; lists are compared by the kinds of
             their elements, tables by the keys that they share.
     """
     if isinstance(old, float) and type(new) is int:
@@ -26,25 +24,13 @@ def replaced(old: Any, new: Any) -> Any:
         known = {_kind(item) for item in old}
         for item in new:
             if known and _kind(item) not in known:
-                raise OtherType(f"a list of {' and '.join(sorted(known))} cannot hold {item!r}")
+                raise ValueError(f"a list of {' and '.join(sorted(known))} cannot hold {item!r}")
         return new
     if isinstance(old, dict) and isinstance(new, dict):
         return {key: replaced(old[key], value) if key in old else value for key, value in new.items()}
     if type(old) is not type(new):
-        raise OtherType(f"{type_name(new)} {_short(new)} cannot replace {type_name(old)} {_short(old)}")
+        raise ValueError(f"{_named(new)} cannot replace {_named(old)}")
     return new
-
-
-def merged(base: dict[str, Any], own: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """``own`` over ``base``, and (key, what is wrong) for each value of another type."""
-    result, problems = dict(base), []
-    for key, value in own.items():
-        try:
-            result[key] = replaced(base[key], value) if key in base else value
-        except OtherType as error:
-            problems.append((key, str(error)))
-            result[key] = base[key]
-    return result, problems
 
 
 def split_override(text: str) -> tuple[str, str]:
@@ -64,44 +50,25 @@ def override_value(key: str, text: str, declared: Any) -> Any:
     """
     try:
         document = tomllib.loads(f"value = {text}")
-        value = document["value"] if set(document) == {"value"} else text
-        unread = set(document) != {"value"}
+        is_read = set(document) == {"value"}
     except tomllib.TOMLDecodeError:
-        value, unread = text, True
+        is_read = False
+    value = document["value"] if is_read else text
     if isinstance(declared, str) and not isinstance(value, str):
         value = text
-    problem = setting_problem(value)
-    if problem:
-        raise KernelgenError(f"--set {key}={text}: {problem}")
+    if wrong := setting_problem(value):
+        raise KernelgenError(f"--set {key}={text}: {wrong}")
     try:
         return replaced(declared, value)
-    except OtherType as error:
-        reading = " (read as a bare string: not a TOML value)" if unread else ""
+    except ValueError as error:
+        reading = "" if is_read else " (read as a bare string: not a TOML value)"
         raise KernelgenError(f"--set {key}={text}: {error}{reading}; give a value of the same type") from None
 
 
-def type_name(value: Any) -> str:
-    """The kind of a TOML value in words."""
-    names: dict[type, str] = {
-        bool: "a bool",
-        int: "an int",
-        float: "a float",
-        str: "a string",
-        list: "a list",
-        dict: "a table",
-    }
-    return names.get(type(value), f"a {type(value).__name__}")
+def _kind(item: Any) -> str:
+    return "numbers" if type(item) in (int, float) else f"{_NAMES[type(item)]}s"
 
 
-def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bools"
-    if isinstance(value, int | float):
-        return "numbers"
-    names: dict[type, str] = {str: "strings", list: "lists", dict: "tables"}
-    return names.get(type(value), type(value).__name__)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+def _named(value: Any) -> str:
+    name, text = _NAMES[type(value)], repr(value)
+    return f"{'an' if name == 'int' else 'a'} {name} {text if len(text) <= 40 else text[:37] + '...'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,13 +12,8 @@ from kernelgen.errors import near
 from kernelgen.recipe.schema import OWNER
 
 Kind = Literal["dataset", "kernel", "competition", "model"]
-KINDS = ("dataset", "kernel", "competition", "model")
 SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 MODEL_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-class BadReference(Exception):
-    """A reference that cannot be read; its text says why and what to write."""
 
 
 @dataclass(frozen=True)
@@ -64,110 +59,90 @@ def each_of(attached: Attached) -> tuple[Source, ...]:
     return (attached,) if isinstance(attached, Source) else attached
 
 
-def parse_sources(
-    name: str,
-    text: str | list[str],
-    *,
-    of: str,
-    kernels: Collection[str],
-    families: Mapping[str, Sequence[str]],
-    datasets: Collection[str],
-    slug_of_kernel: Callable[[str], str],
-) -> Attached:
+@dataclass(frozen=True)
+class Known:
+    """What a reference without an owner may name. slugs: of each kernel. families: the kernels of each."""
+
+    slugs: Mapping[str, str]
+    families: Mapping[str, Sequence[str]]
+    datasets: Collection[str]
+
+
+def parse_sources(name: str, text: str | list[str], of: str, known: Known) -> Attached:
     """What a recipe's ``name = text`` stands for; "" is none.
 
     In a list, a kernel may also be a family or a glob over the names of kernels and families; the kernel
     whose source it is (``of``) is never meant by these.
 
     Raises:
-        BadReference: as parse_source; a glob that matches nothing; a kernel in a list of its own.
+        ValueError: as parse_source; a glob that matches nothing; a kernel in a list of its own.
     """
-
-    def parsed(reference: str) -> Source:
-        return parse_source(name, reference, kernels=kernels, datasets=datasets, slug_of_kernel=slug_of_kernel)
-
     if text == "":
         return None
     if isinstance(text, str):
         kind, _, reference = text.partition(":")
-        if kind == "kernel" and reference not in kernels and (reference in families or _is_glob(reference)):
-            raise BadReference(f'{text!r} may be several kernels; name one, or write a list: ["{text}"]')
-        return parsed(text)
-    sources: dict[Source, None] = {}
-    for item in text:
-        sources |= dict.fromkeys(map(parsed, _expanded(item, of, kernels, families)))
+        if kind == "kernel" and reference not in known.slugs and _is_several(reference, known):
+            raise ValueError(f'{text!r} may be several kernels; name one, or write a list: ["{text}"]')
+        return parse_source(name, text, known)
+    items = dict.fromkeys(item for reference in text for item in _expanded(reference, of, known))
+    sources = tuple(dict.fromkeys(parse_source(name, item, known) for item in items))
     if any(source.kernel == of for source in sources):
-        raise BadReference(f"{f'kernel:{of}'!r}: its own earlier output needs a name of its own, outside the list")
-    return tuple(sources)
+        raise ValueError(f"{f'kernel:{of}'!r}: its own earlier output needs a name of its own, outside the list")
+    return sources
 
 
-def _expanded(text: str, of: str, kernels: Collection[str], families: Mapping[str, Sequence[str]]) -> list[str]:
+def _is_several(reference: str, known: Known) -> bool:
+    return reference in known.families or any(sign in reference for sign in "*?[")
+
+
+def _expanded(text: str, of: str, known: Known) -> list[str]:
     kind, _, reference = text.partition(":")
-    if kind != "kernel" or reference in kernels:
+    if kind != "kernel" or reference in known.slugs or not _is_several(reference, known):
         return [text]
-    if reference in families:
+    matching = fnmatch.filter([*known.families, *known.slugs], reference)
+    if reference in known.families:
         matching = [reference]
-    elif _is_glob(reference):
-        matching = [name for name in [*families, *kernels] if fnmatch.fnmatchcase(name, reference)]
-    else:
-        return [text]
-    chosen = {member for name in matching for member in families.get(name, [name])} - {of}
+    chosen = {member for name in matching for member in known.families.get(name, [name])} - {of}
     if not chosen:
-        raise BadReference(f"{text!r}: matches no other kernel of the recipe; correct or remove it")
-    return [f"kernel:{name}" for name in kernels if name in chosen]
+        raise ValueError(f"{text!r}: matches no other kernel of the recipe; correct or remove it")
+    return [f"kernel:{name}" for name in known.slugs if name in chosen]
 
 
-def _is_glob(reference: str) -> bool:
-    return any(sign in reference for sign in "*?[")
-
-
-def parse_source(
-    name: str, text: str, *, kernels: Collection[str], datasets: Collection[str], slug_of_kernel: Callable[[str], str]
-) -> Source:
+def parse_source(name: str, text: str, known: Known) -> Source:
     """The source that ``text`` ("kind:reference") names.
 
     Raises:
-        BadReference: unknown kind, a kernel or dataset that does not exist, a malformed reference.
+        ValueError: unknown kind, a kernel or dataset that does not exist, a malformed reference.
     """
-    kind, colon, reference = text.partition(":")
-    if not colon or kind not in KINDS or not reference:
-        raise BadReference(
-            f"{text!r} is no source; write dataset:NAME, kernel:NAME, competition:SLUG or "
-            "model:OWNER/MODEL/FRAMEWORK/VARIATION/VERSION"
-        )
+    kind, _, reference = text.partition(":")
     parts = reference.split("/")
-    if kind == "competition":
-        if not SLUG.fullmatch(reference):
-            raise BadReference(f"{text!r}: a competition has a slug alone; write competition:SLUG")
-        return Source(name, "competition", reference, reference)
-    if kind == "model":
-        return _model(name, text, reference, parts)
-    if len(parts) == 1:
-        if kind == "kernel":
-            if reference not in kernels:
-                raise BadReference(
-                    f"{text!r}: the recipe has no kernel of that name{near(reference, kernels)}; "
+    match kind, len(parts):
+        case "competition", 1 if SLUG.fullmatch(reference):
+            return Source(name, "competition", reference, reference)
+        case "model", 4 | 5 if all(map(MODEL_PART.fullmatch, parts)) and parts[-1].isdecimal():
+            is_ours = len(parts) == 4
+            slug = reference if is_ours else reference.partition("/")[2]
+            return Source(name, "model", reference, slug, owner=None if is_ours else parts[0])
+        case "kernel", 1 if reference:
+            if reference not in known.slugs:
+                raise ValueError(
+                    f"{text!r}: the recipe has no kernel of that name{near(reference, known.slugs)}; "
                     "name one, or write kernel:OWNER/SLUG"
                 )
-            return Source(name, "kernel", reference, slug_of_kernel(reference), kernel=reference)
-        if reference not in datasets:
-            raise BadReference(
-                f"{text!r}: there is no datasets/{reference}/dataset.toml{near(reference, datasets)}; "
-                "make it, or write dataset:OWNER/SLUG"
-            )
-        return Source(name, "dataset", reference, reference, dataset=reference)
-    well_formed = OWNER.fullmatch(parts[0]) and SLUG.fullmatch(parts[1])
-    if not well_formed or len(parts) > 3 or (len(parts) == 3 and not parts[2].isdecimal()):
-        raise BadReference(f"{text!r}: write {kind}:NAME or {kind}:OWNER/SLUG, with /VERSION if need be")
-    version = parts[2] if len(parts) == 3 else None
-    return Source(name, kind, reference, parts[1], owner=parts[0], version=version)  # type: ignore[arg-type]
-
-
-def _model(name: str, text: str, reference: str, parts: list[str]) -> Source:
-    ours = len(parts) == 4
-    if len(parts) not in (4, 5) or not all(MODEL_PART.fullmatch(part) for part in parts):
-        raise BadReference(f"{text!r}: write model:OWNER/MODEL/FRAMEWORK/VARIATION/VERSION")
-    if not parts[-1].isdecimal():
-        raise BadReference(f"{text!r}: a model's version is a number, {parts[-1]!r} is none")
-    slug = "/".join(parts if ours else parts[1:])
-    return Source(name, "model", reference, slug, owner=None if ours else parts[0])
+            return Source(name, "kernel", reference, known.slugs[reference], kernel=reference)
+        case "dataset", 1 if reference:
+            if reference not in known.datasets:
+                raise ValueError(
+                    f"{text!r}: there is no datasets/{reference}/dataset.toml{near(reference, known.datasets)}; "
+                    "make it, or write dataset:OWNER/SLUG"
+                )
+            return Source(name, "dataset", reference, reference, dataset=reference)
+        case (("kernel" | "dataset"), (2 | 3)) if OWNER.fullmatch(parts[0]) and SLUG.fullmatch(parts[1]):
+            version = parts[2] if len(parts) == 3 else None
+            if version is None or version.isdecimal():
+                of_kind: Kind = "kernel" if kind == "kernel" else "dataset"
+                return Source(name, of_kind, reference, parts[1], owner=parts[0], version=version)
+    raise ValueError(
+        f"{text!r} is no source; write dataset:NAME, kernel:NAME, either also as OWNER/SLUG or OWNER/SLUG/VERSION, "
+        "competition:SLUG or model:OWNER/MODEL/FRAMEWORK/VARIATION/VERSION"
+    )

@@ -148,7 +148,7 @@ def test_help_groups_the_options_and_hides_their_former_names(call):
     assert done.returncode == 0 and places == sorted(places)
     for name in ("--force", "--output", "--hidden-rerun", "--diff", "--pull"):
         assert f"\n  {name} " in done.stdout
-    for name in ("--again", "--outputs", "--rerun", "--apply"):
+    for name in ("--again", "--outputs", "--rerun"):
         assert f"\n  {name}" not in done.stdout and f"{name} " not in done.stdout
 
 
@@ -232,7 +232,6 @@ def test_former_names_of_options_work(tmp_path, former, name):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--pull", "--apply"], "--apply: is gone; --pull makes a commit, and git merge kaggle/NAME takes it over"),
         (["--dry-run"], "--dry-run: only together with --push"),
         (["--force"], "--force: only together with --push"),
         (["--hidden-rerun"], "--hidden-rerun: only together with --run"),
@@ -250,7 +249,7 @@ def test_options_that_do_not_go_together_are_one_line(call, chain, arguments, li
     ("arguments", "line"),
     [
         (["--target", "frst"], "error: --target frst: no kernel or dataset of that name (did you mean first?)"),
-        (["--target", "second", "--set", "greting=x"], "error: --set greting=x: no kernel of the recipe has"),
+        (["--target", "second", "--set", "greting=x"], "error: --set greting=x: none of the selected kernels has"),
         (["--target", "the-words"], "error: datasets/the-words: is empty, and dataset.toml does not"),
         (["--target", "second", "--run", "--input", "dogs=."],
          "error: --input dogs=.: no source of the selected kernels has that name; there is birdclef-2023, pk"),

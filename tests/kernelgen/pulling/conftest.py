@@ -102,7 +102,8 @@ class Workplace:
     def push(self, overrides=(), commit=None, resumed=False):
         """Build the kernel; `notebook` is from now on what Kaggle has."""
         project = load_project(self.root, overrides)
-        kernel = replace(project.kernels[self.kernel], resumed=resumed)
+        (kernel,) = project.select(self.kernel)
+        kernel = replace(kernel, resumed=resumed)
         built = build_kernel(project, kernel, commit=commit or current_commit(self.root))
         text = notebook_text(built.notebook)
         self.notebook = json.loads(text)
@@ -149,7 +150,7 @@ class Workplace:
                 new["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["Writing x\n"]}]
             cells.append(new)
         cells.append({"cell_type": "code", "source": [], "metadata": {}, "outputs": [], "execution_count": None})
-        about = {"kaggle": {"accelerator": "none", "isGpuEnabled": False}, "kernelspec": {"name": "python3"}}
+        about = self.notebook["metadata"] | {"kaggle": {"accelerator": "none", "isGpuEnabled": False}}
         return json.dumps({"metadata": about, "nbformat_minor": 4, "nbformat": 4, "cells": cells})
 
     def pull(self, text=None, pushed=None, overrides=(), keep=True):

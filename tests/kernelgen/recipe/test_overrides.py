@@ -65,7 +65,7 @@ def test_a_value_is_read_as_toml_or_as_a_bare_string(settings, text, key, value)
         ("fast=1", "an int 1 cannot replace a bool True"),
         ("rate=inf", "inf and nan have no Python literal"),
         ("classes=[1]", "a list of strings cannot hold 1"),
-        ("epoch=3", "no kernel of the recipe has a setting epoch (did you mean epochs?)"),
+        ("epoch=3", "none of the selected kernels has a setting epoch (did you mean epochs?)"),
         ("size=3", "none of the selected kernels has a setting size"),
         ("epochs", "not of the form key=value"),
         ("epochs=1\nrate=2", "cannot replace an int"),

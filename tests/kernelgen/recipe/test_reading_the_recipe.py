@@ -122,8 +122,8 @@ BAD_RECIPES = {
     "a kind of source that there is not": (
         'library = "pk"\n[kernels.case]\ntemplate = "source"\nsources = {weights = "datset:x"}',
         [
-            "[kernels.case.sources] weights: 'datset:x' is no source; write dataset:NAME, kernel:NAME, "
-            "competition:SLUG or model:OWNER/MODEL/FRAMEWORK/VARIATION/VERSION"
+            "[kernels.case.sources] weights: 'datset:x' is no source; write dataset:NAME, kernel:NAME, either also as "
+            "OWNER/SLUG or OWNER/SLUG/VERSION, competition:SLUG or model:OWNER/MODEL/FRAMEWORK/VARIATION/VERSION"
         ],
     ),
     "a kernel source that the recipe lacks": (
@@ -142,7 +142,10 @@ BAD_RECIPES = {
     ),
     "a model without version": (
         'library = "pk"\n[kernels.case]\ntemplate = "source"\nsources = {weights = "model:me/rex/pt/b"}',
-        ["[kernels.case.sources] weights: 'model:me/rex/pt/b': a model's version is a number, 'b' is none"],
+        [
+            "[kernels.case.sources] weights: 'model:me/rex/pt/b' is no source; write dataset:NAME, kernel:NAME, either "
+            "also as OWNER/SLUG or OWNER/SLUG/VERSION, competition:SLUG or model:OWNER/MODEL/FRAMEWORK/VARIATION/VERSION"
+        ],
     ),
     "a source that the template does not use": (
         'library = "pk"\n[kernels.case]\ntemplate = "case"\nsources = {weights = "competition:birdclef-2023"}',
@@ -240,12 +243,10 @@ def test_broken_jinja_is_told_with_the_template_s_line(write_project):
 
 
 def test_a_folder_without_recipe_is_one_line(tmp_path):
-    assert problems(tmp_path) == [
-        f"{tmp_path}: holds no kernel_templates/kernels.toml; make it, or point --project elsewhere"
-    ]
-    assert problems(tmp_path / "gone") == [
-        f"{tmp_path / 'gone'}: there is no such folder; give --project an existing one"
-    ]
+    for folder in (tmp_path, tmp_path / "gone"):
+        assert problems(folder) == [
+            f"{folder}: holds no kernel_templates/kernels.toml; make it, or point --project elsewhere"
+        ]
 
 
 def test_a_bad_dataset_folder_is_one_line_with_file_and_key(write_project):
