@@ -59,7 +59,7 @@ def fill(
     if not payload:
         raise KernelgenError(
             f"{dataset.where}: kernel {table.output.kernel} has left nothing here to fill it with; run it (--run), or "
-            "bring its output from Kaggle (--outputs)"
+            "bring its output from Kaggle (--output)"
             if table.output
             else f"{dataset.where}: is empty, and dataset.toml does not say how to fill it; put its files in"
         )

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.environment import TemplateExpression
 
-from kernelgen.rendering.literals import literal
+from kernelgen.rendering.python_literals import literal
 
 
 @dataclass(frozen=True)

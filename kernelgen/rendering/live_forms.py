@@ -11,7 +11,7 @@ from jinja2 import TemplateSyntaxError, UndefinedError
 
 from kernelgen.errors import KernelgenError
 from kernelgen.rendering.jinja import Expression, Literal, form_end, read
-from kernelgen.rendering.literals import literal
+from kernelgen.rendering.python_literals import literal
 from kernelgen.rendering.scanning import Span, spans
 from kernelgen.rendering.script import ScriptCell
 
