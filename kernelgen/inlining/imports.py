@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import Library
-from kernelgen.inlining.literals import OPEN, absolute, texts
+from kernelgen.inlining.literal_names import OPEN, absolute, texts
 from kernelgen.inlining.optional import is_optional
 from kernelgen.inlining.source import ParsedSource
 

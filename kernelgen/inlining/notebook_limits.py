@@ -88,7 +88,8 @@ def _own_version(library: Library, read: Sequence[ParsedSource]) -> Iterator[str
         for node in source.parents:
             if isinstance(node, ast.Call) and _METADATA.fullmatch(source.dotted(node.func)):
                 asked = names & set(re.findall(r"[\w-]+", ast.unparse(node)))
-                if asked and not any(isinstance(parent, ast.Try) for _, parent in source.around(node)):
+                tries = (isinstance(parent, ast.Try) and child in parent.body for child, parent in source.around(node))
+                if asked and not any(tries):
                     yield (
                         f"{source.where(node)}: asks for the installed version of {library.name}, which no notebook "
                         "installs; write the version into the library, or catch PackageNotFoundError"

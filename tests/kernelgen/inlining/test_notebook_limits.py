@@ -108,6 +108,8 @@ def test_a_library_that_asks_for_its_own_installed_version_is_refused(project, r
     lines = text.split("\n")
     caught = f"{lines[0]}\ntry:\n    {lines[2]}\nexcept Exception:\n    pass\n"
     assert names(project("import pk", {"pk/__init__.py": caught})) == ["pk"]
+    fallback = f"{lines[0]}\ntry:\n    import pk.version\nexcept ImportError:\n    {lines[2]}\n"
+    assert refused("import pk", {"pk/__init__.py": fallback}).startswith("pk/__init__.py:5: ")
     assert names(project("import pk", {"pk/__init__.py": text.replace("pk'", "numpy'").replace("__name__", "'numpy'")
                                        .replace("__package__", "'numpy'")})) == ["pk"]  # fmt: skip
 
