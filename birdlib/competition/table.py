@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from birdlib.competition.rows import ROW_ID, RowPlan, one_line, open_table, read_header, shown
+from birdlib.competition.rows import ROW_ID, RowPlan, one_line, open_table, read_header, shown, table_form
 from birdlib.errors import BirdlibError
 
 
@@ -33,18 +33,19 @@ def read_table(path: Path | str) -> pd.DataFrame:
 
     Raises BirdlibError if it cannot be read or has no column `row_id`.
     """
-    columns = read_header(path)
+    columns, (encoding, delimiter) = read_header(path), table_form(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the header
             table = pd.read_csv(
                 path,
+                sep=delimiter,
                 header=0,
                 # By their place: pandas would rename an empty column, and refuse a doubled one.
                 names=list(range(len(columns))),
                 index_col=False,
                 converters={columns.index(ROW_ID): str},
-                encoding="utf-8-sig",
+                encoding=encoding,
                 encoding_errors="surrogateescape",
             )
     except (ValueError, OSError, pd.errors.ParserWarning) as error:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from birdlib.competition.rows import ROW_ID, doubles, one_line, read_header, shown, split_row_id
+from birdlib.competition.rows import ROW_ID, doubles, one_line, read_header, shown, split_row_id, table_form
 from birdlib.competition.table import write_table
 from birdlib.errors import BirdlibError
 from birdlib.metrics.validation import validation_metrics
@@ -103,7 +103,7 @@ def read_predictions(path: Path | str) -> Predictions:
     Raises:
         BirdlibError: the file cannot be read, or holds no predictions.
     """
-    columns = read_header(path)
+    columns, (encoding, delimiter) = read_header(path), table_form(path)
     classes = columns[len(_NAMES) :]
     if columns[: len(_NAMES)] != _NAMES or not classes:
         raise BirdlibError(f"{path}: no predictions; expected the columns {', '.join(_NAMES)}, then the classes")
@@ -111,6 +111,8 @@ def read_predictions(path: Path | str) -> Predictions:
         # Classes may have names that look like numbers.
         table = pd.read_csv(
             path,
+            sep=delimiter,
+            encoding=encoding,
             dtype=dict.fromkeys(_NAMES, str) | dict.fromkeys(classes, np.float64),
             keep_default_na=False,
             float_precision="round_trip",
