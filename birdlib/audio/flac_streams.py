@@ -13,7 +13,7 @@ _BLOCK_SIZES = (
 _TOTAL_BITS = 36
 
 
-def streams(content: mmap.mmap) -> tuple[list[bytes | None], str]:
+def streams(content: mmap.mmap | bytes) -> tuple[list[bytes | None], str]:
     """The FLAC streams of a file, one after another, each with the length that it has; [None] where it says so.
 
     Returns:

@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from birdlib.audio.flac_streams import streams as flac_streams
-from birdlib.audio.mp3_frames import is_mp3
+from birdlib.audio.mp3_frames import is_mp3, tag_end
 from birdlib.audio.mp3_frames import streams as mp3_streams
 from birdlib.audio.ogg_streams import streams as ogg_streams
 from birdlib.audio.wav_length import with_right_length as wav_with_right_length
@@ -22,6 +22,7 @@ _SAMPLES_PER_BYTE = 64
 # encoders has 255 packets of 1024 samples.
 _LAST_PAGE_SECONDS = 10
 _MP3 = "MPEG_LAYER_III"
+_UNTAGGED = (b"OggS", b"fLaC", b"RIFF", b"RF64")  # no tag belongs before these, but taggers write one
 _COUNTED_AT_A_TIME = 1 << 20  # frames
 
 
@@ -112,9 +113,13 @@ def links_of(path: Path) -> tuple[list[Link], str]:
     return links, cut
 
 
-def _sources(content: mmap.mmap) -> tuple[list[bytes | None], str]:
+def _sources(content: mmap.mmap | bytes) -> tuple[list[bytes | None], str]:
     """What to open, one after another, None for the file as it is; and one line about what is missing."""
     start = content[:4]
+    if (begin := tag_end(content)) and content[begin : begin + 4] in _UNTAGGED:
+        untagged = content[begin:]
+        sources, cut = _sources(untagged)
+        return [untagged if source is None else source for source in sources], cut
     if start == b"OggS":
         return ogg_streams(content)
     if start == b"fLaC":

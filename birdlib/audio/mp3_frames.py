@@ -60,11 +60,17 @@ def _frames(content: mmap.mmap | bytes) -> Iterator[tuple[int, int]]:
             at = _next_frame(content, at)
 
 
+def tag_end(content: mmap.mmap | bytes, at: int = 0) -> int:
+    """Where an ID3 tag that begins at a place ends; the place itself if there is none."""
+    if content[at : at + 3] != b"ID3":
+        return at
+    size = content[at + 6 : at + 10]
+    return at + 10 + sum(byte << 7 * place for place, byte in enumerate(reversed(size)))
+
+
 def _next_frame(content: mmap.mmap | bytes, at: int) -> int:
     """The place of the next frame that others follow; the file's end if there is none."""
-    if content[at : at + 3] == b"ID3":
-        size = content[at + 6 : at + 10]
-        at += 10 + sum(byte << 7 * place for place, byte in enumerate(reversed(size)))
+    at = tag_end(content, at)
     for match in _SYNC.finditer(content, at):
         end = match.start()
         for _ in range(_ENOUGH):

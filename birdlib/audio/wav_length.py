@@ -8,7 +8,7 @@ from collections.abc import Iterator
 _STREAMED = 0x7FFF_F000  # what is written for a length that is not known: 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF and near
 
 
-def with_right_length(content: mmap.mmap) -> tuple[bytes | None, str]:
+def with_right_length(content: mmap.mmap | bytes) -> tuple[bytes | None, str]:
     """The file with a length of its data that the file has; None where its header says so.
 
     libsndfile reads as far as the file goes where the header says more, but no further than a length that is too
@@ -37,7 +37,7 @@ def with_right_length(content: mmap.mmap) -> tuple[bytes | None, str]:
     return None, ""
 
 
-def _chunks(content: mmap.mmap, at: int = 12) -> Iterator[tuple[bytes, int, int]]:
+def _chunks(content: mmap.mmap | bytes, at: int = 12) -> Iterator[tuple[bytes, int, int]]:
     """Name, place of the contents, and claimed length of each chunk from a place on."""
     while at + 8 <= len(content):
         name, length = struct.unpack_from("<4sI", content, at)
@@ -45,7 +45,7 @@ def _chunks(content: mmap.mmap, at: int = 12) -> Iterator[tuple[bytes, int, int]
         at += 8 + length + length % 2
 
 
-def _is_end(content: mmap.mmap, at: int) -> bool:
+def _is_end(content: mmap.mmap | bytes, at: int) -> bool:
     """Whether no audio can be behind a place: other chunks, zeros or nothing."""
     names = [name for name, _, _ in _chunks(content, at)]
     return all(re.fullmatch(rb"[ -~]{4}", name) for name in names) or not content[at:].strip(b"\0")

@@ -1,5 +1,6 @@
 """The submission's rows: which windows of which recordings, in which order."""
 
+import codecs
 import csv
 import re
 import unicodedata
@@ -7,6 +8,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -71,19 +73,13 @@ def read_sample(path: Path | str) -> SampleSubmission:
     Raises:
         BirdlibError: it cannot be read, has no `row_id` column, or no class.
     """
-    columns = read_header(path)
+    columns, *lines = _lines(path)
     if len(columns) < 2:
         raise BirdlibError(f"{path}: no class column beside {ROW_ID}")
     place = columns.index(ROW_ID)
-    try:
-        with open_table(path) as file:
-            lines = csv.reader(file)
-            next(lines)
-            # By their place: pandas takes the first column for an index where rows are longer than the header.
-            row_ids = tuple(line[place] if place < len(line) else "" for line in lines if line)
-    except (OSError, csv.Error) as error:
-        raise BirdlibError(f"{path}: not readable as a table ({one_line(error)})") from None
-    return SampleSubmission(row_ids, columns)
+    # By their place: pandas takes the first column for an index where rows are longer than the header.
+    row_ids = tuple(line[place] if place < len(line) else "" for line in lines if line)
+    return SampleSubmission(row_ids, tuple(columns))
 
 
 def read_classes(path: Path | str) -> tuple[str, ...]:
@@ -98,21 +94,42 @@ def read_classes(path: Path | str) -> tuple[str, ...]:
     return classes
 
 
-def open_table(path: Path | str, mode: str = "r"):
+def open_table(path: Path | str, mode: str = "r", encoding: str = "utf-8"):
     """A submission-like table as a text file; bytes that are no UTF-8 are kept, as in the names of files."""
-    return open(path, mode, newline="", encoding="utf-8-sig" if mode == "r" else "utf-8", errors="surrogateescape")
+    return open(path, mode, newline="", encoding=encoding, errors="surrogateescape")
 
 
 def read_header(path: Path | str) -> tuple[str, ...]:
     """Read a submission-like table's column names; BirdlibError if `row_id` is missing."""
+    return tuple(_lines(path, count=1)[0])
+
+
+def table_form(path: Path | str) -> tuple[str, str]:
+    """A table's encoding and delimiter: spreadsheets also save in UTF-16, and between semicolons or tabs.
+
+    Raises OSError or UnicodeError if it cannot be read.
+    """
+    with open(path, "rb") as file:
+        encoding = "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    with open_table(path, encoding=encoding) as file:
+        return encoding, max(",;\t", key=file.readline().count)
+
+
+def _lines(path: Path | str, count: int | None = None) -> list[list[str]]:
+    """The cells of a table's first lines, or of all, the header first.
+
+    Raises:
+        BirdlibError: it cannot be read, or its header has no `row_id`.
+    """
     try:
-        with open_table(path) as file:
-            columns = tuple(next(csv.reader(file), ()))
-    except (OSError, csv.Error) as error:
+        encoding, delimiter = table_form(path)
+        with open_table(path, encoding=encoding) as file:
+            lines = list(islice(csv.reader(file, delimiter=delimiter), count))
+    except (OSError, ValueError, csv.Error) as error:
         raise BirdlibError(f"{path}: not readable as a table ({one_line(error)})") from None
-    if ROW_ID not in columns:
+    if not lines or ROW_ID not in lines[0]:
         raise BirdlibError(f"{path}: not readable as a table (there is no column {ROW_ID})")
-    return columns
+    return lines
 
 
 def split_row_id(row_id: str) -> tuple[str, float]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from birdlib.competition.rows import ROW_ID, RowPlan, one_line, open_table, read_header, shown
+from birdlib.competition.rows import ROW_ID, RowPlan, one_line, open_table, read_header, shown, table_form
 from birdlib.errors import BirdlibError
 
 
@@ -33,18 +33,19 @@ def read_table(path: Path | str) -> pd.DataFrame:
 
     Raises BirdlibError if it cannot be read or has no column `row_id`.
     """
-    columns = read_header(path)
+    columns, (encoding, delimiter) = read_header(path), table_form(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the header
             table = pd.read_csv(
                 path,
+                sep=delimiter,
                 header=0,
                 # By their place: pandas would rename an empty column, and refuse a doubled one.
                 names=list(range(len(columns))),
                 index_col=False,
                 converters={columns.index(ROW_ID): str},
-                encoding="utf-8-sig",
+                encoding=encoding,
                 encoding_errors="surrogateescape",
             )
     except (ValueError, OSError, pd.errors.ParserWarning) as error:
@@ -106,11 +107,11 @@ def _value_problems(scores: pd.DataFrame) -> list[str]:
     return [f"{shown(names, 'column')} {what}" for what, names in wrong.items() if names]
 
 
-def write_table(table: pd.DataFrame, path: Path | str) -> None:
+def write_table(table: pd.DataFrame, path: Path | str, digits: int = 6) -> None:
     """Write a table as CSV, first under a temporary name, so that `path` is always whole.
 
-    float32 columns get as many digits as it takes to read the same numbers again, other floats 6. Whole-numbered float
-    columns keep a decimal point and are floats again when read.
+    float32 columns get as many digits as it takes to read the same numbers again, other floats ``digits``.
+    Whole-numbered float columns keep a decimal point and are floats again when read.
     """
     path = Path(path)
     columns, cells = [], []
@@ -119,8 +120,8 @@ def write_table(table: pd.DataFrame, path: Path | str) -> None:
         if pd.api.types.is_float_dtype(column):
             values = column.to_numpy(dtype=np.float64)
             columns.append(values.tolist())
-            digits = "%.9g" if column.dtype == np.float32 else "%.6g"
-            cells.append("%.1f" if np.array_equal(values, np.rint(values)) else digits)
+            cell = f"%.{9 if column.dtype == np.float32 else digits}g"
+            cells.append("%.1f" if np.array_equal(values, np.rint(values)) else cell)
         else:
             columns.append([_quoted(str(value)) for value in column])
             cells.append("%s")

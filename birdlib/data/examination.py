@@ -1,6 +1,5 @@
 """Decodes every recording once: its length, its faults, and a hash of its audio."""
 
-import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -90,34 +89,27 @@ def examine(
             return str(error), 0
         return decoded, writer.write(position, first.pieces) if first.pieces else 0
 
-    allowed = math.floor(max_unreadable * len(filenames))
     rows, faults = [], []
     try:
         with closing(_in_threads(look_at, range(len(filenames)), workers, "decode")) as results:
             for position, (found, cached) in enumerate(results):
                 if isinstance(found, str):
                     faults.append(f"{filenames[position]}: {found}")
-                    if len(faults) > allowed:
+                    if len(faults) > max_unreadable * len(filenames):
                         raise BirdlibError(_too_many(faults, position + 1, len(filenames), audio, max_unreadable))
-                    rows.append((0.0, 0, 0, "", found, -1, 0, "", False))
-                else:
-                    where = (int(plan.starts[position]), cached) if cached else (-1, 0)
-                    rows.append(
-                        (
-                            found.seconds,
-                            found.sample_rate,
-                            found.channels,
-                            found.sha256,
-                            "",
-                            *where,
-                            found.cut,
-                            found.silent,
-                        )
-                    )
+                rows.append(_row(found, int(plan.starts[position]), cached))
     finally:
         if writer is not None:
             writer.close()
     return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def _row(found: Decoded | str, cache_start: int, cache_samples: int) -> tuple:
+    """What is found of a recording, or why nothing is, in the order of the columns."""
+    if isinstance(found, str):
+        return 0.0, 0, 0, "", found, -1, 0, "", False
+    cached = (cache_start, cache_samples) if cache_samples else (-1, 0)
+    return found.seconds, found.sample_rate, found.channels, found.sha256, "", *cached, found.cut, found.silent
 
 
 def _too_many(faults: list[str], done: int, total: int, audio: Path, max_unreadable: float) -> str:

@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -74,15 +75,12 @@ def read_metadata(files: CompetitionFiles, *, unknown_secondary: str = "report")
             f"{path}: {shown(unknown, 'primary label')} not among the {len(classes)} classes of "
             f"{files.sample_submission.name}; is it of the same competition?"
         )
-    secondary, strangers = [], Counter()
-    for filename, label, text in zip(filenames, raw["primary_label"], raw["secondary_labels"], strict=True):
-        try:
-            labels = parse_labels(text)
-        except ValueError:
-            raise BirdlibError(f"{path}: secondary_labels of {filename} is no list of labels: {text!r}") from None
-        strangers.update(set(labels) - known)
-        secondary.append(" ".join(one for one in dict.fromkeys(labels) if one in known and one != label))
-    if strangers:
+    lists = [_labels(text, filename, path) for text, filename in zip(raw["secondary_labels"], filenames, strict=True)]
+    secondary = [
+        " ".join(one for one in dict.fromkeys(labels) if one in known and one != label)
+        for labels, label in zip(lists, raw["primary_label"], strict=True)
+    ]
+    if strangers := Counter(stranger for labels in lists for stranger in set(labels) - known):
         text = f"{shown(sorted(strangers), 'secondary label')} that are no class of the competition"
         if unknown_secondary == "stop":
             raise BirdlibError(f'{path}: {text}; correct them, or leave them out with unknown_secondary = "report"')
@@ -100,6 +98,13 @@ def read_metadata(files: CompetitionFiles, *, unknown_secondary: str = "report")
     )
     rows = zip(filenames, raw["primary_label"], raw["secondary_labels"], raw[_AUTHOR], strict=True)
     return Metadata(classes, table, version_of(rows), tuple(notes))
+
+
+def _labels(text: str, filename: str, path: Path) -> list[str]:
+    try:
+        return parse_labels(text)
+    except ValueError:
+        raise BirdlibError(f"{path}: secondary_labels of {filename} is no list of labels: {text!r}") from None
 
 
 def version_of(rows: Iterable[Iterable[str]]) -> str:

@@ -58,20 +58,10 @@ def prepare(
     What a person should know is printed, a line each, as soon as it is known. The arguments are those of
     ``read_metadata``, ``examine`` and ``assign_folds``; ``birdlib.data.prepared`` reads what is written.
 
-    Raises:
-        BirdlibError: the metadata is wrong, too many recordings are, or the folds cannot be made.
+    Raises BirdlibError if the metadata is wrong, too many recordings are, or the folds cannot be made.
     """
-    notes: list[str] = []
-    seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(name: str) -> Iterator[None]:
-        started, before = time.perf_counter(), len(notes)
-        yield
-        seconds[name] = time.perf_counter() - started
-        for note in notes[before:]:
-            print(note, flush=True)
-
+    stage = _Stages()
+    notes = stage.notes
     folder.mkdir(parents=True, exist_ok=True)
     # It stands for the whole of the output: an earlier one's must not stand for what a failed run leaves behind.
     (folder / FOLDS_FILE).unlink(missing_ok=True)
@@ -97,15 +87,9 @@ def prepare(
         recordings, found_notes = mark_duplicates(recordings)
         notes += found_notes
     with stage("Assign folds"):
-        usable = (recordings["fault"] == "") & (recordings["duplicate_of"] == "")
-        folds, found_notes = assign_folds(recordings[usable], n_folds=n_folds, seed=fold_seed, rare_below=rare_below)
-        recordings["fold"] = np.nan
-        recordings.loc[usable, "fold"] = folds
+        recordings, found_notes = _with_folds(recordings, n_folds, fold_seed, rare_below)
         notes += found_notes
     with stage("Write"):
-        # A copy's place in the cache is never asked for.
-        recordings.loc[~usable, ["cache_start", "cache_samples"]] = (-1, 0)
-        recordings = recordings[list(COLUMNS)]
         facts = {
             "competition": metadata.version,
             "n_folds": n_folds,
@@ -114,7 +98,34 @@ def prepare(
             "classes": list(metadata.classes),
         }
         version = _write(recordings, facts, folder)
-    return Preparation(folder, metadata.classes, recordings, version, notes, seconds)
+    return Preparation(folder, metadata.classes, recordings, version, notes, stage.seconds)
+
+
+class _Stages:
+    """Times the stages of a preparation, and prints the notes of each at its end."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        started, before = time.perf_counter(), len(self.notes)
+        yield
+        self.seconds[name] = time.perf_counter() - started
+        for note in self.notes[before:]:
+            print(note, flush=True)
+
+
+def _with_folds(recordings: pd.DataFrame, n_folds: int, seed: int, rare_below: int) -> tuple[pd.DataFrame, list[str]]:
+    """The table as it is written, with the folds of those that are used, and notes."""
+    usable = (recordings["fault"] == "") & (recordings["duplicate_of"] == "")
+    folds, notes = assign_folds(recordings[usable], n_folds=n_folds, seed=seed, rare_below=rare_below)
+    recordings = recordings.assign(fold=np.nan)
+    recordings.loc[usable, "fold"] = folds
+    # A copy's place in the cache is never asked for.
+    recordings.loc[~usable, ["cache_start", "cache_samples"]] = (-1, 0)
+    return recordings[list(COLUMNS)], notes
 
 
 def _write(recordings: pd.DataFrame, facts: dict, folder: Path) -> str:

@@ -117,12 +117,16 @@ def read_clip(
 
 def _read_piece(path: Path, start: float, seconds: float, expected: RecordingInfo | None) -> tuple[np.ndarray, int]:
     """Samples and their rate."""
-    info = expected or inspect(path)
-    try:
-        return read(info, round(start * info.sample_rate), round(seconds * info.sample_rate)), info.sample_rate
-    except OtherHeader:
-        info = inspect(path)
-        return read(info, round(start * info.sample_rate), round(seconds * info.sample_rate)), info.sample_rate
+    if expected:
+        try:
+            return _read_at(expected, start, seconds)
+        except (OtherHeader, soundfile.SoundFileError):
+            pass  # it is an odd one, or damaged
+    return _read_at(inspect(path), start, seconds)
+
+
+def _read_at(info: RecordingInfo, start: float, seconds: float) -> tuple[np.ndarray, int]:
+    return read(info, round(start * info.sample_rate), round(seconds * info.sample_rate)), info.sample_rate
 
 
 def as_int16(wave: np.ndarray) -> np.ndarray:

@@ -95,15 +95,11 @@ def make_competition(
         rows = list(pool.map(write_recording, recordings))
         list(pool.map(write_soundscape, [*plans, *labelled]))
     broken = _write_broken_files(folder, rows, broken_files)
-
-    classes = tuple(sorted(bird.label for bird in birds))
     metadata = pd.DataFrame(rows).sort_values("filename", kind="stable")
     write_table(metadata, folder / "train_metadata.csv")
     write_table(_taxonomy(birds), folder / "eBird_Taxonomy_v2021.csv")
-    row_ids = soundscape_row_ids(plans)
-    sample = pd.DataFrame(1 / len(classes), index=range(len(row_ids)), columns=list(classes))
-    sample.insert(0, ROW_ID, row_ids)
-    write_table(sample, folder / "sample_submission.csv")
+    classes = tuple(sorted(bird.label for bird in birds))
+    write_table(_sample(soundscape_row_ids(plans), classes), folder / "sample_submission.csv")
     if labelled:
         write_table(window_labels(labelled, birds), folder / "train_soundscape_labels.csv")
     stems, labelled_stems = (tuple(plan.stem for plan in some) for some in (plans, labelled))
@@ -172,6 +168,12 @@ def _write_broken_files(folder: Path, rows: list[dict[str, object]], count: int)
         broken[row["filename"]] = wrong
         rows.append(row)
     return broken
+
+
+def _sample(row_ids: Sequence[str], classes: Sequence[str]) -> pd.DataFrame:
+    sample = pd.DataFrame(1 / len(classes), index=range(len(row_ids)), columns=list(classes))
+    sample.insert(0, ROW_ID, row_ids)
+    return sample
 
 
 def _taxonomy(birds: Sequence[Species]) -> pd.DataFrame:

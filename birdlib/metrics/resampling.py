@@ -21,7 +21,7 @@ class RankingIntervals(NamedTuple):
 def ranking_intervals(
     truth: np.ndarray,
     scores: np.ndarray,
-    groups: Sequence[str],
+    groups: Sequence[str] | Sequence[int],
     *,
     weights: np.ndarray | None = None,
     repeats: int = 200,

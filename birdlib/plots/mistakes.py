@@ -38,13 +38,15 @@ def mels_of_clips(predictions: Predictions, prepared: Prepared, front_end: Front
     return mels
 
 
-def mels_of_soundscapes(predictions: Predictions, soundscapes: LabelledSoundscapes, front_end: FrontEnd) -> MelsOf:
+def mels_of_soundscapes(
+    predictions: Predictions, soundscapes: LabelledSoundscapes, front_end: FrontEnd, padding: str
+) -> MelsOf:
     """The same of rows of a validation on labelled soundscapes; these are gone through once."""
 
     def mels(rows: Sequence[int]) -> list[np.ndarray]:
         wanted = {predictions.row_ids[row]: None for row in rows}
         found: dict[str, np.ndarray] = {}
-        for row_ids, waves, _ in soundscapes.windows(front_end.sample_rate, front_end.window_seconds):
+        for row_ids, waves, _ in soundscapes.windows(front_end.sample_rate, front_end.window_seconds, padding):
             found |= {row_id: wave.copy() for row_id, wave in zip(row_ids, waves, strict=True) if row_id in wanted}
             if len(found) == len(wanted):
                 break

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from birdlib.errors import BirdlibError
@@ -27,24 +28,29 @@ def plot_reliability(
     true, probability = truth[counted] == 1, scores[counted]
     if not true.size:
         raise BirdlibError("no cell to draw the calibration of; were all masked?")
-    place = np.minimum((probability * bins).astype(int), bins - 1)
-    cells = np.bincount(place, minlength=bins)
-    filled = np.flatnonzero(cells)
-    said = np.bincount(place, probability, minlength=bins)[filled] / cells[filled]
-    hits = np.bincount(place, true, minlength=bins)[filled]
-    shares = hits / cells[filled]
-    error = np.average(np.abs(shares - said), weights=cells[filled])
-
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(WIDTH, 3.8), layout="constrained", gridspec_kw={"width_ratios": [1, 1.5]}
     )
-    plain(left, f"reliability (calibration error {error:.3f})")
-    left.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-    left.text(0.05, 0.95, "too cautious", color=TRAINING, fontsize=8.5, va="top")
-    left.text(0.97, 0.05, "too sure", color=TRAINING, fontsize=8.5, ha="right")
+    _draw_calibration(left, true, probability, bins)
+    _draw_spread(right, true, probability)
+    return figure
+
+
+def _draw_calibration(axis: Axes, true: np.ndarray, probability: np.ndarray, bins: int) -> None:
+    place = np.minimum((probability * bins).astype(int), bins - 1)
+    cells = np.bincount(place, minlength=bins)
+    filled = np.flatnonzero(cells)
+    given = np.bincount(place, probability, minlength=bins)[filled] / cells[filled]
+    hits = np.bincount(place, true, minlength=bins)[filled]
+    shares = hits / cells[filled]
+    error = np.average(np.abs(shares - given), weights=cells[filled])
+    plain(axis, f"reliability (calibration error {error:.3f})")
+    axis.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+    axis.text(0.05, 0.95, "too cautious", color=TRAINING, fontsize=8.5, va="top")
+    axis.text(0.97, 0.05, "too sure", color=TRAINING, fontsize=8.5, ha="right")
     low, high = _wilson(hits, cells[filled])
-    left.errorbar(
-        said,
+    axis.errorbar(
+        given,
         shares,
         yerr=[np.maximum(shares - low, 0), np.maximum(high - shares, 0)],
         color=CLIPS,
@@ -54,23 +60,22 @@ def plot_reliability(
         elinewidth=1,
         clip_on=False,
     )
-    left.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="probability given", ylabel="share that was true")
+    axis.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="probability given", ylabel="share that was true")
 
-    plain(right, f"probabilities of {true.size:,} cells")
+
+def _draw_spread(axis: Axes, true: np.ndarray, probability: np.ndarray) -> None:
+    plain(axis, f"probabilities of {true.size:,} cells")
     edges = np.linspace(0, 1, 41)
-    absent = right.hist(probability[~true], edges, color=FAINT)[0]
+    absent = axis.hist(probability[~true], edges, color=FAINT)[0]
     present = np.histogram(probability[true], edges)[0]
-    right.stairs(present, edges, baseline=None, color=CLIPS, linewidth=1.6)
-    right.set_yscale("log")
-    right.set(
-        xlim=(0, 1), ylim=(0.7, 4 * max(absent.max(), present.max(), 1)), xlabel="probability given", ylabel="cells"
-    )
-    plain_numbers(right, subs=(1.0,))
-    right.text(0.98, 0.95, f"bird there ({true.sum():,})", color=CLIPS, transform=right.transAxes, ha="right", va="top")
-    right.text(
-        0.98, 0.87, f"not there ({(~true).sum():,})", color=TRAINING, transform=right.transAxes, ha="right", va="top"
-    )
-    return figure
+    axis.stairs(present, edges, baseline=None, color=CLIPS, linewidth=1.6)
+    axis.set_yscale("log")
+    most = max(absent.max(), present.max(), 1)
+    axis.set(xlim=(0, 1), ylim=(0.7, 4 * most), xlabel="probability given", ylabel="cells")
+    plain_numbers(axis, subs=(1.0,))
+    at_the_right = {"transform": axis.transAxes, "ha": "right", "va": "top"}
+    axis.text(0.98, 0.95, f"bird there ({true.sum():,})", color=CLIPS, **at_the_right)
+    axis.text(0.98, 0.87, f"not there ({(~true).sum():,})", color=TRAINING, **at_the_right)
 
 
 def _wilson(hits: np.ndarray, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

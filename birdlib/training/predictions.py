@@ -7,19 +7,20 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from birdlib.competition.rows import ROW_ID, doubles, one_line, read_header, shown, split_row_id
+from birdlib.competition.rows import ROW_ID, doubles, one_line, read_header, shown, split_row_id, table_form
 from birdlib.competition.table import write_table
 from birdlib.errors import BirdlibError
 from birdlib.metrics.validation import validation_metrics
 
 _NAMES = (ROW_ID, "filename", "truth", "masked")
+_EXACT = 17  # digits that tell any two floats apart: with fewer, the surest scores would tie
 
 
 @dataclass(frozen=True)
 class Predictions:
     """Scores of rows and what they should have been.
 
-    scores, truth, weights: float32 [rows, classes]; truth and weights hold 0 and 1, weight 0 is "do not count".
+    scores: float [rows, classes]. truth, weights: float32 [rows, classes] of 0 and 1; weight 0 is "do not count".
     """
 
     row_ids: tuple[str, ...]
@@ -52,7 +53,7 @@ def write_predictions(
     filenames: Sequence[str] | None = None,
     weights: np.ndarray | None = None,
 ) -> None:
-    """Write predictions as CSV, whole or not at all, with 6 significant digits.
+    """Write predictions as CSV, whole or not at all; what is read again are the same numbers.
 
     Columns: row_id, filename, truth and masked (names of classes, separated by spaces), then a score per class.
 
@@ -91,7 +92,7 @@ def write_predictions(
     }
     table = pd.concat([pd.DataFrame(columns), pd.DataFrame(scores.astype(np.float64), columns=classes)], axis=1)
     try:
-        write_table(table, path)
+        write_table(table, path, digits=_EXACT)
     except OSError as error:
         raise BirdlibError(f"{path}: cannot be written ({error.strerror}); is the disk full?") from error
 
@@ -102,7 +103,7 @@ def read_predictions(path: Path | str) -> Predictions:
     Raises:
         BirdlibError: the file cannot be read, or holds no predictions.
     """
-    columns = read_header(path)
+    columns, (encoding, delimiter) = read_header(path), table_form(path)
     classes = columns[len(_NAMES) :]
     if columns[: len(_NAMES)] != _NAMES or not classes:
         raise BirdlibError(f"{path}: no predictions; expected the columns {', '.join(_NAMES)}, then the classes")
@@ -110,8 +111,11 @@ def read_predictions(path: Path | str) -> Predictions:
         # Classes may have names that look like numbers.
         table = pd.read_csv(
             path,
-            dtype=dict.fromkeys(_NAMES, str) | dict.fromkeys(classes, np.float32),
+            sep=delimiter,
+            encoding=encoding,
+            dtype=dict.fromkeys(_NAMES, str) | dict.fromkeys(classes, np.float64),
             keep_default_na=False,
+            float_precision="round_trip",
         )
     except (ValueError, OSError) as error:
         raise BirdlibError(f"{path}: not readable as predictions ({one_line(error)})") from None
@@ -122,7 +126,7 @@ def read_predictions(path: Path | str) -> Predictions:
         row_ids=row_ids,
         filenames=tuple(table["filename"]),
         classes=classes,
-        scores=table[list(classes)].to_numpy(np.float32),
+        scores=table[list(classes)].to_numpy(),
         truth=_cells(path, table["truth"], classes),
         weights=1 - _cells(path, table["masked"], classes),
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from birdlib.competition.rows import split_row_id
+from birdlib.data.authors import people
 from birdlib.data.prepared import Prepared
 from birdlib.metrics.ranking import class_table
 from birdlib.metrics.resampling import Ends, ranking_intervals
@@ -23,7 +24,7 @@ _CLIPS, _SOUNDSCAPES = "clips", "soundscapes"
 
 
 @dataclass(frozen=True)
-class TrainedModel:
+class ModelResult:
     """A model that was trained, or begun, as its last checkpoint tells.
 
     Attributes:
@@ -44,7 +45,7 @@ class TrainedModel:
     on_soundscapes: Path | None
 
 
-def trained_models(folder: Path, members: Members) -> tuple[TrainedModel, ...]:
+def trained_models(folder: Path, members: Members) -> tuple[ModelResult, ...]:
     """Of the models that were to be trained those that were begun, by fold and seed.
 
     An earlier session with other settings may have left more in the folder; that is passed over.
@@ -60,7 +61,7 @@ def trained_models(folder: Path, members: Members) -> tuple[TrainedModel, ...]:
         }
         heard = {suffix: one if checkpoint.finished and one.is_file() else None for suffix, one in beside.items()}
         models.append(
-            TrainedModel(
+            ModelResult(
                 name=checkpoint.name,
                 seed=checkpoint.seed,
                 fold=checkpoint.fold,
@@ -77,7 +78,7 @@ def trained_models(folder: Path, members: Members) -> tuple[TrainedModel, ...]:
     return tuple(sorted(models, key=lambda model: (str(model.fold), model.seed, model.name)))
 
 
-def models_table(models: Sequence[TrainedModel], prepared: Prepared) -> pd.DataFrame:
+def models_table(models: Sequence[ModelResult], prepared: Prepared) -> pd.DataFrame:
     """A row per model: how far it is, and its last scores with their 95 % intervals, as text.
 
     The intervals of clips are over authors, and there once a model is finished; those of soundscapes over these.
@@ -106,25 +107,25 @@ def models_table(models: Sequence[TrainedModel], prepared: Prepared) -> pd.DataF
     )
 
 
-def out_of_fold(models: Sequence[TrainedModel]) -> Predictions | None:
+def out_of_fold(models: Sequence[ModelResult]) -> Predictions | None:
     """What the models' folds held back, all folds as one table; of several seeds the mean. None if there is none."""
     seeds = sorted({model.seed for model in models if model.out_of_fold})
     return _mean([_of_seed(models, seed) for seed in seeds])
 
 
-def on_soundscapes(models: Sequence[TrainedModel]) -> Predictions | None:
+def on_soundscapes(models: Sequence[ModelResult]) -> Predictions | None:
     """What the models heard in the labelled soundscapes: their mean. None if there is none."""
     return _mean([read_predictions(model.on_soundscapes) for model in models if model.on_soundscapes])
 
 
-def together_table(models: Sequence[TrainedModel], prepared: Prepared) -> pd.DataFrame:
+def together_table(models: Sequence[ModelResult], prepared: Prepared) -> pd.DataFrame:
     """Scores of several models as one, with their 95 % intervals, as text; empty where one model says it all.
 
     A row per seed for the clips that its folds held back, one for the mean of the seeds, and one for the mean of
     all models on the soundscapes.
     """
     rows = []
-    by_seed: dict[int, list[TrainedModel]] = {}
+    by_seed: dict[int, list[ModelResult]] = {}
     for model in models:
         if model.out_of_fold:
             by_seed.setdefault(model.seed, []).append(model)
@@ -161,7 +162,7 @@ def classes_of(predictions: Predictions) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def outcome(models: Sequence[TrainedModel], members: Members, kernel: str, note: Path) -> str:
+def outcome(models: Sequence[ModelResult], members: Members, kernel: str, note: Path) -> str:
     """Whether all is finished, or what is left and how to go on; two lines at most.
 
     Args:
@@ -193,7 +194,7 @@ def score_text(value: float | None, low: float | None = None, high: float | None
     return f"{value:.3f}" + ("" if low is None or high is None else f" ({low:.3f}–\u2060{high:.3f})")
 
 
-def _of_seed(models: Sequence[TrainedModel], seed: int) -> Predictions:
+def _of_seed(models: Sequence[ModelResult], seed: int) -> Predictions:
     return combine_out_of_fold([one.out_of_fold for one in models if one.out_of_fold and one.seed == seed])[0]
 
 
@@ -203,8 +204,9 @@ def _mean(parts: Sequence[Predictions]) -> Predictions | None:
         return parts[0] if parts else None
     place = {row_id: at for at, row_id in enumerate(dict.fromkeys(one for part in parts for one in part.row_ids))}
     classes = parts[0].classes
-    summed, truth, weights = (np.zeros((len(place), len(classes)), np.float32) for _ in range(3))
-    times = np.zeros((len(place), 1), np.float32)
+    summed = np.zeros((len(place), len(classes)))
+    truth, weights = (np.zeros(summed.shape, np.float32) for _ in range(2))
+    times = np.zeros((len(place), 1))
     for part in parts:
         rows = [place[row_id] for row_id in part.row_ids]
         summed[rows] += part.scores
@@ -218,9 +220,9 @@ def _mean(parts: Sequence[Predictions]) -> Predictions | None:
 
 def _clip_intervals(predictions: Predictions, prepared: Prepared) -> dict[str, Ends]:
     recordings = prepared.recordings
-    author = dict(zip(recordings["filename"], recordings["author"], strict=True))
-    # A recording of nobody known stands for itself, as in the folds.
-    groups = [author.get(name) or name for name in predictions.filenames]
+    authors = people(recordings["author"], recordings["filename"])
+    author_of = dict(zip(recordings["filename"], authors, strict=True))
+    groups = [author_of[name] for name in predictions.filenames]
     return ranking_intervals(predictions.truth, predictions.scores, groups, weights=predictions.weights)._asdict()
 
 

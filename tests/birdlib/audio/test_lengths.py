@@ -117,6 +117,17 @@ def test_a_wav_file_that_was_cut_off_is_named(tmp_path, wav):
     assert probe(path).cut == "the header says 20.0 s, the file holds 10.0 s: cut off"
 
 
+@pytest.mark.parametrize("name", ["flac", "wav", "ogg"])
+def test_a_tag_before_a_file_changes_nothing(tmp_path, request, name):
+    content = request.getfixturevalue(name)
+    tag = b"ID3\x04\0\0\0\0\x01\x02" + bytes(130)
+    assert check(tmp_path, tag + content, decoded(content), atol=1e-6).cut == ""
+    path = tmp_path / "cut"
+    path.write_bytes(tag + content[: len(content) // 2])
+    info = probe(path)
+    assert 5 < info.seconds < 15 and info.cut
+
+
 def test_an_mp3_file_without_an_index_is_read_whole(tmp_path, mp3):
     bare = without_index(mp3)
     path = tmp_path / "bare.mp3"

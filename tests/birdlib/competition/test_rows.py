@@ -126,6 +126,24 @@ def test_the_samples_row_ids_are_read_as_they_stand(tmp_path: Path, text: str, r
     assert read_sample(path).row_ids == row_ids
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_sample_that_a_spreadsheet_saved_is_read(tmp_path: Path, encoding: str, delimiter: str):
+    path = tmp_path / "sample_submission.csv"
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    path.write_bytes((mark + "row_id,a,é\r\nx;y_5,0,0\r\n").replace(",", delimiter).encode(encoding))
+    if delimiter == ";":
+        path.write_bytes((mark + 'row_id;a;é\r\n"x;y_5";0;0\r\n').encode(encoding))
+    assert read_sample(path) == SampleSubmission(("x;y_5",), ("row_id", "a", "é"))
+
+
+def test_a_sample_of_half_a_character_is_refused_in_one_line(tmp_path: Path):
+    path = tmp_path / "sample_submission.csv"
+    path.write_bytes("row_id,a\nx_5,0\n".encode("utf-16")[:-1])
+    with pytest.raises(BirdlibError, match="not readable as a table"):
+        read_sample(path)
+
+
 def test_a_sample_that_is_not_in_utf8_keeps_its_bytes(tmp_path: Path):
     path = tmp_path / "sample_submission.csv"
     path.write_bytes(b"row_id,m\xe9sange\n\xe9_5,0\n")

@@ -49,6 +49,14 @@ def test_a_written_table_comes_back_as_floats_to_six_digits_and_passes_the_check
     assert [p.name for p in tmp_path.iterdir()] == ["submission.csv"]
 
 
+def test_a_table_that_a_spreadsheet_saved_is_read_as_the_usual_one(tmp_path: Path):
+    path = tmp_path / "submission.csv"
+    write_table(table(), path)
+    usual = read_table(path)
+    path.write_text(path.read_text().replace(",", ";"), encoding="utf-16")
+    pd.testing.assert_frame_equal(read_table(path), usual)
+
+
 def test_a_write_that_fails_leaves_the_old_table_whole(tmp_path: Path):
     path = tmp_path / "submission.csv"
     write_table(table(), path)

@@ -22,6 +22,7 @@ from birdlib.data.authors import people
         "Jos&eacute; N&uacute;&ntilde;ez",
         "(c) José Núñez, some rights reserved (CC BY-NC)",
         "© José Núñez",
+        "José Núñez (CC BY-NC 4.0)",
     ],
 )
 def test_another_spelling_is_the_same_person(spelling):
@@ -29,11 +30,27 @@ def test_another_spelling_is_the_same_person(spelling):
     assert numbers[0] == numbers[2] != numbers[1]
 
 
+@pytest.mark.parametrize(
+    ("name", "spelling"),
+    [
+        ("JOSÑ", "JOSÑ".encode().decode("cp1252")),
+        ("Sean O'Brien", "Sean O’Brien"),
+        ("Jean-Luc Roux", "Jean‐Luc Roux"),
+        ("Jean-Luc Roux", "Jean–Luc Roux"),
+    ],
+)
+def test_marks_that_look_alike_are_the_same(name, spelling):
+    assert len(set(people([name, spelling]))) == 1
+
+
 def test_other_people_are_other_people():
     assert len(set(people(["José Núñez", "Jose Nunez", "José Núñez Jr", "J. Núñez", "Ｊ", "Josephine Núñez"]))) == 6
 
 
-@pytest.mark.parametrize("nobody", ["", " ", "Unknown", "anonymous", " N/A ", "？", "<NA>", "\u200b"])
+@pytest.mark.parametrize(
+    "nobody",
+    ["", " ", "Unknown", "anonymous", " N/A ", "？", "<NA>", "\u200b", "(unknown)", "Anon.", "--", "—", "???", "n.a."],
+)
 def test_recordings_of_nobody_known_have_nobody_in_common(nobody):
     assert len(set(people([nobody] * 3))) == 3
 

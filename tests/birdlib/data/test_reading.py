@@ -118,6 +118,17 @@ def test_damage_in_the_middle_is_a_fault(tmp_path):
         decode(tmp_path / "a.ogg")
 
 
+def test_a_clip_is_read_of_a_file_that_libsndfile_does_not_open_as_it_is(tmp_path, write_audio):
+    path = tmp_path / "tagged.ogg"
+    soundfile.write(path, np.sin(np.linspace(0, 9000, 8 * RATE)), RATE)
+    expected = read_clip(path, 2.0, 5.0, RATE)
+    path.write_bytes(b"ID3\x04\0\0\0\0\0\x0a" + bytes(10) + path.read_bytes())
+    with pytest.raises(soundfile.SoundFileError):
+        soundfile.info(path)
+    known = recordings.RecordingInfo.ordinary(path, 8 * RATE, RATE, 1)  # what a preparation notes of it
+    np.testing.assert_array_equal(read_clip(path, 2.0, 5.0, RATE, known), expected)
+
+
 def test_a_clip_that_cannot_be_read_names_its_file(tmp_path, write_audio):
     with pytest.raises(BirdlibError, match=r"gone\.ogg: cannot be read at 2\.0 s"):
         read_clip(tmp_path / "gone.ogg", 2, 5, RATE)

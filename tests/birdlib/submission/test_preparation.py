@@ -88,10 +88,21 @@ def test_a_valid_file_is_there_before_any_recording_is_looked_at(competition, tm
 
 def test_a_sample_that_cannot_be_read_is_copied_as_it_is(competition, tmp_path):
     path, target = competition / "sample_submission.csv", tmp_path / "submission.csv"
-    path.write_bytes("row_id,a\nx_5,0.5\n".encode("utf-16"))
+    path.write_bytes("row_id,a\nx_5,0.5\n".encode("utf-16")[:-1])
     with pytest.raises(BirdlibError, match="not readable as a table"):
         write_valid_file(CompetitionFiles(competition), target, 0.25)
     assert target.read_bytes() == path.read_bytes()
+
+
+def test_of_a_sample_that_a_spreadsheet_saved_a_usual_submission_is_made(competition, tmp_path):
+    path, target = competition / "sample_submission.csv", tmp_path / "submission.csv"
+    usual = path.read_text()
+    path.write_text(usual.replace(",", ";"), encoding="utf-16")
+    files = CompetitionFiles(competition)
+    write_valid_file(files, target, 0.25)
+    assert pd.read_csv(target)["row_id"].tolist() == [line.partition(",")[0] for line in usual.splitlines()[1:]]
+    task = prepare(files, target)
+    assert task.windows == 18 and check_submission(target, task.plan) == []
 
 
 def test_recordings_whose_end_is_padded_or_not_scored_are_counted_and_named(competition, tmp_path):

@@ -39,6 +39,14 @@ def test_predictions_come_back_as_they_were_also_with_classes_that_look_like_num
     assert read.metrics() == pytest.approx(validation_metrics(TRUTH, SCORES, WEIGHTS), rel=1e-5)
 
 
+def test_scores_that_differ_little_rank_as_they_did(tmp_path: Path):
+    scores = 1 - 1e-9 * np.arange(1, 13).reshape(4, 3)
+    write(tmp_path / "a.oof.csv", scores=scores)
+    read = read_predictions(tmp_path / "a.oof.csv")
+    np.testing.assert_array_equal(read.scores, scores)
+    assert read.metrics() == validation_metrics(TRUTH, scores, WEIGHTS)
+
+
 def test_of_soundscapes_the_row_ids_say_the_file(tmp_path: Path):
     write(tmp_path / "a.csv", row_ids=[f"H02_2023_{end}" for end in (5, 10, 15, 20)], filenames=None, weights=None)
     read = read_predictions(tmp_path / "a.csv")

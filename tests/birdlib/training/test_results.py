@@ -107,6 +107,19 @@ def test_the_table_says_how_far_each_model_is_and_how_well_it_scores(tmp_path: P
         assert begun == f"{models[1].scores['clips'][name]:.3f}"
 
 
+def test_intervals_are_over_people_however_their_names_are_spelled(tmp_path: Path, members):
+    for fold in (0, 1):
+        train(tmp_path, members, 1, fold)
+    models = trained_models(tmp_path, members)
+    names = ["Ann", "Bob", "José"]
+    spelled = ["ann ", "BOB", "Jose\u0301", "Ａｎｎ", "Bob", "JosÃ©"]
+    tables = [
+        together_table(models, SimpleNamespace(recordings=pd.DataFrame({"filename": FILENAMES, "author": authors})))
+        for authors in (names * 4, spelled * 2)
+    ]
+    pd.testing.assert_frame_equal(*tables)
+
+
 def test_folds_of_one_seed_score_together_and_seeds_by_their_mean(tmp_path: Path, members, prepared):
     for seed in (1, 2):
         for fold in (0, 1):
