@@ -202,6 +202,10 @@ def test_other_seeds_and_folds_of_the_same_recipe_stay(settings, surroundings, t
     for seeds, folds in (([1], [0]), ([2], [0]), ([2], [1])):
         assert train_here(Members(settings(epochs=1), seeds, folds), around)
     assert len(checkpoints_in(around.folder)) == 3
+    before = {path.name: path.read_bytes() for path in around.folder.iterdir()}
+    with pytest.raises(BirdlibError, match=r"a model of 1 epochs beside those of EPOCHS = 2; name its seed in SEEDS"):
+        train_here(Members(settings(epochs=2), [2], [0]), around)
+    assert {path.name: path.read_bytes() for path in around.folder.iterdir()} == before
 
 
 def test_the_learning_rate_may_change_and_takes_effect(settings, surroundings, tmp_path):
