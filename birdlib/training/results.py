@@ -1,8 +1,7 @@
 """What trainings came to: a table of the models, what they heard together, and what is left to do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -16,83 +15,57 @@ from birdlib.metrics.validation import KEYS
 from birdlib.training.members import Members
 from birdlib.training.predictions import Predictions, combine_out_of_fold, read_predictions
 from birdlib.training.validation import ON_SOUNDSCAPES, OUT_OF_FOLD
-from birdlib.weights.checkpoint import LAST, checkpoints_in, load_checkpoint
+from birdlib.weights.checkpoint import Checkpoint, checkpoints_in, load_checkpoint
 
 _METRICS = {key: title for title, key in KEYS.items()}
 _CLIPS, _SOUNDSCAPES = "clips", "soundscapes"
 
 
 @dataclass(frozen=True)
-class TrainedModel:
-    """A model that was trained, or begun, as its last checkpoint tells.
+class Trained:
+    """A model that was trained, or begun.
 
     Attributes:
-        scores: {"clips": {metric: value}, "soundscapes": {…}} of the last validation; None where there was none.
+        saved: its last checkpoint, without tensors.
         out_of_fold, on_soundscapes: its predictions, None before it is finished or where it had nothing to hear.
     """
 
-    name: str
-    seed: int
-    fold: int | str
-    epoch: int
-    epochs: int
-    finished: bool
-    best_epoch: int | None
-    hours: float
-    scores: Mapping[str, Mapping[str, float | None] | None]
+    saved: Checkpoint
     out_of_fold: Path | None
     on_soundscapes: Path | None
 
 
-def trained_models(folder: Path, members: Members) -> tuple[TrainedModel, ...]:
+def trained_models(folder: Path, members: Members) -> tuple[Trained, ...]:
     """Of the models that were to be trained those that were begun, by fold and seed.
 
-    An earlier session with other settings may have left more in the folder; that is passed over.
+    An earlier session for other seeds or folds may have left more in the folder; that is passed over.
     """
     models = []
     for path in checkpoints_in(folder):
-        checkpoint = load_checkpoint(path)
-        wanted = checkpoint.fold in members.folds and checkpoint.seed in members.seeds
-        if not wanted or not members.settings.are_those_of(checkpoint.settings):
-            continue
-        beside = {
-            suffix: path.with_name(path.name.removesuffix(LAST) + suffix) for suffix in (OUT_OF_FOLD, ON_SOUNDSCAPES)
-        }
-        heard = {suffix: one if checkpoint.finished and one.is_file() else None for suffix, one in beside.items()}
-        models.append(
-            TrainedModel(
-                name=checkpoint.name,
-                seed=checkpoint.seed,
-                fold=checkpoint.fold,
-                epoch=checkpoint.epoch,
-                epochs=checkpoint.settings["epochs"],
-                finished=checkpoint.finished,
-                best_epoch=checkpoint.best_epoch,
-                hours=checkpoint.seconds / 3600,
-                scores=checkpoint.scores,
-                out_of_fold=heard[OUT_OF_FOLD],
-                on_soundscapes=heard[ON_SOUNDSCAPES],
-            )
-        )
-    return tuple(sorted(models, key=lambda model: (str(model.fold), model.seed, model.name)))
+        saved = load_checkpoint(path).without_tensors()
+        if saved.fold in members.folds and saved.seed in members.seeds:
+            beside = [path.with_name(saved.name + suffix) for suffix in (OUT_OF_FOLD, ON_SOUNDSCAPES)]
+            models.append(Trained(saved, *(one if saved.finished and one.is_file() else None for one in beside)))
+    return tuple(sorted(models, key=lambda model: (str(model.saved.fold), model.saved.seed)))
 
 
-def models_table(models: Sequence[TrainedModel], prepared: Prepared) -> pd.DataFrame:
+def models_table(models: Sequence[Trained], prepared: Prepared) -> pd.DataFrame:
     """A row per model: how far it is, and its last scores with their 95 % intervals, as text.
 
     The intervals of clips are over authors, and there once a model is finished; those of soundscapes over these.
     """
     rows = []
     for model in models:
+        saved = model.saved
         row = {
-            ("training", "epoch"): f"{model.epoch}/{model.epochs}",
-            ("training", "finished"): "yes" if model.finished else "no",
-            ("training", "best epoch"): "" if model.best_epoch is None else str(model.best_epoch),
-            ("training", "time"): _spoken(model.hours),
+            ("training", "epoch"): f"{saved.epoch}/{saved.settings['epochs']}",
+            ("training", "finished"): "yes" if saved.finished else "no",
+            ("training", "best epoch"): "" if saved.best_epoch is None else str(saved.best_epoch),
+            ("training", "time"): _spoken(saved.seconds / 60),
         }
         of_clips = _clip_intervals(read_predictions(model.out_of_fold), prepared) if model.out_of_fold else {}
         for where, intervals in ((_CLIPS, of_clips), (_SOUNDSCAPES, {})):
-            scores = model.scores.get(where) or {}
+            scores = saved.scores.get(where) or {}
             for metric, title in _METRICS.items():
                 ends = intervals.get(metric) or (scores.get(f"{metric}_low"), scores.get(f"{metric}_high"))
                 row[where, title] = score_text(scores.get(metric), *ends)
@@ -100,37 +73,37 @@ def models_table(models: Sequence[TrainedModel], prepared: Prepared) -> pd.DataF
     columns = [("training", name) for name in ("epoch", "finished", "best epoch", "time")]
     columns += [(where, title) for where in (_CLIPS, _SOUNDSCAPES) for title in _METRICS.values()]
     columns = [column for column in columns if column[0] == "training" or any(row[column] for row in rows)]
-    names = pd.Index([model.name for model in models], name="model")
+    names = pd.Index([model.saved.name for model in models], name="model")
     return pd.DataFrame(
         [[row[column] for column in columns] for row in rows], names, pd.MultiIndex.from_tuples(columns)
     )
 
 
-def out_of_fold(models: Sequence[TrainedModel]) -> Predictions | None:
+def out_of_fold(models: Sequence[Trained]) -> Predictions | None:
     """What the models' folds held back, all folds as one table; of several seeds the mean. None if there is none."""
-    seeds = sorted({model.seed for model in models if model.out_of_fold})
+    seeds = sorted({model.saved.seed for model in models if model.out_of_fold})
     return _mean([_of_seed(models, seed) for seed in seeds])
 
 
-def on_soundscapes(models: Sequence[TrainedModel]) -> Predictions | None:
+def on_soundscapes(models: Sequence[Trained]) -> Predictions | None:
     """What the models heard in the labelled soundscapes: their mean. None if there is none."""
     return _mean([read_predictions(model.on_soundscapes) for model in models if model.on_soundscapes])
 
 
-def together_table(models: Sequence[TrainedModel], prepared: Prepared) -> pd.DataFrame:
+def together_table(models: Sequence[Trained], prepared: Prepared) -> pd.DataFrame:
     """Scores of several models as one, with their 95 % intervals, as text; empty where one model says it all.
 
     A row per seed for the clips that its folds held back, one for the mean of the seeds, and one for the mean of
     all models on the soundscapes.
     """
     rows = []
-    by_seed: dict[int, list[TrainedModel]] = {}
+    by_seed: dict[int, list[Trained]] = {}
     for model in models:
         if model.out_of_fold:
-            by_seed.setdefault(model.seed, []).append(model)
+            by_seed.setdefault(model.saved.seed, []).append(model)
     for seed, of_seed in by_seed.items():
         if len(of_seed) > 1:
-            folds = ", ".join(str(model.fold) for model in of_seed)
+            folds = ", ".join(str(model.saved.fold) for model in of_seed)
             rows.append((f"clips, seed {seed}, folds {folds}", _of_seed(models, seed)))
     if len(by_seed) > 1:
         seeds = ", ".join(map(str, by_seed))
@@ -161,7 +134,7 @@ def classes_of(predictions: Predictions) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def outcome(models: Sequence[TrainedModel], members: Members, kernel: str, note: Path) -> str:
+def outcome(models: Sequence[Trained], members: Members, kernel: str, note: Path) -> str:
     """Whether all is finished, or what is left and how to go on; two lines at most.
 
     Args:
@@ -170,11 +143,12 @@ def outcome(models: Sequence[TrainedModel], members: Members, kernel: str, note:
         note: a file that says the same as long as something is left, and is not there afterwards.
     """
     wanted = len(members.folds) * len(members.seeds)
-    done = sum(model.finished for model in models)
+    done = sum(model.saved.finished for model in models)
     if done >= wanted:
         note.unlink(missing_ok=True)
         return f"FINISHED: {_count(done, 'model')}. Attach this output to a kernel that distils or exports."
-    left = [f"{model.name} is at epoch {model.epoch} of {model.epochs}" for model in models if not model.finished]
+    begun = [model.saved for model in models if not model.saved.finished]
+    left = [f"{saved.name} is at epoch {saved.epoch} of {saved.settings['epochs']}" for saved in begun]
     if wanted > len(models):
         left.append(f"{_count(wanted - len(models), 'model')} not begun")
     said = f"NOT FINISHED: {done} of {_count(wanted, 'model')} done, {', '.join(left)}. All is saved."
@@ -193,8 +167,8 @@ def score_text(value: float | None, low: float | None = None, high: float | None
     return f"{value:.3f}" + ("" if low is None or high is None else f" ({low:.3f}–\u2060{high:.3f})")
 
 
-def _of_seed(models: Sequence[TrainedModel], seed: int) -> Predictions:
-    return combine_out_of_fold([one.out_of_fold for one in models if one.out_of_fold and one.seed == seed])[0]
+def _of_seed(models: Sequence[Trained], seed: int) -> Predictions:
+    return combine_out_of_fold([one.out_of_fold for one in models if one.out_of_fold and one.saved.seed == seed])[0]
 
 
 def _mean(parts: Sequence[Predictions]) -> Predictions | None:
@@ -210,9 +184,7 @@ def _mean(parts: Sequence[Predictions]) -> Predictions | None:
         summed[rows] += part.scores
         times[rows] += 1
         truth[rows], weights[rows] = part.truth, part.weights
-    names = reduce(
-        lambda known, part: known | dict(zip(part.row_ids, part.filenames, strict=True)), parts, dict[str, str]()
-    )
+    names = {row_id: name for part in parts for row_id, name in zip(part.row_ids, part.filenames, strict=True)}
     return Predictions(tuple(place), tuple(names[one] for one in place), classes, summed / times, truth, weights)
 
 
@@ -229,9 +201,9 @@ def _soundscape_intervals(predictions: Predictions) -> dict[str, Ends]:
     return ranking_intervals(predictions.truth, predictions.scores, groups, weights=predictions.weights)._asdict()
 
 
-def _spoken(hours: float) -> str:
-    minutes = round(60 * hours)
-    return f"{minutes // 60}\u00a0h\u00a0{minutes % 60:02d}\u00a0min" if minutes >= 60 else f"{60 * hours:.1f}\u00a0min"
+def _spoken(minutes: float) -> str:
+    hours, rest = divmod(round(minutes), 60)
+    return f"{hours}\u00a0h\u00a0{rest:02d}\u00a0min" if hours else f"{minutes:.1f}\u00a0min"
 
 
 def _count(number: int, noun: str) -> str:
