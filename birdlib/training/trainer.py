@@ -237,14 +237,9 @@ class Trainer:
                 self.best_score, self.best_epoch = score, self.epoch
                 self._save(best=True)
             if is_new:
-                self.log.epoch(
-                    epoch=self.epoch,
-                    step=self.step,
-                    train_loss=train_loss,
-                    seconds=self.seconds,
-                    faults=report.faults,
-                    **self.scores,
-                )
+                validated = self.scores | ({"faults": report.faults} if report.faults else {})
+                position = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}
+                self.log.epoch(train_loss=train_loss, **position, **validated)
         self.accelerator.wait_for_everyone()
 
     def _tell(self, faults: dict[str, str]) -> None:
