@@ -1,7 +1,8 @@
 # `make demo` and `make test` are all that a fresh clone needs; both set up what they need first.
 #
 # Two environments in this folder: .venv (the tools) and .venv-kaggle (the packages of Kaggle's image, for runs).
-PYTHON ?= python3
+# Both are made with the Python of Kaggle's image where it is installed, else with python3.
+PYTHON ?= $(shell python3 -m kernelgen.running.pythons)
 VENV := .venv
 STAMP := $(VENV)/.set-up
 RUN := $(VENV)/bin/python

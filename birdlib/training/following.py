@@ -1,9 +1,11 @@
 """A model's training in processes of its own: started, followed, and ended if need be."""
 
+import contextlib
+import itertools
 import json
 import os
 import pickle
-import queue
+import re
 import signal
 import subprocess
 import sys
@@ -11,18 +13,21 @@ import tempfile
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 import psutil
 
 from birdlib.training import process
-from birdlib.training.process import FAULT, FINISHED, LIFE, TASK, Task, outcome_file
+from birdlib.training.process import LIFE, TASK, Task, outcome_file
 
 _SLOWEST_START = 300.0  # seconds until the first batch: imports, a large model, a file system that is slow
 _KEPT_LINES = 400  # of what went to the standard error
 # What a launcher of several processes sets, and a process by itself must not see.
 _LAUNCHERS = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+_LAUNCHER_LINE = "torch/distributed/elastic"  # in what torchrun says once one of its processes has died
+_ERROR = re.compile(r"(?:\[rank\d+\]: )?([\w.]+Error: .*)")
 
 
 class Training:
@@ -39,35 +44,35 @@ class Training:
 
     def __init__(self, name: str, task: Task, *, processes: int, devices: str | None) -> None:
         self.name, self.fault = name, ""
+        self._processes = processes
         self._was_ended = False
         self._scratch = tempfile.TemporaryDirectory(prefix="birdlib-training-")
         self._folder = Path(self._scratch.name)
         (self._folder / TASK).write_bytes(pickle.dumps(task))
-        self._lines: queue.Queue[str] = queue.Queue()
-        self._errors: deque[str] = deque(maxlen=_KEPT_LINES)
-        self._processes = processes
-        self._begun = time.time()
+        self._life = self._folder / LIFE
+        self._life.touch()
+        os.utime(self._life, times=(time.time() + _SLOWEST_START,) * 2)
+        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
         # The pipe to its standard input is never written to: it closes when this process ends, also by SIGKILL.
         self._starter = subprocess.Popen(
-            [sys.executable, *_launcher(processes), "-m", process.__name__, str(self._folder)],
+            [sys.executable, *(launcher if processes > 1 else []), "-m", process.__name__, str(self._folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_environment(processes, devices, task.threads),
+            env=_environment(devices, task.threads),
             encoding="utf-8",
             errors="replace",
         )
-        self._readers = [
-            threading.Thread(target=_read, args=(self._starter.stdout, self._lines.put), daemon=True),
-            threading.Thread(target=_read, args=(self._starter.stderr, self._errors.append), daemon=True),
-        ]
+        self._lines, self._errors = deque[str](), deque[str](maxlen=_KEPT_LINES)
+        pipes = ((self._starter.stdout, self._lines.append), (self._starter.stderr, self._errors.append))
+        self._readers = [threading.Thread(target=_read, args=pipe, daemon=True) for pipe in pipes]
         for reader in self._readers:
             reader.start()
 
     def relay(self) -> None:
         """Print what it has printed so far."""
-        while not self._lines.empty():
-            print(self._lines.get(), flush=True)
+        while self._lines:
+            print(self._lines.popleft(), flush=True)
 
     @property
     def has_ended(self) -> bool:
@@ -76,24 +81,31 @@ class Training:
     @property
     def seconds_without_life(self) -> float:
         """Since the last batch; a start counts only after some minutes."""
-        life = self._folder / LIFE
-        return time.time() - (life.stat().st_mtime if life.exists() else self._begun + _SLOWEST_START)
+        return time.time() - self._life.stat().st_mtime
 
     def finish(self) -> bool:
         """Take in how it ended: whether the model is finished; ``fault`` says why it failed."""
+        self._kill()  # readers of data that outlived their process, and hold its pipes
         for reader in self._readers:
             reader.join(timeout=10)
         self.relay()
-        outcome = self._outcome()
-        if not self._was_ended and FINISHED not in outcome:
-            self.fault = outcome.get(FAULT) or self._death()
-        self._close()
-        return outcome.get(FINISHED, False)
+        files = [outcome_file(self._folder, rank) for rank in range(self._processes)]
+        outcomes = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
+        if not self._was_ended:
+            # Where a process says why it ended, the others were ended with it.
+            faults = [fault for _, fault in outcomes if fault]
+            self.fault = faults[0] if faults else "" if outcomes else self._death()
+        self._starter.stdin.close()
+        self._scratch.cleanup()
+        return not self.fault and any(finished for finished, _ in outcomes)
 
     def end_stalled(self, minutes: float) -> None:
         """Dump the stacks of all its processes, print them, and end it."""
-        for one in self._descendants(with_launcher=False):
-            _signal(one, getattr(signal, "SIGUSR1", None))
+        for one in self._family():
+            is_launcher = self._processes > 1 and one.pid == self._starter.pid  # which does not know the signal
+            if hasattr(signal, "SIGUSR1") and not is_launcher:  # not on Windows
+                with contextlib.suppress(psutil.Error):
+                    one.send_signal(signal.SIGUSR1)
         time.sleep(2)
         print(f"{self.name}: no batch for {minutes:g} minutes. Where its processes are:")
         print("\n".join(list(self._errors)), flush=True)
@@ -106,47 +118,34 @@ class Training:
     def end(self) -> None:
         """Kill all its processes. Checkpoints are written whole or not at all, so the last one stays."""
         self._was_ended = True
-        for one in self._descendants(with_launcher=True):
-            _signal(one, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+        self._kill()
+        self._starter.kill()
         self._starter.wait()
 
-    def _descendants(self, *, with_launcher: bool) -> list[psutil.Process]:
-        try:
-            starter = psutil.Process(self._starter.pid)
-            below = starter.children(recursive=True)
-        except psutil.NoSuchProcess:
-            return []
-        return [starter, *below] if with_launcher or self._processes == 1 else below
+    def _family(self) -> list[psutil.Process]:
+        """Its processes and their readers of data: a forked one has the command line of its process."""
+        processes = psutil.process_iter(["pid", "cmdline"])
+        return [one for one in processes if str(self._folder) in (one.info["cmdline"] or ())]
 
-    def _outcome(self) -> dict:
-        """Of the first process, or of another where that one did not come to say."""
-        files = [outcome_file(self._folder, rank) for rank in range(self._processes)]
-        outcomes = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
-        faults = [outcome for outcome in outcomes if FAULT in outcome]
-        return (faults or outcomes or [{}])[0]
+    def _kill(self) -> None:
+        for one in self._family():
+            with contextlib.suppress(psutil.Error):  # it has ended by itself
+                one.kill()
 
     def _death(self) -> str:
         """Why it ended without saying so."""
-        status = self._starter.returncode
-        if status == -getattr(signal, "SIGKILL", 0):
+        status, errors = self._starter.returncode, list(self._errors)
+        # The launcher of several says how each of them ended.
+        if status == -getattr(signal, "SIGKILL", 0) or any("(SIGKILL)" in line for line in errors):
             return "its process was killed, as the system does where memory is short; lower WORKERS or DEVICE_BATCH"
-        print("\n".join(list(self._errors)[-60:]), flush=True)
-        last = next((line for line in reversed(self._errors) if line.strip()), f"exit status {status}")
-        return f"its process died ({last.strip()[:200]}); what it said is above"
-
-    def _close(self) -> None:
-        for pipe in (self._starter.stdin, self._starter.stdout, self._starter.stderr):
-            pipe.close()
-        self._scratch.cleanup()
+        own = [line for line in itertools.takewhile(lambda line: _LAUNCHER_LINE not in line, errors) if line.strip()]
+        print("\n".join(own[-60:]), flush=True)
+        # The first: the other processes die of it.
+        error = next((match[1] for match in map(_ERROR.match, own) if match), own[-1] if own else f"status {status}")
+        return f"its process died ({error.strip()[:200]}); what it said is above"
 
 
-def _launcher(processes: int) -> list[str]:
-    if processes == 1:
-        return []
-    return ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-
-
-def _environment(processes: int, devices: str | None, threads: int) -> dict[str, str]:
+def _environment(devices: str | None, threads: int) -> dict[str, str]:
     """This process's own, with the library's folder and what this training may use."""
     environment = {key: value for key, value in os.environ.items() if key not in _LAUNCHERS}
     library = str(Path(__file__).resolve().parents[2])
@@ -162,14 +161,8 @@ def _environment(processes: int, devices: str | None, threads: int) -> dict[str,
     return environment
 
 
-def _read(pipe: IO[str], take) -> None:
-    for line in pipe:
-        take(line.rstrip("\n"))
-
-
-def _signal(one: psutil.Process, number: int | None) -> None:
-    try:
-        if number is not None:
-            one.send_signal(number)
-    except psutil.Error:
-        pass  # it has ended by itself
+def _read(pipe: IO[str], take: Callable[[str], None]) -> None:
+    """Until its end; closed here, since another thread that closes it waits for the reading one."""
+    with pipe:
+        for line in pipe:
+            take(line.rstrip("\n"))

@@ -17,6 +17,7 @@ from birdlib.training.following import Training
 from birdlib.training.members import Members, Planned, plan_members
 from birdlib.training.process import Task
 from birdlib.training.surroundings import Surroundings
+from birdlib.weights.checkpoint import checkpoints_in
 
 _SECONDS = 0.2  # between two looks at the processes
 
@@ -45,11 +46,11 @@ def train_members(
     Args:
         processes: that train one model together; 0 for all GPUs where there is one model, else 1.
         threads: of the CPU, for each process; 0 for torch's own choice.
-        stall_minutes: a training that neither learns from a batch nor validates one for so long is ended, after its
-            stacks were printed. Until its first batch it has five minutes more.
+        stall_minutes: without a batch that is learnt from or validated, until a training's stacks are printed and it
+            is ended. Until its first batch it has five minutes more.
 
     Returns:
-        Whether all are finished; if not, the session had to close and the next one goes on.
+        Whether all are finished; if not, the session had to close.
 
     Raises:
         BirdlibError: what the training processes said, a model after the other.
@@ -57,75 +58,53 @@ def train_members(
     if stall_minutes <= 0 or threads < 0:
         raise BirdlibError(f"STALL_MINUTES = {stall_minutes}, THREADS = {threads}: expected more than 0, and 0 or more")
     planned = plan_members(members, around)
-    places = places_for(len(planned), processes, _gpus())
+    free = places_for(len(planned), processes, _gpus())
     for plan in planned:
         if plan.finished:
             print(f"{plan.name}: finished in an earlier session{_other_settings(plan, members)}")
     waiting = deque(plan for plan in planned if not plan.finished)
-    session = _Session(members, around, threads, stall_minutes, places)
+    running, faults = dict[Training, Place](), dict[str, str]()
+    begun, all_finished = False, True
     try:
-        while session.running or waiting:
-            while waiting and session.has_room():
-                session.start(waiting.popleft())
-            if not session.running:
-                break  # there is no time for those that wait
+        while True:
+            # The first model makes at least one step, so that every session gets on.
+            while waiting and free and (not begun or around.clock.left() > 0):
+                plan, place, begun = waiting.popleft(), free.pop(0), True
+                task = Task(members, around, plan.seed, plan.fold, threads)
+                training = Training(plan.name, task, processes=place.processes, devices=place.devices)
+                running[training] = place
+            if not running:
+                break  # those that still wait have no time
             time.sleep(_SECONDS)
-            session.look()
+            for training in list(running):
+                _look(training, around, stall_minutes)
+                if training.has_ended:
+                    all_finished &= training.finish()
+                    if training.fault:
+                        faults[training.name] = training.fault
+                    free.append(running.pop(training))
     finally:
-        session.end()
-    if session.faults:
-        raise BirdlibError(_together(session.faults, len(planned)))
-    return not waiting and session.all_finished
-
-
-class _Session:
-    """The trainings that run side by side, and what came of those that have ended."""
-
-    def __init__(
-        self, members: Members, around: Surroundings, threads: int, stall_minutes: float, places: list[Place]
-    ) -> None:
-        self.members, self.around = members, around
-        self.threads, self.stall_minutes = threads, stall_minutes
-        self.free = list(places)
-        self.running: dict[Training, Place] = {}
-        self.faults: dict[str, str] = {}
-        self.all_finished = True
-        self._any = False
-
-    def has_room(self) -> bool:
-        # The first model makes at least one step, so that every session gets on.
-        return bool(self.free) and (not self._any or self.around.clock.left() > 0)
-
-    def start(self, plan: Planned) -> None:
-        self._any = True
-        place = self.free.pop(0)
-        task = Task(self.members, self.around, plan.seed, plan.fold, self.threads)
-        training = Training(plan.name, task, processes=place.processes, devices=place.devices)
-        self.running[training] = place
-
-    def look(self) -> None:
-        """Print what there is to read, take in what has ended, and end what hangs or is late."""
-        clock = self.around.clock
-        for training, place in list(self.running.items()):
-            training.relay()
-            if not training.has_ended:
-                if training.seconds_without_life > 60 * self.stall_minutes:
-                    training.end_stalled(self.stall_minutes)
-                elif clock.left() < -clock.closing_seconds / 2:
-                    print(f"{training.name}: the session closes before the next save: its last checkpoint counts")
-                    training.end()
-                continue
-            self.all_finished &= training.finish()
-            if training.fault:
-                self.faults[training.name] = training.fault
-            del self.running[training]
-            self.free.append(place)
-
-    def end(self) -> None:
-        """Whatever still runs when this process is interrupted."""
-        for training in self.running:
+        for training in running:  # where this process is interrupted
             training.end()
             training.finish()
+    if faults:
+        raise BirdlibError(_together(faults, len(planned)))
+    return not waiting and all_finished
+
+
+def _look(training: Training, around: Surroundings, stall_minutes: float) -> None:
+    """Print what there is to read, and end what hangs or is late."""
+    training.relay()
+    if training.has_ended:
+        return
+    if training.seconds_without_life > 60 * stall_minutes:
+        training.end_stalled(stall_minutes)
+    elif around.clock.left() < -around.clock.closing_seconds / 2:
+        training.end()
+        if checkpoints_in(around.folder):
+            print(f"{training.name}: the session closes before the next save: its last checkpoint counts")
+        else:  # or session after session would begin anew
+            training.fault = "the session closed before the first step was saved; give it more SESSION_MINUTES"
 
 
 def places_for(models: int, processes: int, gpus: list[str]) -> list[Place]:

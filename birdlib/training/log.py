@@ -57,31 +57,13 @@ class MetricsLog:
         so far, those of earlier sessions included."""
         self.write("step", step=step, epoch=epoch, loss=loss, seconds=seconds)
 
-    def epoch(
-        self,
-        *,
-        epoch: int,
-        step: int,
-        train_loss: float,
-        seconds: float,
-        clips: Mapping[str, float | None] | None = None,
-        soundscapes: Mapping[str, float | None] | None = None,
-        faults: Mapping[str, str] | None = None,
-    ) -> None:
+    def epoch(self, *, epoch: int, step: int, train_loss: float, seconds: float, **validated: Any) -> None:
         """The end of an epoch (counted from 1) and its validation: see ``birdlib.metrics.validation``.
 
-        faults: why there are no scores on clips or soundscapes.
+        validated: scores on ``clips`` and ``soundscapes``, and ``faults``, why there are none of them.
         """
-        self.write(
-            "epoch",
-            epoch=epoch,
-            step=step,
-            train_loss=train_loss,
-            clips=clips,
-            soundscapes=soundscapes,
-            seconds=seconds,
-            **({"faults": faults} if faults else {}),
-        )
+        validated = {"clips": None, "soundscapes": None} | validated
+        self.write("epoch", epoch=epoch, step=step, train_loss=train_loss, seconds=seconds, **validated)
 
     def session(self, *, step: int, **facts: Any) -> None:
         """The start of a session: the step that it goes on from, and whatever else is worth keeping."""

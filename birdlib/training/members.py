@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from birdlib.errors import BirdlibError
 from birdlib.training.resuming import check_continues, remove_training, rename_training
 from birdlib.training.settings import TrainSettings
 from birdlib.training.surroundings import Surroundings
 from birdlib.training.teacher import find_teachers
-from birdlib.weights.checkpoint import Checkpoint, checkpoints_in, load_checkpoint
+from birdlib.weights.checkpoint import LAST, Checkpoint, checkpoints_in, load_checkpoint
 from birdlib.weights.names import model_name
 
 
@@ -79,8 +80,14 @@ def plan_members(members: Members, around: Surroundings) -> list[Planned]:
             )
             planned.append(Planned(name, seed, fold, _furthest(name, seed, fold, saved)))
     for checkpoint in saved:
-        # A model of another seed or fold of the same recipe stays: it is as good a member.
         check_continues(checkpoint, members.settings, around, teachers.get(checkpoint.fold))
+        # A model of another seed or fold of the same recipe stays: it is as good a member.
+        epochs, wanted = checkpoint.settings["epochs"], members.settings.epochs
+        if epochs != wanted and (checkpoint.seed, checkpoint.fold) not in {(plan.seed, plan.fold) for plan in planned}:
+            raise BirdlibError(
+                f"{checkpoint.name}{LAST}: a model of {epochs} epochs beside those of EPOCHS = {wanted}; name its seed "
+                "in SEEDS and its fold in FOLDS to continue it, too, or train anew without it (EARLIER = None)"
+            )
     for plan in planned:
         if plan.earlier is not None:
             if plan.earlier.name != plan.name:

@@ -1,7 +1,5 @@
 """A training process: ``python -m birdlib.training.process FOLDER``.
 
-``birdlib.training.launch`` starts it.
-
 The folder holds the task, and takes the outcome and the signs of life.
 """
 
@@ -29,7 +27,6 @@ from birdlib.training.surroundings import Surroundings
 from birdlib.training.trainer import Trainer
 
 TASK, LIFE = "task.pkl", "life"
-FINISHED, FAULT = "finished", "fault"
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Task:
 
 
 def outcome_file(folder: Path, rank: int) -> Path:
-    """Where the process of this rank says how it ended: ``{"finished": bool}`` or ``{"fault": line}``."""
+    """Where the process of this rank says how it ended, in JSON: whether the model is finished, and its fault."""
     return folder / f"outcome{rank}.json"
 
 
@@ -91,22 +88,22 @@ def main(folder: Path) -> None:
     if hasattr(signal, "SIGUSR1"):  # not on Windows
         # Written without Python's help, so also where a thread hangs in torch. Readers of data inherit it.
         faulthandler.register(signal.SIGUSR1, all_threads=True)
-    rank = int(os.environ.get("RANK", "0"))
     task = pickle.loads((folder / TASK).read_bytes())
     if task.threads:
         torch.set_num_threads(task.threads)
     show_life_by(folder / LIFE)
+    finished, fault = False, ""
     try:
-        outcome = {FINISHED: train(task)}
+        finished = train(task)
     except BirdlibError as error:
-        outcome = {FAULT: str(error)}
+        fault = str(error)
     except torch.OutOfMemoryError as error:
-        reason = str(error).partition("\n")[0]
-        outcome = {FAULT: f"{reason}; lower DEVICE_BATCH, which changes nothing but memory and time"}
-    temporary = outcome_file(folder, rank).with_suffix(".part")
-    temporary.write_text(json.dumps(outcome), encoding="utf-8")
-    os.replace(temporary, outcome_file(folder, rank))
-    if FAULT in outcome:
+        fault = f"{str(error).splitlines()[0]}; lower DEVICE_BATCH, which changes nothing but memory and time"
+    outcome = outcome_file(folder, int(os.environ.get("RANK", "0")))
+    temporary = outcome.with_suffix(".part")
+    temporary.write_text(json.dumps([finished, fault]), encoding="utf-8")
+    os.replace(temporary, outcome)
+    if fault:
         _exit_at_once()  # since the other processes of this model wait for this one
 
 

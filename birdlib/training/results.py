@@ -1,8 +1,7 @@
 """What trainings came to: a table of the models, what they heard together, and what is left to do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from birdlib.metrics.validation import KEYS
 from birdlib.training.members import Members
 from birdlib.training.predictions import Predictions, combine_out_of_fold, read_predictions
 from birdlib.training.validation import ON_SOUNDSCAPES, OUT_OF_FOLD
-from birdlib.weights.checkpoint import LAST, checkpoints_in, load_checkpoint
+from birdlib.weights.checkpoint import Checkpoint, checkpoints_in, load_checkpoint
 
 _METRICS = {key: title for title, key in KEYS.items()}
 _CLIPS, _SOUNDSCAPES = "clips", "soundscapes"
@@ -25,22 +24,14 @@ _CLIPS, _SOUNDSCAPES = "clips", "soundscapes"
 
 @dataclass(frozen=True)
 class ModelResult:
-    """A model that was trained, or begun, as its last checkpoint tells.
+    """A model that was trained, or begun.
 
     Attributes:
-        scores: {"clips": {metric: value}, "soundscapes": {…}} of the last validation; None where there was none.
+        saved: its last checkpoint, without tensors.
         out_of_fold, on_soundscapes: its predictions, None before it is finished or where it had nothing to hear.
     """
 
-    name: str
-    seed: int
-    fold: int | str
-    epoch: int
-    epochs: int
-    finished: bool
-    best_epoch: int | None
-    hours: float
-    scores: Mapping[str, Mapping[str, float | None] | None]
+    saved: Checkpoint
     out_of_fold: Path | None
     on_soundscapes: Path | None
 
@@ -48,34 +39,15 @@ class ModelResult:
 def trained_models(folder: Path, members: Members) -> tuple[ModelResult, ...]:
     """Of the models that were to be trained those that were begun, by fold and seed.
 
-    An earlier session with other settings may have left more in the folder; that is passed over.
+    An earlier session for other seeds or folds may have left more in the folder; that is passed over.
     """
     models = []
     for path in checkpoints_in(folder):
-        checkpoint = load_checkpoint(path)
-        wanted = checkpoint.fold in members.folds and checkpoint.seed in members.seeds
-        if not wanted or not members.settings.are_those_of(checkpoint.settings):
-            continue
-        beside = {
-            suffix: path.with_name(path.name.removesuffix(LAST) + suffix) for suffix in (OUT_OF_FOLD, ON_SOUNDSCAPES)
-        }
-        heard = {suffix: one if checkpoint.finished and one.is_file() else None for suffix, one in beside.items()}
-        models.append(
-            ModelResult(
-                name=checkpoint.name,
-                seed=checkpoint.seed,
-                fold=checkpoint.fold,
-                epoch=checkpoint.epoch,
-                epochs=checkpoint.settings["epochs"],
-                finished=checkpoint.finished,
-                best_epoch=checkpoint.best_epoch,
-                hours=checkpoint.seconds / 3600,
-                scores=checkpoint.scores,
-                out_of_fold=heard[OUT_OF_FOLD],
-                on_soundscapes=heard[ON_SOUNDSCAPES],
-            )
-        )
-    return tuple(sorted(models, key=lambda model: (str(model.fold), model.seed, model.name)))
+        saved = load_checkpoint(path).without_tensors()
+        if saved.fold in members.folds and saved.seed in members.seeds:
+            beside = [path.with_name(saved.name + suffix) for suffix in (OUT_OF_FOLD, ON_SOUNDSCAPES)]
+            models.append(ModelResult(saved, *(one if saved.finished and one.is_file() else None for one in beside)))
+    return tuple(sorted(models, key=lambda model: (str(model.saved.fold), model.saved.seed)))
 
 
 def models_table(models: Sequence[ModelResult], prepared: Prepared) -> pd.DataFrame:
@@ -85,15 +57,16 @@ def models_table(models: Sequence[ModelResult], prepared: Prepared) -> pd.DataFr
     """
     rows = []
     for model in models:
+        saved = model.saved
         row = {
-            ("training", "epoch"): f"{model.epoch}/{model.epochs}",
-            ("training", "finished"): "yes" if model.finished else "no",
-            ("training", "best epoch"): "" if model.best_epoch is None else str(model.best_epoch),
-            ("training", "time"): _spoken(model.hours),
+            ("training", "epoch"): f"{saved.epoch}/{saved.settings['epochs']}",
+            ("training", "finished"): "yes" if saved.finished else "no",
+            ("training", "best epoch"): "" if saved.best_epoch is None else str(saved.best_epoch),
+            ("training", "time"): _spoken(saved.seconds / 60),
         }
         of_clips = _clip_intervals(read_predictions(model.out_of_fold), prepared) if model.out_of_fold else {}
         for where, intervals in ((_CLIPS, of_clips), (_SOUNDSCAPES, {})):
-            scores = model.scores.get(where) or {}
+            scores = saved.scores.get(where) or {}
             for metric, title in _METRICS.items():
                 ends = intervals.get(metric) or (scores.get(f"{metric}_low"), scores.get(f"{metric}_high"))
                 row[where, title] = score_text(scores.get(metric), *ends)
@@ -101,7 +74,7 @@ def models_table(models: Sequence[ModelResult], prepared: Prepared) -> pd.DataFr
     columns = [("training", name) for name in ("epoch", "finished", "best epoch", "time")]
     columns += [(where, title) for where in (_CLIPS, _SOUNDSCAPES) for title in _METRICS.values()]
     columns = [column for column in columns if column[0] == "training" or any(row[column] for row in rows)]
-    names = pd.Index([model.name for model in models], name="model")
+    names = pd.Index([model.saved.name for model in models], name="model")
     return pd.DataFrame(
         [[row[column] for column in columns] for row in rows], names, pd.MultiIndex.from_tuples(columns)
     )
@@ -109,7 +82,7 @@ def models_table(models: Sequence[ModelResult], prepared: Prepared) -> pd.DataFr
 
 def out_of_fold(models: Sequence[ModelResult]) -> Predictions | None:
     """What the models' folds held back, all folds as one table; of several seeds the mean. None if there is none."""
-    seeds = sorted({model.seed for model in models if model.out_of_fold})
+    seeds = sorted({model.saved.seed for model in models if model.out_of_fold})
     return _mean([_of_seed(models, seed) for seed in seeds])
 
 
@@ -128,10 +101,10 @@ def together_table(models: Sequence[ModelResult], prepared: Prepared) -> pd.Data
     by_seed: dict[int, list[ModelResult]] = {}
     for model in models:
         if model.out_of_fold:
-            by_seed.setdefault(model.seed, []).append(model)
+            by_seed.setdefault(model.saved.seed, []).append(model)
     for seed, of_seed in by_seed.items():
         if len(of_seed) > 1:
-            folds = ", ".join(str(model.fold) for model in of_seed)
+            folds = ", ".join(str(model.saved.fold) for model in of_seed)
             rows.append((f"clips, seed {seed}, folds {folds}", _of_seed(models, seed)))
     if len(by_seed) > 1:
         seeds = ", ".join(map(str, by_seed))
@@ -171,11 +144,12 @@ def outcome(models: Sequence[ModelResult], members: Members, kernel: str, note: 
         note: a file that says the same as long as something is left, and is not there afterwards.
     """
     wanted = len(members.folds) * len(members.seeds)
-    done = sum(model.finished for model in models)
+    done = sum(model.saved.finished for model in models)
     if done >= wanted:
         note.unlink(missing_ok=True)
         return f"FINISHED: {_count(done, 'model')}. Attach this output to a kernel that distils or exports."
-    left = [f"{model.name} is at epoch {model.epoch} of {model.epochs}" for model in models if not model.finished]
+    begun = [model.saved for model in models if not model.saved.finished]
+    left = [f"{saved.name} is at epoch {saved.epoch} of {saved.settings['epochs']}" for saved in begun]
     if wanted > len(models):
         left.append(f"{_count(wanted - len(models), 'model')} not begun")
     said = f"NOT FINISHED: {done} of {_count(wanted, 'model')} done, {', '.join(left)}. All is saved."
@@ -195,7 +169,7 @@ def score_text(value: float | None, low: float | None = None, high: float | None
 
 
 def _of_seed(models: Sequence[ModelResult], seed: int) -> Predictions:
-    return combine_out_of_fold([one.out_of_fold for one in models if one.out_of_fold and one.seed == seed])[0]
+    return combine_out_of_fold([one.out_of_fold for one in models if one.out_of_fold and one.saved.seed == seed])[0]
 
 
 def _mean(parts: Sequence[Predictions]) -> Predictions | None:
@@ -204,17 +178,14 @@ def _mean(parts: Sequence[Predictions]) -> Predictions | None:
         return parts[0] if parts else None
     place = {row_id: at for at, row_id in enumerate(dict.fromkeys(one for part in parts for one in part.row_ids))}
     classes = parts[0].classes
-    summed = np.zeros((len(place), len(classes)))
-    truth, weights = (np.zeros(summed.shape, np.float32) for _ in range(2))
-    times = np.zeros((len(place), 1))
+    summed, truth, weights = (np.zeros((len(place), len(classes)), np.float32) for _ in range(3))
+    times = np.zeros((len(place), 1), np.float32)
     for part in parts:
         rows = [place[row_id] for row_id in part.row_ids]
         summed[rows] += part.scores
         times[rows] += 1
         truth[rows], weights[rows] = part.truth, part.weights
-    names = reduce(
-        lambda known, part: known | dict(zip(part.row_ids, part.filenames, strict=True)), parts, dict[str, str]()
-    )
+    names = {row_id: name for part in parts for row_id, name in zip(part.row_ids, part.filenames, strict=True)}
     return Predictions(tuple(place), tuple(names[one] for one in place), classes, summed / times, truth, weights)
 
 
@@ -231,9 +202,9 @@ def _soundscape_intervals(predictions: Predictions) -> dict[str, Ends]:
     return ranking_intervals(predictions.truth, predictions.scores, groups, weights=predictions.weights)._asdict()
 
 
-def _spoken(hours: float) -> str:
-    minutes = round(60 * hours)
-    return f"{minutes // 60}\u00a0h\u00a0{minutes % 60:02d}\u00a0min" if minutes >= 60 else f"{60 * hours:.1f}\u00a0min"
+def _spoken(minutes: float) -> str:
+    hours, rest = divmod(round(minutes), 60)
+    return f"{hours}\u00a0h\u00a0{rest:02d}\u00a0min" if hours else f"{minutes:.1f}\u00a0min"
 
 
 def _count(number: int, noun: str) -> str:

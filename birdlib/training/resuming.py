@@ -8,6 +8,7 @@ from pathlib import Path
 
 from birdlib.errors import BirdlibError
 from birdlib.training.log import SUFFIX
+from birdlib.training.safekeeping import BEFORE
 from birdlib.training.settings import CHANGEABLE, TrainSettings
 from birdlib.training.surroundings import Surroundings
 from birdlib.training.validation import ON_SOUNDSCAPES, OUT_OF_FOLD
@@ -62,6 +63,7 @@ def check_continues(
         **around.front_end.as_dict(),
         "classes": around.prepared.classes,
         "data_version": around.prepared.data_version,
+        "metric": around.validation.metric if saved.metric else "",  # or the best epoch would be of no metric
         "teachers": saved.teachers if teachers is None else teachers,
     }
     theirs = {
@@ -69,6 +71,7 @@ def check_continues(
         **saved.front_end.as_dict(),
         "classes": saved.classes,
         "data_version": saved.data_version,
+        "metric": saved.metric,
         "teachers": saved.teachers,
     }
     names = [name for name in mine | theirs if name not in CHANGEABLE and mine.get(name) != theirs.get(name)]
@@ -110,7 +113,7 @@ def rename_training(old: str, new: str, settings: TrainSettings, folder: Path) -
 
 def remove_training(name: str, folder: Path) -> None:
     """Delete all files of a training; the checkpoint, without which the others mean nothing, first."""
-    for suffix in (LAST, *_KINDS):
+    for suffix in (LAST, BEFORE, *_KINDS):
         (folder / f"{name}{suffix}").unlink(missing_ok=True)
 
 

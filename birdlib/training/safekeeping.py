@@ -7,6 +7,8 @@ from pathlib import Path
 from birdlib.errors import BirdlibError
 from birdlib.weights.checkpoint import LAST, Checkpoint, save_checkpoint
 
+BEFORE = ".before.pt"
+
 
 class SafeCheckpoint:
     """Writes a training's checkpoints to one file.
@@ -19,14 +21,18 @@ class SafeCheckpoint:
     """
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.path = folder / f"{name}{LAST}"
-        self._before = folder / f".{name}.before.pt"
+        self.path, self._before = folder / f"{name}{LAST}", folder / f"{name}{BEFORE}"
         self.proven = False
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Raises BirdlibError where the disk is full; the file on disk is then the one of before."""
         if self.proven:
-            self._keep()
+            try:
+                shutil.copyfile(self.path, self._before)
+            except OSError as error:
+                self.settle()
+                reason = f"the checkpoint cannot be copied ({error.strerror}); free some space"
+                raise BirdlibError(f"{self.path}: {reason}") from None
         save_checkpoint(checkpoint, self.path)
         self.proven = False
         if checkpoint.finished:
@@ -39,7 +45,7 @@ class SafeCheckpoint:
     def prove(self) -> None:
         """Take note that a step has succeeded."""
         if not self.proven and self.path.exists():
-            self._before.unlink(missing_ok=True)
+            self.settle()
             self.proven = True
 
     def go_back(self) -> bool:
@@ -48,16 +54,3 @@ class SafeCheckpoint:
             os.replace(self._before, self.path)
             self.proven = True
         return self.proven
-
-    def _keep(self) -> None:
-        """A second name for the file, so that nothing is copied where the disk has links."""
-        self._before.unlink(missing_ok=True)
-        try:
-            os.link(self.path, self._before)
-        except OSError:
-            try:
-                shutil.copyfile(self.path, self._before)
-            except OSError as error:
-                self._before.unlink(missing_ok=True)
-                reason = f"the checkpoint cannot be copied ({error.strerror}); free some space"
-                raise BirdlibError(f"{self.path}: {reason}") from None

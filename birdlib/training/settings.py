@@ -83,12 +83,6 @@ class TrainSettings:
         """As plain values, for checkpoints and manifests."""
         return asdict(self)
 
-    def are_those_of(self, recipe: dict) -> bool:
-        """Whether a checkpoint's recipe is this one, but for what may have changed on the way."""
-        mine = self.recipe()
-        names = mine.keys() | recipe.keys()
-        return all(mine.get(name) == recipe.get(name) for name in names if name == "epochs" or name not in CHANGEABLE)
-
 
 def read_members(seeds: list[int], folds: list[str], n_folds: int) -> tuple[list[int], list[int | str]]:
     """The seeds and the folds of the models to train; of folds, "0" becomes 0 and "full" stays.

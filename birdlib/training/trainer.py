@@ -7,6 +7,7 @@ from contextlib import nullcontext
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from timm.utils import ModelEmaV3
 
 from birdlib.data.clips import Clips
@@ -135,7 +136,7 @@ class Trainer:
 
         Returns:
             The mean loss over all parts and processes (it may be NaN or infinite), whether the session has to close
-            after this step, and the row numbers of this process's clips whose loss is not finite.
+            after this step, and the row numbers of all processes' clips whose loss is not finite.
         """
         total = torch.zeros(2, device=self.accelerator.device)
         losses: list[tuple[torch.Tensor, torch.Tensor]] = []
@@ -151,8 +152,10 @@ class Trainer:
             sign_of_life()
         total[1] = float(self.around.clock.left() < self._next_seconds())  # every process must decide alike
         mean, must_stop = (self.accelerator.reduce(total, "sum") / self.accelerator.num_processes).tolist()
-        suspects = [] if math.isfinite(mean) else [rows for loss, rows in losses if not torch.isfinite(loss)]
-        return mean, must_stop > 0, [int(row) for rows in suspects for row in rows]
+        if math.isfinite(mean):
+            return mean, must_stop > 0, []
+        suspects = [int(row) for loss, rows in losses if not torch.isfinite(loss) for row in rows]
+        return mean, must_stop > 0, gather_object(suspects)
 
     def _one_step(self, batches: Iterator) -> bool:
         """Learn from one batch, or skip it where its loss or gradients are not finite. Whether to stop after it."""
@@ -234,14 +237,9 @@ class Trainer:
                 self.best_score, self.best_epoch = score, self.epoch
                 self._save(best=True)
             if is_new:
-                self.log.epoch(
-                    epoch=self.epoch,
-                    step=self.step,
-                    train_loss=train_loss,
-                    seconds=self.seconds,
-                    faults=report.faults,
-                    **self.scores,
-                )
+                validated = self.scores | ({"faults": report.faults} if report.faults else {})
+                position = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}
+                self.log.epoch(train_loss=train_loss, **position, **validated)
         self.accelerator.wait_for_everyone()
 
     def _tell(self, faults: dict[str, str]) -> None:
@@ -270,6 +268,7 @@ class Trainer:
             scores=self.scores,
             best_score=self.best_score,
             best_epoch=self.best_epoch,
+            metric=self.around.validation.metric,
             commit=self.around.commit,
             epoch_loss=self.epoch_loss,
             epoch_skipped=self.epoch_skipped,

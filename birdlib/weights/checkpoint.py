@@ -11,7 +11,7 @@ from birdlib.frontend.mel import FrontEnd
 
 SCHEMA = 1
 LAST = ".last.pt"  # the whole state, from which training goes on
-_LATER = {"epoch_skipped", "skipped"}  # what the first checkpoints of this schema lack
+_LATER = {"epoch_skipped", "skipped", "metric"}  # what the first checkpoints of this schema lack
 BEST = ".best.pt"  # averaged weights of the best epoch only
 
 
@@ -31,6 +31,7 @@ class Checkpoint:
         settings: the recipe; what has to be the same for training to go on.
         scores: of the last validation, by what was listened to, then by metric.
         best_score, best_epoch: the best epoch so far; None before the first validation.
+        metric: by which it is the best; "" where that is not known.
         commit: of the source that built the kernel.
         epoch_loss: sum of the losses of the epoch begun.
         epoch_skipped: its steps that were skipped, since their loss or gradients were not finite.
@@ -57,6 +58,7 @@ class Checkpoint:
     best_score: float | None
     best_epoch: int | None
     commit: str
+    metric: str = ""
     epoch_loss: float = 0.0
     epoch_skipped: int = 0
     skipped: int = 0
@@ -99,7 +101,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     # torch's zip writer turns a full disk into a RuntimeError.
     except (OSError, RuntimeError) as error:
         temporary.unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        cause = error if isinstance(error, OSError) else error.__context__
+        reason = getattr(cause, "strerror", None) or str(error).splitlines()[0]
         kept = f"the one of before is kept ({path.name})" if path.exists() else "there is none of before"
         raise BirdlibError(f"{path}: the checkpoint cannot be written ({reason}); {kept}; free some space") from None
 

@@ -1,4 +1,7 @@
-"""The gradients of one step, by however many processes: python spread.py COMPETITION PREPARED FOLDER DEVICE_BATCH."""
+"""The gradients of one step, by however many processes: python spread.py COMPETITION PREPARED FOLDER DEVICE_BATCH.
+
+With --nan-in-the-last the last process gets nothing but NaN to hear.
+"""
 
 import sys
 from dataclasses import replace
@@ -26,11 +29,15 @@ trainer = Trainer(settings, around, accelerator, seed=1, fold="full", teachers=[
 for module in trainer.model.modules():
     if isinstance(module, nn.BatchNorm2d):
         module.eval()
-loss, *_ = trainer.accumulate(trainer.batches())
+batches = trainer.batches()
+if sys.argv[5:] and accelerator.process_index == accelerator.num_processes - 1:
+    batches = ((waves * torch.nan, *others) for waves, *others in batches)
+loss, _, suspects = trainer.accumulate(batches)
 if accelerator.is_main_process:
     model = accelerator.unwrap_model(trainer.model)
     gradients = {name: one.grad for name, one in model.named_parameters()}
     torch.save({"loss": loss, "gradients": gradients}, folder / "gradients.pt")
     backend = torch.distributed.get_backend() if accelerator.num_processes > 1 else "none"
     print(f"processes {accelerator.num_processes}, parts {trainer.plan.parts}, backend {backend}")
+    print(f"loss {loss}, suspects {len(suspects)}")
 accelerator.end_training()

@@ -31,10 +31,10 @@ ONE = [sys.executable]
 TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 
 
-def gradients(competition, folder, launcher, device_batch):
+def gradients(competition, folder, launcher, device_batch, *options):
     folder.mkdir()
     done = subprocess.run(
-        [*launcher, HERE / "spread.py", competition.root, competition.output, folder, str(device_batch)],
+        [*launcher, HERE / "spread.py", competition.root, competition.output, folder, str(device_batch), *options],
         capture_output=True,
         text=True,
         timeout=120,
@@ -56,6 +56,12 @@ def test_two_processes_and_added_up_parts_give_the_gradients_of_one(competition,
         assert spread["loss"] == pytest.approx(whole["loss"], rel=1e-5)
         for key, expected in whole["gradients"].items():
             torch.testing.assert_close(spread["gradients"][key], expected, rtol=1e-3, atol=1e-6, msg=key)
+
+
+def test_the_recordings_of_a_loss_that_is_not_finite_are_known_to_all_processes(competition, tmp_path):
+    """The first process writes the log, and the loss is NaN in the second one alone."""
+    _, said = gradients(competition, tmp_path / "two", TWO, 6, "--nan-in-the-last")
+    assert "loss nan, suspects 6" in said
 
 
 @pytest.fixture
@@ -90,7 +96,7 @@ def validation(prepared, workers):
     return Validation(prepared, FRONT_END, workers=workers, **arguments)
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=180):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -209,21 +215,47 @@ def test_a_training_that_is_interrupted_ends_its_processes(start, settings, bloc
 
 
 @pytest.mark.parametrize(
-    ("end", "expected"),
+    ("end", "processes", "expected"),
     [
-        ("raise RuntimeError('no such machine')", "its process died (RuntimeError: no such machine); what it said is"),
-        ("import os; os.kill(os.getpid(), 9)", "its process was killed, as the system does where memory is short"),
+        ("raise RuntimeError('no such machine')", 1, "its process died (RuntimeError: no such machine); what it said"),
+        ("raise RuntimeError('no such machine')", 2, "its process died (RuntimeError: no such machine); what it said"),
+        ("import os; os.kill(os.getpid(), 9)", 1, "its process was killed, as the system does where memory is short"),
+        ("import os; os.kill(os.getpid(), 9)", 2, "its process was killed, as the system does where memory is short"),
     ],
 )
 def test_a_process_that_dies_without_a_word_is_named(
-    settings, surroundings, tmp_path, monkeypatch, capfd, end, expected
+    settings, surroundings, tmp_path, monkeypatch, capfd, end, processes, expected
 ):
-    (tmp_path / "timm.py").write_text(end)
+    """The last of two, too, of which the launcher has a page to say."""
+    (tmp_path / "timm.py").write_text(f"import os\nif os.environ.get('RANK') in (None, '1'):\n    {end}\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    around = surroundings(tmp_path / "out", device_batch=3)
     with pytest.raises(BirdlibError) as caught:
-        train_members(Members(settings(epochs=1), [1], ["full"]), surroundings(tmp_path / "out"))
+        train_members(Members(settings(epochs=1), [1], ["full"]), around, processes)
     assert f"-seed1: {expected}" in str(caught.value)
-    assert ("Traceback" in capfd.readouterr().out) == ("raise" in end)
+    said = capfd.readouterr().out
+    assert ("Traceback" in said) == ("raise" in end) and "ChildFailedError" not in said
+
+
+def test_a_process_that_is_killed_takes_its_readers_along(start, settings, blocked, tmp_path):
+    """One of them waits for a recording that never comes, and holds the pipe that the notebook reads."""
+    around = surroundings_of(blocked, tmp_path / "out", validation=validation(blocked, 1))
+    notebook = start(Members(settings(), [1], [0]), around)
+    wait_for(lambda: checkpoints_in(tmp_path / "out"))
+    wait_for(lambda: len(psutil.Process(notebook.pid).children(recursive=True)) == 2)
+    process, reader = psutil.Process(notebook.pid).children(recursive=True)
+    process.kill()
+    said, _ = notebook.communicate(timeout=20)
+    assert "its process was killed" in said
+    assert not psutil.wait_procs([reader], timeout=5)[1]
+
+
+def test_a_session_that_is_too_short_for_a_step_says_so(settings, surroundings, tmp_path):
+    """Or the next one would begin where it began."""
+    around = surroundings(tmp_path / "out")
+    around.clock._end = time.time() - around.clock.closing_seconds
+    with pytest.raises(BirdlibError, match="closed before the first step was saved; give it more SESSION_MINUTES"):
+        train_members(Members(settings(), [1], ["full"]), around)
 
 
 def test_a_session_that_has_closed_begins_one_model_and_leaves_the_others(settings, surroundings, tmp_path, capfd):

@@ -100,11 +100,11 @@ def test_the_table_says_how_far_each_model_is_and_how_well_it_scores(tmp_path: P
     assert table["training", "finished"].tolist() == ["yes", "no"]
     assert table["training", "best epoch"].tolist() == ["3", ""]
     assert "soundscapes" not in table.columns.get_level_values(0)
-    scores = models[0].scores["clips"]
+    scores = models[0].saved.scores["clips"]
     for title, name in (("padded cmAP", "padded_cmap"), ("macro ROC-AUC", "macro_roc_auc")):
         finished, begun = table["clips", title]
         assert finished.startswith(f"{scores[name]:.3f}") and finished.endswith(")")
-        assert begun == f"{models[1].scores['clips'][name]:.3f}"
+        assert begun == f"{models[1].saved.scores['clips'][name]:.3f}"
 
 
 def test_intervals_are_over_people_however_their_names_are_spelled(tmp_path: Path, members):
@@ -175,8 +175,7 @@ def test_a_session_that_closed_before_anything_was_saved_has_an_empty_table(tmp_
     assert "4 models not begun" in outcome(models, members, "train", tmp_path / "unfinished.txt")
 
 
-def test_what_an_earlier_session_with_other_settings_left_is_passed_over(tmp_path: Path, members, settings):
-    train(tmp_path, members, 1, 0, settings=settings(epochs=3).recipe())
+def test_what_an_earlier_session_for_other_seeds_or_folds_left_is_passed_over(tmp_path: Path, members):
     train(tmp_path, members, 3, 0)
     train(tmp_path, members, 1, "full")
     assert trained_models(tmp_path, members) == ()

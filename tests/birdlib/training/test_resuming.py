@@ -15,6 +15,7 @@ from birdlib.training.launch import train_members
 from birdlib.training.members import Members
 from birdlib.training.results import trained_models
 from birdlib.training.resuming import rename_training, take_up
+from birdlib.training.safekeeping import BEFORE
 from birdlib.weights.checkpoint import checkpoints_in, load_checkpoint
 
 from .conftest import FRONT_END, StepsClock, train_here
@@ -187,11 +188,24 @@ def test_another_front_end_is_named_by_what_differs(settings, surroundings, tmp_
         train_here(Members(settings(epochs=1), [1], [0]), surroundings(tmp_path / "out", front_end=other))
 
 
+def test_another_edition_whose_metric_chooses_the_best_epoch_is_refused(settings, surroundings, tmp_path):
+    """A score of the one metric says nothing beside a score of the other."""
+    around = surroundings(tmp_path / "out")
+    train_here(Members(settings(epochs=1), [1], [0]), around)
+    around.validation.metric = "padded_cmap"
+    with pytest.raises(BirdlibError, match=r"another training \(metric was macro_roc_auc, is padded_cmap\)"):
+        train_here(Members(settings(epochs=2), [1], [0]), around)
+
+
 def test_other_seeds_and_folds_of_the_same_recipe_stay(settings, surroundings, tmp_path):
     around = surroundings(tmp_path / "out")
     for seeds, folds in (([1], [0]), ([2], [0]), ([2], [1])):
         assert train_here(Members(settings(epochs=1), seeds, folds), around)
     assert len(checkpoints_in(around.folder)) == 3
+    before = {path.name: path.read_bytes() for path in around.folder.iterdir()}
+    with pytest.raises(BirdlibError, match=r"a model of 1 epochs beside those of EPOCHS = 2; name its seed in SEEDS"):
+        train_here(Members(settings(epochs=2), [2], [0]), around)
+    assert {path.name: path.read_bytes() for path in around.folder.iterdir()} == before
 
 
 def test_the_learning_rate_may_change_and_takes_effect(settings, surroundings, tmp_path):
@@ -226,6 +240,9 @@ def test_the_same_training_under_two_numbers_of_epochs_becomes_one(settings, sur
     train_here(Members(settings(epochs=2), [1], [0]), surroundings(tmp_path / "out"))
     for path in (tmp_path / "short").iterdir():
         shutil.copy(path, tmp_path / "out")
+    # As a session leaves it that is killed right after a checkpoint.
+    last = tmp_path / "short" / f"{NAME.format(1)}.last.pt"
+    shutil.copy(last, tmp_path / "out" / f"{NAME.format(1)}{BEFORE}")
     assert train_here(Members(settings(epochs=3), [1], [0]), surroundings(tmp_path / "out"))
     assert {path.name.split(".")[0] for path in (tmp_path / "out").iterdir()} == {NAME.format(3)}
 
@@ -237,7 +254,7 @@ def test_a_checkpoint_of_before_these_settings_goes_on(settings, surroundings, t
     values = torch.load(path, weights_only=True)
     for name in ("clip_norm", "max_skipped"):
         del values["settings"][name]
-    del values["skipped"], values["epoch_skipped"]
+    del values["skipped"], values["epoch_skipped"], values["metric"]
     torch.save(values, path)
     assert train_here(Members(settings(), [1], [0]), surroundings(tmp_path / "out"))
 
