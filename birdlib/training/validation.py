@@ -159,7 +159,8 @@ class Validation:
             for batch in torch.from_numpy(waves).split(self.batch_size):
                 probabilities.append(_probabilities(model, mel, batch, autocast))
         if not row_ids:
-            raise BirdlibError(f"{shown(self.soundscapes.soundscapes, 'labelled soundscape')}: no window can be decoded")
+            names = shown(self.soundscapes.soundscapes, "labelled soundscape")
+            raise BirdlibError(f"{names}: no window can be decoded")
         labels = np.concatenate(truth)
         return Predictions(
             tuple(row_ids),
