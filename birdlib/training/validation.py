@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from birdlib.competition.rows import split_row_id
+from birdlib.competition.rows import shown, split_row_id
 from birdlib.data.clips import Clips
 from birdlib.data.labelled_soundscapes import LabelledSoundscapes
 from birdlib.data.prepared import Prepared
@@ -158,6 +158,9 @@ class Validation:
             truth.append(labels)
             for batch in torch.from_numpy(waves).split(self.batch_size):
                 probabilities.append(_probabilities(model, mel, batch, autocast))
+        if not row_ids:
+            names = shown(self.soundscapes.soundscapes, "labelled soundscape")
+            raise BirdlibError(f"{names}: no window can be decoded")
         labels = np.concatenate(truth)
         return Predictions(
             tuple(row_ids),

@@ -80,7 +80,9 @@ class Recordings:
 
     def __init__(self, folder, count):
         self.audio = folder
-        self.recordings = pd.DataFrame({"filename": [f"{n}.wav" for n in range(count)], "seconds": 2.0})
+        names = [f"{n}.wav" for n in range(count)]
+        facts = {"seconds": 2.0, "sample_rate": FRONT_END.sample_rate, "channels": 1}
+        self.recordings = pd.DataFrame({"filename": names, **facts})
         for number, name in enumerate(self.recordings["filename"]):
             noise = 0.1 * np.random.default_rng(number).standard_normal(32000)
             soundfile.write(folder / name, noise, 16000)
