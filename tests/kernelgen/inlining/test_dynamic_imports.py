@@ -141,3 +141,28 @@ def test_a_module_that_a_child_process_runs_by_an_unknown_name_is_refused(projec
     assert names(project("import pk.a", files, include=["pk.models.a"]))
     other = {"pk/a.py": "import sys\ndef command(x):\n    return [sys.executable, '-m', x, '-m', f'pip.{x}']\n"}
     assert names(project("import pk.a", other)) == ["pk", "pk.a"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "!python -m pk.models.{mode}",
+        "!python -m pk.models.$MODE",
+        "%%bash\npython -m pk.models.$MODE",
+        "os.system(f'python -m pk.models.{mode} --epochs 3')",
+        "os.system('python -m pk.models.%s' % mode)",
+        "os.system('python -m pk.models.{}'.format(mode))",
+        "os.system(python + ' -m pk.models.' + mode)",
+        "os.system('python -mpk.models.' + mode + ' --epochs 3')",
+    ],
+)
+def test_a_module_that_a_command_names_only_in_part_is_refused(project, refused, written: str):
+    text = "".join(f"# {line}\n" if written[0] in "!%" else line for line in written.split("\n")).rstrip("\n")
+    message = refused(text, MODELS, written=written)
+    assert "case.py.j2:" in message and 'include = ["pk.models.*"]' in message
+    assert "pk.models.a" in names(project(text, MODELS, written=written, include=["pk.models.a"]))
+
+
+def test_a_command_may_compute_what_follows_the_module(project):
+    text = "os.system(f'python -m pk.models.a {mode}')\nos.system('python -m pk.models.a ' + mode)\n"
+    assert "pk.models.a" in names(project(text, MODELS))
