@@ -165,7 +165,8 @@ class ImportFinder:
 
     def _in_string(self, node: ast.Constant, parent: ast.AST, source: ParsedSource) -> Iterator[str]:
         """What a string names, read with what is joined to it where the name of a module after -m is cut off."""
-        text, whole = str(node.value), node
+        text = str(node.value)
+        whole: ast.expr = node
         while isinstance(parent, (ast.JoinedStr, ast.BinOp)):
             whole, parent = parent, source.parents.get(parent, source.tree)
         if whole is not node and self._open_run.search(text + OPEN):
