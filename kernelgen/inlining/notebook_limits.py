@@ -64,13 +64,32 @@ def _spawned(cells: ParsedSource) -> Iterator[str]:
     for node in cells.parents:
         if isinstance(node, ast.Assign) and _mentions(node.value, own, classes):
             own |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    threads = _thread_pools(cells)
     for call in calls:
+        pool = call.func.value if isinstance(call.func, ast.Attribute) else call.func
+        if "Thread" in ast.unparse(pool) or getattr(pool, "id", "") in threads:
+            continue
         arguments = [*call.args, *(one.value for one in call.keywords)]
         if _called(call) in _HANDS_OVER and any(_mentions(argument, own, classes) for argument in arguments):
             yield (
                 f"{cells.where(call)}: hands what the notebook defines to a process that is started by spawn or "
                 "forkserver, which cannot load it; move it into the library, or start by fork"
             )
+
+
+def _thread_pools(cells: ParsedSource) -> set[str]:
+    """The names that stand for pools of threads alone: `with ThreadPoolExecutor() as pool`."""
+    bound: dict[str, list[str]] = {}
+    for node in cells.parents:
+        pairs: list[tuple[ast.AST | None, ast.expr]] = []
+        if isinstance(node, ast.withitem):
+            pairs = [(node.optional_vars, node.context_expr)]
+        elif isinstance(node, ast.Assign):
+            pairs = [(target, node.value) for target in node.targets]
+        for target, value in pairs:
+            if isinstance(target, ast.Name):
+                bound.setdefault(target.id, []).append(ast.unparse(value))
+    return {name for name, values in bound.items() if all("ThreadPool" in value for value in values)}
 
 
 def _mentions(node: ast.expr, own: set[str], classes: set[str]) -> bool:
@@ -88,23 +107,33 @@ def _own_version(library: Library, read: Sequence[ParsedSource]) -> Iterator[str
         for node in source.parents:
             if isinstance(node, ast.Call) and _METADATA.fullmatch(source.dotted(node.func)):
                 asked = names & set(re.findall(r"[\w-]+", ast.unparse(node)))
-                if asked and not any(isinstance(parent, ast.Try) for _, parent in source.around(node)):
+                if asked and not any(_catches(parent) for _, parent in source.around(node)):
                     yield (
                         f"{source.where(node)}: asks for the installed version of {library.name}, which no notebook "
                         "installs; write the version into the library, or catch PackageNotFoundError"
                     )
 
 
+def _catches(block: ast.AST) -> bool:
+    suppresses = isinstance(block, ast.With) and any(
+        "suppress(" in ast.unparse(one.context_expr) for one in block.items
+    )
+    return suppresses or isinstance(block, ast.Try)
+
+
 def _event_loops(library: Library, cells: ParsedSource, read: Sequence[ParsedSource]) -> Iterator[str]:
     """`asyncio.run` in a cell, or in a function of the library that a cell calls."""
+    if any(name.partition(".")[0] == "nest_asyncio" for source in read for name in source.aliases.values()):
+        return
     calls = [node for node in cells.parents if isinstance(node, ast.Call) and _is_ours(node, library, cells)]
-    called = {cells.dotted(call.func).rpartition(".")[2] or _called(call) for call in calls}
+    called = {_definition(call, library, cells) for call in calls}
     for source in read:
         for node in source.parents:
             if isinstance(node, ast.Call) and (source.dotted(node.func) == "asyncio.run" or _called(node) in _LOOPS):
                 around = [parent for _, parent in source.around(node)]
                 function = next((one for one in around if isinstance(one, FUNCTIONS)), None)
-                runs = source is cells if function is None else getattr(function, "name", "") in called
+                name = getattr(function, "name", "")
+                runs = source is cells if function is None else not called.isdisjoint({("", name), (source.name, name)})
                 # An `if` may ask for a running loop; a main guard does not.
                 asks = (isinstance(one, ast.If) and "__name__" not in ast.unparse(one.test) for one in around)
                 if runs and not any(asks) and not any(isinstance(one, ast.Try) for one in around):
@@ -112,6 +141,14 @@ def _event_loops(library: Library, cells: ParsedSource, read: Sequence[ParsedSou
                         f"{source.where(node)}: {ast.unparse(node.func)}() fails in a notebook, where an event loop "
                         "runs already; await the coroutine in the cell, or let the library run it in a thread"
                     )
+
+
+def _definition(call: ast.Call, library: Library, cells: ParsedSource) -> tuple[str, str]:
+    """The module that defines what a call names, as far as it is plain ("" if not), and the name."""
+    above, _, name = cells.dotted(call.func).rpartition(".")
+    module = library.module(above)
+    is_defined = module is not None and re.search(rf"(?m)^(async )?def {name}\b", module.text)
+    return above if is_defined else "", name or _called(call)
 
 
 def _is_ours(call: ast.Call, library: Library, cells: ParsedSource) -> bool:

@@ -166,3 +166,14 @@ def test_a_module_that_a_command_names_only_in_part_is_refused(project, refused,
 def test_a_command_may_compute_what_follows_the_module(project):
     text = "os.system(f'python -m pk.models.a {mode}')\nos.system('python -m pk.models.a ' + mode)\n"
     assert "pk.models.a" in names(project(text, MODELS))
+
+
+def test_a_package_may_load_names_of_two_tables_lazily(project):
+    lazy = (
+        "import importlib\n_LAZY = {'Mel': 'mel'}\n_SUB = ('sub',)\n\n\ndef __getattr__(name):\n"
+        "    if name in _LAZY:\n        return getattr(importlib.import_module(f'.{_LAZY[name]}', __name__), name)\n"
+        "    if name in _SUB:\n        return importlib.import_module(f'.{name}', __name__)\n"
+        "    raise AttributeError(name)\n"
+    )
+    found = project("import pk\npk.Mel\n", {"pk/__init__.py": lazy, "pk/mel.py": "", "pk/sub.py": "", "pk/no.py": ""})
+    assert sorted(names(found)) == ["pk", "pk.mel", "pk.sub"]

@@ -40,6 +40,10 @@ def test_what_the_notebook_defines_for_spawned_processes_is_refused(refused, cod
         "with mp.get_context('spawn').Pool(2) as pool: pool.map(pk.work, work([1]))",
         "import numpy as np; np.random.SeedSequence(1).spawn(work(3))",
         "print('spawn'); [work(x) for x in map(work, [1])]",
+        "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as threads: threads.map(work, [1])\n"
+        "with mp.get_context('spawn').Pool(2) as pool: pool.map(pk.work, [1])",
+        "from multiprocessing.pool import ThreadPool\nThreadPool(2).map(work, [1])\n"
+        "mp.get_context('spawn').Pool(2).map(pk.work, [1])",
     ],
 )
 def test_other_work_for_processes_is_accepted(project, code: str):
@@ -84,12 +88,27 @@ def test_an_event_loop_started_by_a_function_that_a_cell_calls_is_refused_where_
             "    except RuntimeError:\n        asyncio.run(None)\n",
         ),
         ("import asyncio, pk.app\nawait asyncio.sleep(0)\n", LOOP),
+        ("import asyncio, nest_asyncio, pk.app\nnest_asyncio.apply()\nasyncio.run(pk.app.go())\n", LOOP),
+        ("from pk.app import App\nApp().start()\n", LOOP + "import nest_asyncio\nnest_asyncio.apply()\n"),
         ("import asyncio, pk.app, threading as t\nt.Thread(target=lambda: asyncio.run(pk.app.go())).start()\n", LOOP),
         ("import asyncio, pk.app\ndef own(): asyncio.run(pk.app.go())\nprint(own)\n", LOOP),
     ],
 )
 def test_an_event_loop_that_a_notebook_can_start_is_accepted(project, code: str, library: str):
     assert names(project(code, {"pk/app.py": library})) == ["pk", "pk.app"]
+
+
+def test_functions_of_one_name_are_told_apart_by_their_modules(project, refused):
+    files = {
+        "pk/a.py": "import asyncio\ndef start(): asyncio.run(None)\n",
+        "pk/b.py": "import pk.a\ndef start(): ...\n",
+    }
+    for code in ("from pk.b import start\nstart()\n", "import pk.b as b\nb.start()\n"):
+        assert names(project(code, files)) == ["pk", "pk.a", "pk.b"]
+    for code in ("from pk.a import start\nstart()\n", "from pk import start\nstart()\n"):
+        assert refused(code, files | {"pk/__init__.py": "from pk.a import start\n"}).startswith(
+            "pk/a.py:2: asyncio.run()"
+        )
 
 
 @pytest.mark.parametrize(
@@ -107,6 +126,8 @@ def test_a_library_that_asks_for_its_own_installed_version_is_refused(project, r
     assert message.startswith("pk/__init__.py:3: ") and "write the version into the library" in message
     lines = text.split("\n")
     caught = f"{lines[0]}\ntry:\n    {lines[2]}\nexcept Exception:\n    pass\n"
+    assert names(project("import pk", {"pk/__init__.py": caught})) == ["pk"]
+    caught = f"{lines[0]}\nimport contextlib as c\nwith c.suppress(Exception):\n    {lines[2]}\n"
     assert names(project("import pk", {"pk/__init__.py": caught})) == ["pk"]
     assert names(project("import pk", {"pk/__init__.py": text.replace("pk'", "numpy'").replace("__name__", "'numpy'")
                                        .replace("__package__", "'numpy'")})) == ["pk"]  # fmt: skip
