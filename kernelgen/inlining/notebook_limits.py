@@ -14,6 +14,7 @@ from kernelgen.inlining.source import FUNCTIONS, Code, ParsedSource
 # IPython takes `>>>` and the like away from a whole cell if one of its first two lines begins with them.
 _PROMPT = re.compile(r"(?:>>>|\.\.\.)(?: |$)|In \[\d+\]: |\s*\.{3,}: ?")
 _SPAWNS = re.compile(r"""(context|method)\s*[(=]\s*["'](spawn|forkserver)|\b(spawn|start_processes)\(""")
+_NAMES_METHOD = re.compile(r"(get_context|set_start_method|mp_context|multiprocessing_context)\s*[(=]\s*[A-Za-z_]")
 _HANDS_OVER = frozenset(
     "map map_async imap imap_unordered starmap starmap_async apply apply_async submit Process Pool DataLoader spawn "
     "start_processes ProcessPoolExecutor".split()
@@ -29,7 +30,7 @@ def check_limits(library: Library, code: Sequence[Code], cells: ParsedSource, re
     Raises:
         KernelgenError: with file and line.
     """
-    limits = (_spawned(cells), _own_version(library, read), _event_loops(library, cells, read))
+    limits = (_spawned(library, cells, read), _own_version(library, read), _event_loops(library, cells, read))
     for message in chain(_prompts(code), _exits(cells), *limits):
         raise KernelgenError(message)
 
@@ -54,10 +55,20 @@ def _exits(cells: ParsedSource) -> Iterator[str]:
             yield f"{cells.where(node)}: {name}() does not stop a notebook's cell; use sys.exit()"
 
 
-def _spawned(cells: ParsedSource) -> Iterator[str]:
+def _spawned(library: Library, cells: ParsedSource, read: Sequence[ParsedSource]) -> Iterator[str]:
     """Work on what the template defines, in processes that cannot import the template."""
-    if not _SPAWNS.search(cells.text):
+    spawning = [source for source in read if _spawns(source)]
+    if not spawning:
         return
+    # The start method that is set is that of all.
+    is_set = any(source is cells or "set_start_method" in source.text for source in spawning)
+    handing = {
+        (owner, node.name)
+        for source in spawning
+        for node in source.parents
+        if isinstance(node, _DEFINITIONS) and any(map(_hands_over, ast.walk(node)))
+        for owner in ("", source.name)
+    }
     calls = [node for node in cells.parents if isinstance(node, ast.Call)]
     own = {node.name for node in cells.parents if isinstance(node, _DEFINITIONS)}
     classes = {node.name for node in cells.parents if isinstance(node, ast.ClassDef)}
@@ -70,11 +81,24 @@ def _spawned(cells: ParsedSource) -> Iterator[str]:
         if "Thread" in ast.unparse(pool) or getattr(pool, "id", "") in threads:
             continue
         arguments = [*call.args, *(one.value for one in call.keywords)]
-        if _called(call) in _HANDS_OVER and any(_mentions(argument, own, classes) for argument in arguments):
+        hands_over = (is_set and _hands_over(call)) or (
+            _is_ours(call, library, cells) and _definition(call, library, cells) in handing
+        )
+        if hands_over and any(_mentions(argument, own, classes) for argument in arguments):
             yield (
                 f"{cells.where(call)}: hands what the notebook defines to a process that is started by spawn or "
                 "forkserver, which cannot load it; move it into the library, or start by fork"
             )
+
+
+def _spawns(source: ParsedSource) -> bool:
+    """Whether a source chooses spawn or forkserver, by a literal or by a name that may stand for it."""
+    is_named = _NAMES_METHOD.search(source.text) and re.search(r"""["'](spawn|forkserver)["']""", source.text)
+    return bool(_SPAWNS.search(source.text) or is_named)
+
+
+def _hands_over(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and _called(node) in _HANDS_OVER and getattr(node.func, "id", "") != "map"
 
 
 def _thread_pools(cells: ParsedSource) -> set[str]:
@@ -145,9 +169,11 @@ def _event_loops(library: Library, cells: ParsedSource, read: Sequence[ParsedSou
 
 def _definition(call: ast.Call, library: Library, cells: ParsedSource) -> tuple[str, str]:
     """The module that defines what a call names, as far as it is plain ("" if not), and the name."""
+    if any(isinstance(node, ast.FunctionDef) and _is_called(call, node.name) for node in cells.parents):
+        return cells.name, _called(call)
     above, _, name = cells.dotted(call.func).rpartition(".")
     module = library.module(above)
-    is_defined = module is not None and re.search(rf"(?m)^(async )?def {name}\b", module.text)
+    is_defined = module is not None and re.search(rf"(?m)^(async def|def|class) {name}\b", module.text)
     return above if is_defined else "", name or _called(call)
 
 
@@ -158,6 +184,10 @@ def _is_ours(call: ast.Call, library: Library, cells: ParsedSource) -> bool:
         node = node.func if isinstance(node, ast.Call) else node.value
     package = cells.dotted(node)
     return not package or library.owns(package.partition(".")[0])
+
+
+def _is_called(call: ast.Call, name: str) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id == name
 
 
 def _called(call: ast.Call) -> str:

@@ -32,6 +32,44 @@ def test_what_the_notebook_defines_for_spawned_processes_is_refused(refused, cod
     assert message.startswith("kernel_templates/case.py.j2:12: ") and "into the library" in message
 
 
+SPAWNS = "import multiprocessing as mp\ndef each(f, xs):\n    with mp.get_context('spawn').Pool(2) as pool:\n        "
+SPAWNS += (
+    "return pool.map(f, xs)\ndef plain(f):\n    return f(1)\nclass Work:\n    def __init__(self, f): mp.Process(f)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "library"),
+    [
+        ("pk.each(work, [1])", SPAWNS),
+        ("pk.each(f=lambda x: x, xs=[1])", SPAWNS),
+        ("pk.Work(work)", SPAWNS),
+        ("from pk import each; each(work, [1])", SPAWNS),
+        ("pk.each(work, [1])", SPAWNS.replace("'spawn'", "METHOD") + "METHOD = 'spawn'\n"),
+        ("mp.Pool(2).map(work, [1])", "import multiprocessing as mp\nmp.set_start_method('spawn')\n"),
+        ("METHOD = 'spawn'; mp.get_context(METHOD).Pool(2).map(work, [1])", ""),
+        ("for method in ['fork', 'spawn']: mp.get_context(method).Pool(2).map(work, [1])", ""),
+    ],
+)
+def test_a_start_method_of_the_library_or_in_a_name_counts_too(refused, code: str, library: str):
+    message = refused(DEFINED + code + "\n", {"pk/__init__.py": library})
+    assert message.startswith("kernel_templates/case.py.j2:12: ") and "into the library" in message
+
+
+@pytest.mark.parametrize(
+    ("code", "library"),
+    [
+        ("pk.plain(work)", SPAWNS),
+        ("pk.each(pk.plain, [work(1)])", SPAWNS),
+        ("pk.each(work, [1])", SPAWNS.replace("'spawn'", "'fork'")),
+        ("mp.Pool(2).map(work, [1])", SPAWNS),
+        ("mp.get_context(pk.METHOD).Pool(2).map(work, [1])", "METHOD = 'fork'\n"),
+    ],
+)
+def test_work_that_no_spawned_process_does_is_accepted(project, code: str, library: str):
+    assert names(project(DEFINED + code + "\n", {"pk/__init__.py": library})) == ["pk"]
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -105,6 +143,7 @@ def test_functions_of_one_name_are_told_apart_by_their_modules(project, refused)
     }
     for code in ("from pk.b import start\nstart()\n", "import pk.b as b\nb.start()\n"):
         assert names(project(code, files)) == ["pk", "pk.a", "pk.b"]
+    assert names(project("from pk.b import start as go\ndef start(): ...\nstart()\n", files)) == ["pk", "pk.a", "pk.b"]
     for code in ("from pk.a import start\nstart()\n", "from pk import start\nstart()\n"):
         assert refused(code, files | {"pk/__init__.py": "from pk.a import start\n"}).startswith(
             "pk/a.py:2: asyncio.run()"
