@@ -15,6 +15,8 @@ from kernelgen.inlining.optional import is_optional
 from kernelgen.inlining.source import ParsedSource
 
 _IMPORTING = frozenset({"importlib.import_module", "importlib.__import__", "builtins.__import__", "runpy.run_module"})
+# Puts the module's own folder on the path, as far as the line tells; not one above it.
+_OWN_FOLDER = re.compile(r"sys\.path\.insert\((?!.*(parents\[|parent\.parent|\.\.|dirname\(.*dirname\())")
 # Import, or ask for, what they are told; a name that nothing has is no fault of theirs.
 _ASKING = frozenset({"importlib.util.find_spec", "pkgutil.resolve_name", "pydoc.locate"})
 _WALKING = frozenset({"pkgutil.iter_modules", "pkgutil.walk_packages", "lazy_loader.attach"})
@@ -113,6 +115,12 @@ class ImportFinder:
             raise KernelgenError(
                 f"{source.where(node)}: imports {name} from {file} beside the library, which no notebook holds; "
                 f"move {file} into {self.library.name}/ and import {self.library.name}.{name}"
+            )
+        own = f"{source.package}.{root}"
+        if self.library.exists(own) and "__file__" in source.text and _OWN_FOLDER.search(source.text):
+            raise KernelgenError(
+                f"{source.where(node)}: imports {root} from its own folder, which it puts on sys.path; no notebook "
+                f"holds it by that name: import {own}"
             )
         if root not in sys.stdlib_module_names | {"__main__"}:
             yield Import("foreign", root, source.where(node), is_optional(node, root, source))

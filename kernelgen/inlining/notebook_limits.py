@@ -19,7 +19,9 @@ _HANDS_OVER = frozenset(
     "map map_async imap imap_unordered starmap starmap_async apply apply_async submit Process Pool DataLoader spawn "
     "start_processes ProcessPoolExecutor".split()
 )
-_METADATA = re.compile(r"importlib[._]metadata\.(version|metadata|distribution|requires|files)|pkg_resources\.\w+")
+_METADATA = re.compile(
+    r"importlib[._]metadata\.(version|metadata|distribution|requires|files|entry_points)|pkg_resources\.\w+"
+)
 _LOOPS = frozenset({"run_until_complete", "run_forever"})
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -133,8 +135,9 @@ def _own_version(library: Library, read: Sequence[ParsedSource]) -> Iterator[str
                 asked = names & set(re.findall(r"[\w-]+", ast.unparse(node)))
                 if asked and not any(_catches(parent) for _, parent in source.around(node)):
                     yield (
-                        f"{source.where(node)}: asks for the installed version of {library.name}, which no notebook "
-                        "installs; write the version into the library, or catch PackageNotFoundError"
+                        f"{source.where(node)}: asks for the installed version or plugins of {library.name}, which no "
+                        "notebook installs; write the version into the library (import the plugins), or catch "
+                        "PackageNotFoundError"
                     )
 
 

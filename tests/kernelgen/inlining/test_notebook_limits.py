@@ -172,6 +172,13 @@ def test_a_library_that_asks_for_its_own_installed_version_is_refused(project, r
                                        .replace("__package__", "'numpy'")})) == ["pk"]  # fmt: skip
 
 
+def test_a_library_that_asks_for_its_own_plugins_is_refused(project, refused):
+    text = "from importlib.metadata import entry_points\nE = entry_points(group='pk.plugins')\n"
+    message = refused("import pk", {"pk/__init__.py": text})
+    assert message.startswith("pk/__init__.py:2: ") and "import the plugins" in message
+    assert names(project("import pk", {"pk/__init__.py": text.replace("pk.", "other.")})) == ["pk"]
+
+
 @pytest.mark.parametrize("name", ["exit", "quit"])
 def test_an_exit_that_would_not_stop_the_cell_is_refused(project, refused, name: str):
     message = refused(f"import pk\nif pk.done():\n    {name}(0)\nprint(1)\n", {})
