@@ -77,16 +77,13 @@ def _spawned(library: Library, cells: ParsedSource, read: Sequence[ParsedSource]
     for node in cells.parents:
         if isinstance(node, ast.Assign) and _mentions(node.value, own, classes):
             own |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-    threads = _thread_pools(cells)
     for call in calls:
-        pool = call.func.value if isinstance(call.func, ast.Attribute) else call.func
-        if "Thread" in ast.unparse(pool) or getattr(pool, "id", "") in threads:
-            continue
         arguments = [*call.args, *(one.value for one in call.keywords)]
         hands_over = (is_set and _hands_over(call)) or (
             _is_ours(call, library, cells) and _definition(call, library, cells) in handing
         )
-        if hands_over and any(_mentions(argument, own, classes) for argument in arguments):
+        is_own = any(_mentions(argument, own, classes) for argument in arguments)
+        if hands_over and is_own and not _is_of_threads(call, cells):
             yield (
                 f"{cells.where(call)}: hands what the notebook defines to a process that is started by spawn or "
                 "forkserver, which cannot load it; move it into the library, or start by fork"
@@ -103,19 +100,11 @@ def _hands_over(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and _called(node) in _HANDS_OVER and getattr(node.func, "id", "") != "map"
 
 
-def _thread_pools(cells: ParsedSource) -> set[str]:
-    """The names that stand for pools of threads alone: `with ThreadPoolExecutor() as pool`."""
-    bound: dict[str, list[str]] = {}
-    for node in cells.parents:
-        pairs: list[tuple[ast.AST | None, ast.expr]] = []
-        if isinstance(node, ast.withitem):
-            pairs = [(node.optional_vars, node.context_expr)]
-        elif isinstance(node, ast.Assign):
-            pairs = [(target, node.value) for target in node.targets]
-        for target, value in pairs:
-            if isinstance(target, ast.Name):
-                bound.setdefault(target.id, []).append(ast.unparse(value))
-    return {name for name, values in bound.items() if all("ThreadPool" in value for value in values)}
+def _is_of_threads(call: ast.Call, cells: ParsedSource) -> bool:
+    """Whether work goes to a pool of threads, or to a name that stands for such pools alone."""
+    pool = ast.unparse(call.func.value if isinstance(call.func, ast.Attribute) else call.func)
+    bound = re.findall(rf".*(?:\bas {re.escape(pool)}\b|(?<![\w.]){re.escape(pool)} =).*", ast.unparse(cells.tree))
+    return "Thread" in pool or (bool(bound) and all("ThreadPool" in line for line in bound))
 
 
 def _mentions(node: ast.expr, own: set[str], classes: set[str]) -> bool:
@@ -172,12 +161,12 @@ def _event_loops(library: Library, cells: ParsedSource, read: Sequence[ParsedSou
 
 def _definition(call: ast.Call, library: Library, cells: ParsedSource) -> tuple[str, str]:
     """The module that defines what a call names, as far as it is plain ("" if not), and the name."""
-    if any(isinstance(node, ast.FunctionDef) and _is_called(call, node.name) for node in cells.parents):
-        return cells.name, _called(call)
     above, _, name = cells.dotted(call.func).rpartition(".")
+    name = name or _called(call)
     module = library.module(above)
-    is_defined = module is not None and re.search(rf"(?m)^(async def|def|class) {name}\b", module.text)
-    return above if is_defined else "", name or _called(call)
+    text = module.text if module else cells.text if isinstance(call.func, ast.Name) else ""
+    is_defined = re.search(rf"(?m)^(async def|def|class) {name}\b", text)
+    return (above or cells.name) if is_defined else "", name
 
 
 def _is_ours(call: ast.Call, library: Library, cells: ParsedSource) -> bool:
@@ -187,10 +176,6 @@ def _is_ours(call: ast.Call, library: Library, cells: ParsedSource) -> bool:
         node = node.func if isinstance(node, ast.Call) else node.value
     package = cells.dotted(node)
     return not package or library.owns(package.partition(".")[0])
-
-
-def _is_called(call: ast.Call, name: str) -> bool:
-    return isinstance(call.func, ast.Name) and call.func.id == name
 
 
 def _called(call: ast.Call) -> str:

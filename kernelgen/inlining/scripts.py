@@ -12,7 +12,8 @@ from kernelgen.inlining.library import Library
 from kernelgen.inlining.source import ParsedSource
 
 _STARTED = re.compile(
-    r"""(?:\bpython[\d.]*|%run)(?:\s+-[a-zA-Z]*(?<![mc]))*\s+(?:-m\s*["']?(?P<module>[\w.]+)|["']?(?P<path>[\w${}./-]+))"""
+    r"(?:\bpython[\d.]*|%run|\btorchrun|\blaunch|\{sys\.executable\})(?:\s+-(?![mc])[-\w=]+)*\s+"
+    r"""(?:-m\s*["']?(?P<module>[\w.]+)|["']?(?P<path>[\w${}./-]+))"""
     r"|(?<![\w-])cd\s+(?P<folder>[\w$./-]+)"
 )
 # A script that lies in another folder may have the name of a script beside the library.
@@ -50,13 +51,19 @@ def check_scripts(library: Library, written: Collection[str], read: Sequence[Par
 def _commands(source: ParsedSource) -> Iterator[tuple[int, str]]:
     """IPython's own lines, and the arguments of calls and the lists that hold a command, as a shell would see them."""
     yield from source.magics
-    for node in source.parents:
+    for node, parent in source.parents.items():
         if isinstance(node, (ast.Call, ast.List, ast.Tuple)):
             parts = node.args if isinstance(node, ast.Call) else node.elts
-            if isinstance(node, (ast.List, ast.Tuple)) or re.match(r"os\.|subprocess\.", source.dotted(node.func)):
-                yield node.lineno, " ".join(_word(part, source) for part in parts)
+            function = source.dotted(node.func) if isinstance(node, ast.Call) else "subprocess."
+            if function == "runpy.run_path" or re.match(r"os\.|subprocess\.", function):
+                words = ["python"] * (function == "runpy.run_path") + [_word(part, source) for part in parts]
+                yield node.lineno, " ".join(words)
+        elif isinstance(parent, ast.Assign) and source.package is None:
+            yield parent.lineno, _word(node, source)
 
 
-def _word(part: ast.expr, source: ParsedSource) -> str:
+def _word(part: ast.AST, source: ParsedSource) -> str:
+    if isinstance(part, ast.JoinedStr):
+        return ast.unparse(part)
     python = "python" if source.dotted(part) == "sys.executable" else "…"
     return str(part.value) if isinstance(part, ast.Constant) else python

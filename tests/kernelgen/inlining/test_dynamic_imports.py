@@ -165,6 +165,7 @@ def test_a_module_that_a_command_names_only_in_part_is_refused(project, refused,
 
 def test_a_command_may_compute_what_follows_the_module(project):
     text = "os.system(f'python -m pk.models.a {mode}')\nos.system('python -m pk.models.a ' + mode)\n"
+    text += "print(f'start `python -m pk.models.a` {mode} times')\nprint('python -m pk.models.a --x %s' % mode)\n"
     assert "pk.models.a" in names(project(text, MODELS))
 
 
