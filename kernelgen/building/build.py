@@ -12,7 +12,7 @@ from kernelgen.building.metadata import kernel_metadata
 from kernelgen.building.provenance import origin, provenance
 from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
-from kernelgen.inlining.cells import library_cells
+from kernelgen.inlining.cells import library_cells, without_library
 from kernelgen.inlining.closure import closure
 from kernelgen.inlining.source import Code
 from kernelgen.nodes import cell as notebook_cell
@@ -58,7 +58,7 @@ def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKerne
             f"{place}: needs {project.library}, but the template has no {{{{ library() }}}}; put it alone in a "
             "code cell above the first import"
         )
-    notebook = _notebook(cells, inlined, origin(project, kernel, commit))
+    notebook = _notebook(cells, inlined or [without_library()], origin(project, kernel, commit))
     built = BuiltKernel(kernel, notebook, kernel_metadata(project, kernel), needed, tuple(cells))
     verify(project, built)
     return built

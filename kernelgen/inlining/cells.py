@@ -51,6 +51,11 @@ def library_cells(library: Library, closure: Closure) -> list[NotebookNode]:
     return cells
 
 
+def without_library() -> NotebookNode:
+    """The cell in the place of the library where code needs nothing of it: a kernel's own arguments are dropped."""
+    return cell("code", "library--setup", '__import__("sys").argv[1:] = []')
+
+
 def _set_up(library: Library, closure: Closure) -> str:
     above = {parent for folder in closure.folders for parent in folder.parents}
     folders = [folder for folder in closure.folders if folder not in above]

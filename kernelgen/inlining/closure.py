@@ -13,6 +13,7 @@ from kernelgen.inlining.data_files import ShippedFile, check_data_files, shipped
 from kernelgen.inlining.imports import Import, ImportFinder
 from kernelgen.inlining.library import Library, Module
 from kernelgen.inlining.notebook_limits import check_limits
+from kernelgen.inlining.scripts import check_scripts
 from kernelgen.inlining.source import Code, ParsedSource, source_of_cells, source_of_module
 from kernelgen.inlining.syntax import IMAGE_PYTHON
 
@@ -66,7 +67,7 @@ def closure(
             modules, imports whose names cannot be told, data files that are not shipped, syntax that is too new.
     """
     included = [module for pattern in include for module in _included(library, pattern)]
-    written = {cell.writes_module for cell in code}
+    written = {name for cell in code for name in cell.writes_modules}
     walk = _Walk(library, python, ImportFinder(library, written, [module.name for module in included]))
     cells = source_of_cells(code, python)
     walk.follow(walk.imports(cells))
@@ -76,6 +77,7 @@ def closure(
     shipped = shipped_files(library, files)
     present = {module.file for module in walk.modules}
     check_data_files(library, walk.read, present | {file.file for file in shipped})
+    check_scripts(library, written, walk.read)
     check_limits(library, code, cells, walk.read)
     shipped = tuple(file for file in shipped if file.file not in present)
     paths = [*walk.folders, *present, *(file.file for file in shipped)]

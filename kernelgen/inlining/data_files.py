@@ -17,6 +17,7 @@ from kernelgen.inlining.source import ParsedSource
 _DOCUMENTS = re.compile(r"(?i)(readme|licen[cs]e|copying|notice|changelog)\b.*|py\.typed|.*\.(md|rst|pyi|pyc)|\..*")
 # Ask where a library's files lie, as `__file__` and `__path__` do.
 _LOCATING = re.compile(r"importlib\.resources|pkgutil\.get_data|inspect\.get(source)?file")
+_LISTS = frozenset({"glob.glob", "glob.iglob", "os.walk", "os.listdir", "os.scandir"})
 _LISTING = re.compile(r"\b(iterdir|r?glob|iglob|walk|listdir|scandir|contents)\b")
 
 
@@ -71,6 +72,11 @@ def check_data_files(library: Library, read: Sequence[ParsedSource], present: Co
             file = PurePosixPath(text)
             if file.parts[:1] == (library.name,) and file in files:
                 raise KernelgenError(f"{where}: {_explain_relative(file)}")
+        for where, text in _listings(source):
+            listed = PurePosixPath(text)
+            is_own = listed.parts[:1] == (library.name,)
+            if is_own and any(file.match(text) or listed in file.parents for file in files):
+                raise KernelgenError(f"{where}: {_explain_relative(listed)}")
         if absent:
             _check_absent(library, source, data, absent)
 
@@ -82,6 +88,21 @@ def _texts(source: ParsedSource) -> Iterator[tuple[str, str]]:
             yield source.where(node), node.value
     for line, magic in source.magics:
         yield from ((source.where(line), word) for word in re.findall(r"[\w./-]+", magic))
+
+
+def _listings(source: ParsedSource) -> Iterator[tuple[str, str]]:
+    """Each folder or glob that is listed from the working folder, and each path in a shell command, with its place."""
+    for node, parent in source.parents.items():
+        match node:
+            case ast.Call(args=[ast.Constant(value=str(text)), *_], func=function):
+                name = source.dotted(function)
+                is_path = name == "pathlib.Path" and _LISTING.fullmatch(getattr(parent, "attr", ""))
+                if is_path or name in _LISTS:
+                    yield source.where(node), text
+                elif name in {"os.system", "os.popen"} or name.startswith("subprocess."):
+                    yield from ((source.where(node), word) for word in re.findall(r"[\w./*-]+/[\w./*-]*", text))
+    for line, magic in source.magics:
+        yield from ((source.where(line), word) for word in re.findall(r"[\w./*-]+/[\w./*-]*", magic))
 
 
 def _explain_relative(file: PurePosixPath) -> str:

@@ -15,6 +15,8 @@ from kernelgen.inlining.optional import is_optional
 from kernelgen.inlining.source import ParsedSource
 
 _IMPORTING = frozenset({"importlib.import_module", "importlib.__import__", "builtins.__import__", "runpy.run_module"})
+# Puts the module's own folder on the path, as far as the line tells; not one above it.
+_OWN_FOLDER = re.compile(r"sys\.path\.insert\((?!.*(parents\[|parent\.parent|\.\.|dirname\(.*dirname\())")
 # Import, or ask for, what they are told; a name that nothing has is no fault of theirs.
 _ASKING = frozenset({"importlib.util.find_spec", "pkgutil.resolve_name", "pydoc.locate"})
 _WALKING = frozenset({"pkgutil.iter_modules", "pkgutil.walk_packages", "lazy_loader.attach"})
@@ -53,7 +55,8 @@ class ImportFinder:
         name = re.escape(library.name)
         self._dotted = re.compile(rf"(?<![\w.]){name}(?:\.\w+)+")
         self._imported = re.compile(rf"(?<![\w.])from\s+({name}(?:\.\w+)*)\s+import\s+([\w\s,()\\]+)")
-        self._run = re.compile(rf"(?<![\w-])-m\s+({name}(?:\.\w+)*)")
+        self._run = re.compile(rf"""(?<![\w-])-m\s*["']?({name}(?:\.\w+)*)""")
+        self._open_run = re.compile(rf"""(?<![\w-])-m\s*["']?({name}\.[\w.]*)[{{$%{OPEN}]""")
         self._bare = re.compile(rf"(?<![\w.])import\s+({name})\b")
 
     def imports(self, source: ParsedSource) -> Iterator[Import]:
@@ -72,8 +75,10 @@ class ImportFinder:
             elif isinstance(node, (ast.Call, ast.List, ast.Tuple)):
                 names = self._command(node.args if isinstance(node, ast.Call) else node.elts, source)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not isinstance(parent, ast.Expr):
-                names = self._mentioned(node.value)
+                names = self._in_string(node, parent, source)
             yield from (Import("present", name, source.where(node)) for name in names)
+        for number, line in source.magics:
+            self._check_run(line, number, source)
         for name in self._mentioned("\n".join(line for _, line in source.magics)):
             yield Import("present", name, source.where(source.magics[0][0]))
 
@@ -111,6 +116,12 @@ class ImportFinder:
                 f"{source.where(node)}: imports {name} from {file} beside the library, which no notebook holds; "
                 f"move {file} into {self.library.name}/ and import {self.library.name}.{name}"
             )
+        own = f"{source.package}.{root}"
+        if self.library.exists(own) and "__file__" in source.text and _OWN_FOLDER.search(source.text):
+            raise KernelgenError(
+                f"{source.where(node)}: imports {root} from its own folder, which it puts on sys.path; no notebook "
+                f"holds it by that name: import {own}"
+            )
         if root not in sys.stdlib_module_names | {"__main__"}:
             yield Import("foreign", root, source.where(node), is_optional(node, root, source))
 
@@ -129,7 +140,8 @@ class ImportFinder:
         for name in names:
             if OPEN in name:
                 if function != "importlib.util.find_spec":
-                    self._check_answered(name, call or source.parents[node], source)
+                    around = call or source.parents[node]
+                    self._check_answered(name, source.where(around), ast.unparse(around))
             elif function in _ASKING:
                 yield from (Import("present", one, source.where(node)) for one in self._mentioned(name))
             else:
@@ -137,14 +149,14 @@ class ImportFinder:
                 if function == "runpy.run_module":
                     yield Import("present", f"{name}.__main__", source.where(node))
 
-    def _check_answered(self, name: str, node: ast.AST, source: ParsedSource) -> None:
+    def _check_answered(self, name: str, where: str, code: str) -> None:
         """Refuse an import of the library by a name that is known only as far as its beginning, if at all."""
         prefix, own = name.partition(OPEN)[0], f"{self.library.name}."
         can_be_ours = own.startswith(prefix) or prefix.startswith(own)
         if can_be_ours and not any(module.startswith(prefix) for module in self.included):
-            text = " ".join(ast.unparse(node).split())
+            text = " ".join(code.split())
             raise KernelgenError(
-                f"{source.where(node)}: dynamic import `{text if len(text) <= 80 else text[:77] + '…'}`: which module "
+                f"{where}: dynamic import `{text if len(text) <= 80 else text[:77] + '…'}`: which module "
                 "it imports cannot be known when the notebook is built; import it by a literal name, or list what it "
                 f'may import in kernels.toml, include = ["{prefix.rpartition(".")[0] or self.library.name}.*"] of the '
                 "kernel"
@@ -156,8 +168,26 @@ class ImportFinder:
             if isinstance(option, ast.Constant) and option.value == "-m":
                 for name in texts(argument, source):
                     if name.startswith(f"{self.library.name}.") and OPEN in name:
-                        self._check_answered(name, argument, source)
+                        self._check_answered(name, source.where(argument), ast.unparse(argument))
                     yield from self._mentioned(f"-m {name}")
+
+    def _in_string(self, node: ast.Constant, parent: ast.AST, source: ParsedSource) -> Iterator[str]:
+        """What a string names, read with what is joined to it where the name of a module after -m is cut off."""
+        text = str(node.value)
+        whole: ast.expr = node
+        while isinstance(parent, (ast.JoinedStr, ast.BinOp)):
+            whole, parent = parent, source.parents.get(parent, source.tree)
+        if whole is not node and self._open_run.search(text + OPEN):
+            for joined in texts(whole, source):
+                self._check_run(joined, whole, source)
+                yield from self._mentioned(joined)
+        self._check_run(text, node, source)
+        yield from self._mentioned(text)
+
+    def _check_run(self, text: str, node: ast.AST | int, source: ParsedSource) -> None:
+        """Refuse `-m pk.{mode}`, a module of the library that a command names only in part."""
+        for match in self._open_run.finditer(text):
+            self._check_answered(match[1] + OPEN, source.where(node), match[0].replace(OPEN, "…"))
 
     # --- names in text ------------------------------------------------------------------------------------------
 

@@ -61,7 +61,12 @@ def _texts_of_name(name: ast.Name, source: ParsedSource, depth: int) -> list[str
     around = [parent for _, parent in source.around(name) if isinstance(parent, FUNCTIONS)]
     takes = [one for one in around if name.id in {each.arg for each in ast.walk(one.args) if isinstance(each, ast.arg)}]
     found: list[str] = []
-    for node in ast.walk(takes[0]) if takes else source.parents:
+    # The branch of `if name in TABLE:` knows that table alone.
+    branches = [
+        parent.test for child, parent in source.around(name) if isinstance(parent, ast.If) and child in parent.body
+    ]
+    scope = next((test for test in branches if _asks(test, name.id)), takes[0] if takes else None)
+    for node in ast.walk(scope) if takes and scope else source.parents:
         if takes and isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.In, ast.NotIn)):
             if _is_name(node.left, name.id):
                 found += _elements(node.comparators[0], source, depth)
@@ -85,6 +90,10 @@ def _elements(table: ast.expr, source: ParsedSource, depth: int, *, of_keys: boo
             values = [node.value for node in assigned if any(_is_name(one, name) for one in node.targets)]
             return [text for one in values for text in _elements(one, source, depth - 1, of_keys=of_keys)] or [OPEN]
     return [OPEN]
+
+
+def _asks(test: ast.expr, name: str) -> bool:
+    return isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.In) and _is_name(test.left, name)
 
 
 def _is_name(node: ast.AST, name: str) -> bool:

@@ -14,11 +14,14 @@ from kernelgen.inlining.source import FUNCTIONS, Code, ParsedSource
 # IPython takes `>>>` and the like away from a whole cell if one of its first two lines begins with them.
 _PROMPT = re.compile(r"(?:>>>|\.\.\.)(?: |$)|In \[\d+\]: |\s*\.{3,}: ?")
 _SPAWNS = re.compile(r"""(context|method)\s*[(=]\s*["'](spawn|forkserver)|\b(spawn|start_processes)\(""")
+_NAMES_METHOD = re.compile(r"(get_context|set_start_method|mp_context|multiprocessing_context)\s*[(=]\s*[A-Za-z_]")
 _HANDS_OVER = frozenset(
     "map map_async imap imap_unordered starmap starmap_async apply apply_async submit Process Pool DataLoader spawn "
     "start_processes ProcessPoolExecutor".split()
 )
-_METADATA = re.compile(r"importlib[._]metadata\.(version|metadata|distribution|requires|files)|pkg_resources\.\w+")
+_METADATA = re.compile(
+    r"importlib[._]metadata\.(version|metadata|distribution|requires|files|entry_points)|pkg_resources\.\w+"
+)
 _LOOPS = frozenset({"run_until_complete", "run_forever"})
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -29,7 +32,7 @@ def check_limits(library: Library, code: Sequence[Code], cells: ParsedSource, re
     Raises:
         KernelgenError: with file and line.
     """
-    limits = (_spawned(cells), _own_version(library, read), _event_loops(library, cells, read))
+    limits = (_spawned(library, cells, read), _own_version(library, read), _event_loops(library, cells, read))
     for message in chain(_prompts(code), _exits(cells), *limits):
         raise KernelgenError(message)
 
@@ -54,10 +57,20 @@ def _exits(cells: ParsedSource) -> Iterator[str]:
             yield f"{cells.where(node)}: {name}() does not stop a notebook's cell; use sys.exit()"
 
 
-def _spawned(cells: ParsedSource) -> Iterator[str]:
+def _spawned(library: Library, cells: ParsedSource, read: Sequence[ParsedSource]) -> Iterator[str]:
     """Work on what the template defines, in processes that cannot import the template."""
-    if not _SPAWNS.search(cells.text):
+    spawning = [source for source in read if _spawns(source)]
+    if not spawning:
         return
+    # The start method that is set is that of all.
+    is_set = any(source is cells or "set_start_method" in source.text for source in spawning)
+    handing = {
+        (owner, node.name)
+        for source in spawning
+        for node in source.parents
+        if isinstance(node, _DEFINITIONS) and any(map(_hands_over, ast.walk(node)))
+        for owner in ("", source.name)
+    }
     calls = [node for node in cells.parents if isinstance(node, ast.Call)]
     own = {node.name for node in cells.parents if isinstance(node, _DEFINITIONS)}
     classes = {node.name for node in cells.parents if isinstance(node, ast.ClassDef)}
@@ -66,11 +79,32 @@ def _spawned(cells: ParsedSource) -> Iterator[str]:
             own |= {target.id for target in node.targets if isinstance(target, ast.Name)}
     for call in calls:
         arguments = [*call.args, *(one.value for one in call.keywords)]
-        if _called(call) in _HANDS_OVER and any(_mentions(argument, own, classes) for argument in arguments):
+        hands_over = (is_set and _hands_over(call)) or (
+            _is_ours(call, library, cells) and _definition(call, library, cells) in handing
+        )
+        is_own = any(_mentions(argument, own, classes) for argument in arguments)
+        if hands_over and is_own and not _is_of_threads(call, cells):
             yield (
                 f"{cells.where(call)}: hands what the notebook defines to a process that is started by spawn or "
                 "forkserver, which cannot load it; move it into the library, or start by fork"
             )
+
+
+def _spawns(source: ParsedSource) -> bool:
+    """Whether a source chooses spawn or forkserver, by a literal or by a name that may stand for it."""
+    is_named = _NAMES_METHOD.search(source.text) and re.search(r"""["'](spawn|forkserver)["']""", source.text)
+    return bool(_SPAWNS.search(source.text) or is_named)
+
+
+def _hands_over(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and _called(node) in _HANDS_OVER and getattr(node.func, "id", "") != "map"
+
+
+def _is_of_threads(call: ast.Call, cells: ParsedSource) -> bool:
+    """Whether work goes to a pool of threads, or to a name that stands for such pools alone."""
+    pool = ast.unparse(call.func.value if isinstance(call.func, ast.Attribute) else call.func)
+    bound = re.findall(rf".*(?:\bas {re.escape(pool)}\b|(?<![\w.]){re.escape(pool)} =).*", ast.unparse(cells.tree))
+    return "Thread" in pool or (bool(bound) and all("ThreadPool" in line for line in bound))
 
 
 def _mentions(node: ast.expr, own: set[str], classes: set[str]) -> bool:
@@ -88,24 +122,35 @@ def _own_version(library: Library, read: Sequence[ParsedSource]) -> Iterator[str
         for node in source.parents:
             if isinstance(node, ast.Call) and _METADATA.fullmatch(source.dotted(node.func)):
                 asked = names & set(re.findall(r"[\w-]+", ast.unparse(node)))
-                tries = (isinstance(parent, ast.Try) and child in parent.body for child, parent in source.around(node))
-                if asked and not any(tries):
+                if asked and not any(_catches(parent, child) for child, parent in source.around(node)):
                     yield (
-                        f"{source.where(node)}: asks for the installed version of {library.name}, which no notebook "
-                        "installs; write the version into the library, or catch PackageNotFoundError"
+                        f"{source.where(node)}: asks for the installed version or plugins of {library.name}, which no "
+                        "notebook installs; write the version into the library (import the plugins), or catch "
+                        "PackageNotFoundError"
                     )
+
+
+def _catches(block: ast.AST, child: ast.AST) -> bool:
+    """Whether an exception of ``child``, which stands in ``block``, can be caught there."""
+    suppresses = isinstance(block, ast.With) and any(
+        "suppress(" in ast.unparse(one.context_expr) for one in block.items
+    )
+    return suppresses or (isinstance(block, ast.Try) and child in block.body)
 
 
 def _event_loops(library: Library, cells: ParsedSource, read: Sequence[ParsedSource]) -> Iterator[str]:
     """`asyncio.run` in a cell, or in a function of the library that a cell calls."""
+    if any(name.partition(".")[0] == "nest_asyncio" for source in read for name in source.aliases.values()):
+        return
     calls = [node for node in cells.parents if isinstance(node, ast.Call) and _is_ours(node, library, cells)]
-    called = {cells.dotted(call.func).rpartition(".")[2] or _called(call) for call in calls}
+    called = {_definition(call, library, cells) for call in calls}
     for source in read:
         for node in source.parents:
             if isinstance(node, ast.Call) and (source.dotted(node.func) == "asyncio.run" or _called(node) in _LOOPS):
                 around = [parent for _, parent in source.around(node)]
                 function = next((one for one in around if isinstance(one, FUNCTIONS)), None)
-                runs = source is cells if function is None else getattr(function, "name", "") in called
+                name = getattr(function, "name", "")
+                runs = source is cells if function is None else not called.isdisjoint({("", name), (source.name, name)})
                 # An `if` may ask for a running loop; a main guard does not.
                 asks = (isinstance(one, ast.If) and "__name__" not in ast.unparse(one.test) for one in around)
                 if runs and not any(asks) and not any(isinstance(one, ast.Try) for one in around):
@@ -113,6 +158,16 @@ def _event_loops(library: Library, cells: ParsedSource, read: Sequence[ParsedSou
                         f"{source.where(node)}: {ast.unparse(node.func)}() fails in a notebook, where an event loop "
                         "runs already; await the coroutine in the cell, or let the library run it in a thread"
                     )
+
+
+def _definition(call: ast.Call, library: Library, cells: ParsedSource) -> tuple[str, str]:
+    """The module that defines what a call names, as far as it is plain ("" if not), and the name."""
+    above, _, name = cells.dotted(call.func).rpartition(".")
+    name = name or _called(call)
+    module = library.module(above)
+    text = module.text if module else cells.text if isinstance(call.func, ast.Name) else ""
+    is_defined = re.search(rf"(?m)^(async def|def|class) {name}\b", text)
+    return (above or cells.name) if is_defined else "", name
 
 
 def _is_ours(call: ast.Call, library: Library, cells: ParsedSource) -> bool:

@@ -13,7 +13,10 @@ from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import Module
 from kernelgen.inlining.syntax import IMAGE_PYTHON, parse
 
-_WRITTEN = re.compile(r"%%writefile\s+(?:-a\s+)?(?:\./)?(\w+)\.py\s")
+_WRITTEN = re.compile(
+    r"""^\s*%%(?:writefile|file)\s+(?:-a\s+)?(?:\./)?([\w/]+)\.py\s"""
+    r"""|["'](?:\./)?([\w/]+)\.py["'](?:\)\.write_|,\s*["']w)"""
+)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -31,10 +34,10 @@ class Code:
     written: str = ""
 
     @property
-    def writes_module(self) -> str:
-        """The module that a cell writes beside the notebook: worker of `%%writefile worker.py`; "" if it does not."""
-        match = _WRITTEN.match(self.written.lstrip())
-        return match[1] if match else ""
+    def writes_modules(self) -> set[str]:
+        """What a cell lets others import by a file that it writes: sub and worker of `%%writefile sub/worker.py`."""
+        matches = _WRITTEN.finditer(self.written or self.text)
+        return {name for match in matches for name in (match[1] or match[2]).split("/")}
 
     @property
     def magics(self) -> list[tuple[int, str]]:

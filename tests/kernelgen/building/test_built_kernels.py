@@ -209,6 +209,18 @@ def test_kernels_of_the_same_cells_but_other_settings_get_each_their_own_modules
     assert held == {"one": ["pk", "pk.a"], "two": ["pk", "pk.b"]}
 
 
+def test_a_template_that_needs_nothing_of_the_library_sees_no_arguments_of_the_kernel(build, with_library):
+    cells = build(case=with_library("import argparse\nprint(argparse.ArgumentParser().parse_args())\n")).notebook.cells
+    (setup,) = [cell for cell in cells if cell.id.startswith("library--")]
+    arguments = sys.argv
+    sys.argv = ["main.py", "-f", "kernel.json"]
+    try:
+        exec(setup.source, names := {"__builtins__": __builtins__})
+        assert sys.argv == ["main.py"] and set(names) == {"__builtins__"}
+    finally:
+        sys.argv = arguments
+
+
 def test_a_value_stands_beside_a_string_as_it_would_alone(build):
     recipe = 'library = "pk"\n[kernels.case]\ntemplate = "case"\nsettings = { name = "pk", n = 3 }\n'
     case = 'NAME = "a" {{ name | literal }}\nN = 1{{ n | literal }}\n'

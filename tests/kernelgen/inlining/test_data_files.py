@@ -185,6 +185,42 @@ def test_text_that_names_another_file_is_accepted(project, text: str):
 
 
 @pytest.mark.parametrize(
+    "expression",
+    [
+        "glob.glob('pk/data/*.csv')",
+        "sorted(Path('pk').rglob('*.csv'))",
+        "Path('./pk/data').iterdir()",
+        "list(os.walk('pk'))",
+        "os.listdir('pk/data')",
+        "subprocess.run('cat pk/data/t.csv', shell=True)",
+        "os.system('cat pk/data/*.csv | head')",
+    ],
+)
+def test_a_listing_of_the_package_from_the_working_folder_is_refused(refused, expression: str):
+    code = f"import glob, os, subprocess\nfrom pathlib import Path\nX = {expression}\n"
+    for options in ({}, {"files": ["pk/data/t.csv"]}):
+        message = refused(code, {"pk/data/t.csv": "a\n"}, **options)
+        assert message.startswith("kernel_templates/case.py.j2:3: ") and "from the working folder" in message
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "glob.glob('out/*.csv')",
+        "glob.glob('*/*.csv')",
+        "sorted(Path('pk-out').rglob('*.csv'))",
+        "print('see pk/data/t.csv in the project')",
+        "os.system('echo pk')",
+        "list(os.walk('/kaggle/input/pk'))",
+        "(Path(pk.__file__).parents[1] / 'pk/data').exists()",
+    ],
+)
+def test_other_listings_are_accepted(project, expression: str):
+    code = f"import glob, os, pk\nfrom pathlib import Path\nX = {expression}\n"
+    assert names(project(code, {"pk/data/t.csv": "a\n"}, files=["pk/data/t.csv"])) == ["pk"]
+
+
+@pytest.mark.parametrize(
     "line", ["!python pk/train.py", "%run pk/train.py", "!cat ./pk/x.csv | head", "%%bash\ncp pk/x.csv ."]
 )
 def test_a_shell_line_that_names_a_file_of_the_library_by_its_path_is_refused(refused, line: str):

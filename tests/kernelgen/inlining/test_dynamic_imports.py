@@ -141,3 +141,40 @@ def test_a_module_that_a_child_process_runs_by_an_unknown_name_is_refused(projec
     assert names(project("import pk.a", files, include=["pk.models.a"]))
     other = {"pk/a.py": "import sys\ndef command(x):\n    return [sys.executable, '-m', x, '-m', f'pip.{x}']\n"}
     assert names(project("import pk.a", other)) == ["pk", "pk.a"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "!python -m pk.models.{mode}",
+        "!python -m pk.models.$MODE",
+        "%%bash\npython -m pk.models.$MODE",
+        "os.system(f'python -m pk.models.{mode} --epochs 3')",
+        "os.system('python -m pk.models.%s' % mode)",
+        "os.system('python -m pk.models.{}'.format(mode))",
+        "os.system(python + ' -m pk.models.' + mode)",
+        "os.system('python -mpk.models.' + mode + ' --epochs 3')",
+    ],
+)
+def test_a_module_that_a_command_names_only_in_part_is_refused(project, refused, written: str):
+    text = "".join(f"# {line}\n" if written[0] in "!%" else line for line in written.split("\n")).rstrip("\n")
+    message = refused(text, MODELS, written=written)
+    assert "case.py.j2:" in message and 'include = ["pk.models.*"]' in message
+    assert "pk.models.a" in names(project(text, MODELS, written=written, include=["pk.models.a"]))
+
+
+def test_a_command_may_compute_what_follows_the_module(project):
+    text = "os.system(f'python -m pk.models.a {mode}')\nos.system('python -m pk.models.a ' + mode)\n"
+    text += "print(f'start `python -m pk.models.a` {mode} times')\nprint('python -m pk.models.a --x %s' % mode)\n"
+    assert "pk.models.a" in names(project(text, MODELS))
+
+
+def test_a_package_may_load_names_of_two_tables_lazily(project):
+    lazy = (
+        "import importlib\n_LAZY = {'Mel': 'mel'}\n_SUB = ('sub',)\n\n\ndef __getattr__(name):\n"
+        "    if name in _LAZY:\n        return getattr(importlib.import_module(f'.{_LAZY[name]}', __name__), name)\n"
+        "    if name in _SUB:\n        return importlib.import_module(f'.{name}', __name__)\n"
+        "    raise AttributeError(name)\n"
+    )
+    found = project("import pk\npk.Mel\n", {"pk/__init__.py": lazy, "pk/mel.py": "", "pk/sub.py": "", "pk/no.py": ""})
+    assert sorted(names(found)) == ["pk", "pk.mel", "pk.sub"]

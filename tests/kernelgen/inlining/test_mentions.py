@@ -1,9 +1,12 @@
 """Modules that are named in strings, shell lines and bodies of cell magics."""
 
+from pathlib import Path
+
 import pytest
 
 from kernelgen.errors import KernelgenError
-from kernelgen.inlining.closure import Closure
+from kernelgen.inlining.closure import Closure, Code, closure
+from kernelgen.inlining.library import Library
 
 FILES = {
     "pk/train.py": "",
@@ -31,6 +34,10 @@ def commented(written: str) -> str:
         ("!python -m pk.train --epochs 3", ["pk", "pk.train"]),
         ("!cd /tmp && PYTHONUNBUFFERED=1 torchrun --nproc 2 -m pk.train | tee log", ["pk", "pk.train"]),
         ("!python -m pk.sub", ["pk", "pk.sub", "pk.sub.__main__"]),
+        ("!python -mpk.sub", ["pk", "pk.sub", "pk.sub.__main__"]),
+        ("!python -m 'pk.train'", ["pk", "pk.train"]),
+        ("run([python, '-mpk.train'])", ["pk", "pk.train"]),
+        ("for mode in ('train', 'other'):\n    run(f'python -m pk.{mode}')", ["pk", "pk.train", "pk.other"]),
         ('!python -c "import pk.train; from pk.sub import x"', ["pk", "pk.train", "pk.sub", "pk.sub.x"]),
         ("%run -m pk.train", ["pk", "pk.train"]),
         ("%load_ext pk.train", ["pk", "pk.train"]),
@@ -77,6 +84,72 @@ def test_a_module_beside_the_library_is_refused_with_the_advice_to_move_it(proje
     assert message.startswith(f"pk/a.py:2: imports {name} from ") and "into pk/" in message
     message = refused(f"\n{statement}\n", {file: ""})
     assert message.startswith("kernel_templates/case.py.j2:2: ")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "!python helper.py --x 1",
+        "!python3 -u ./helper.py",
+        "!python -m helper",
+        "%run helper.py",
+        "!python $PWD/pk/train.py",
+        "!cd pk && python train.py",
+        "!torchrun --nproc_per_node=2 helper.py",
+        "!{sys.executable} helper.py",
+        "import os\nos.system('python helper.py')",
+        "import os\ncommand = 'python helper.py'\nos.system(command)",
+        "import os, sys\nos.system(f'{sys.executable} helper.py')",
+        "import runpy\nrunpy.run_path('helper.py')",
+        "import subprocess, sys\nsubprocess.run([sys.executable, 'helper.py'])",
+        "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'helper'])",
+        "import subprocess, sys\nsubprocess.run([sys.executable, 'pk'])",
+    ],
+)
+def test_a_script_of_the_project_that_a_cell_starts_by_its_path_is_refused(refused, written: str):
+    files = {"helper.py": "", "pk/train.py": "", "pk/__main__.py": ""}
+    message = refused(commented(written), files, written=written)
+    assert message.startswith("kernel_templates/case.py.j2:") and "python -m pk." in message
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "!git clone some/repo && cd repo && python helper.py",
+        "!python other.py",
+        "!pip install helper",
+        "print('python helper.py')",
+        "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'pip', 'install', 'helper'])",
+        "Path('helper.py').write_text('')\n!python helper.py",
+    ],
+)
+def test_other_scripts_that_a_cell_starts_are_accepted(project, written: str):
+    assert project(commented(written), {"helper.py": ""}, written=written).modules == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "statement"),
+    [
+        ("%%writefile sub/mymod.py\nX = 1", "from sub import mymod"),
+        ("%%file mymod.py\nX = 1", "import mymod"),
+        ("%%writefile sub/mymod.py\nX = 1", "import sys; sys.path.append('sub'); import mymod"),
+        ("Path('mymod.py').write_text('X = 1')", "import mymod"),
+        ("with open('./mymod.py', 'w') as file: file.write('X = 1')", "import mymod"),
+    ],
+)
+def test_a_module_that_a_cell_writes_need_not_come_from_the_image(tmp_path: Path, written: str, statement: str):
+    (tmp_path / "pk.py").touch()
+    cells = [Code("case.py.j2", commented(written), written=written), Code("case.py.j2", statement, 9)]
+    assert closure(Library(tmp_path, "pk"), cells).third_party == ()
+
+
+def test_a_module_of_the_library_that_is_imported_by_its_bare_name_is_refused(project, refused):
+    text = "import os, sys\nsys.path.insert(0, os.path.dirname(__file__))\nimport yaml\n"
+    files = {"pk/sub/a.py": text, "pk/yaml.py": ""}
+    assert names(project("import pk.sub.a", files)) == ["pk", "pk.sub.a"]
+    message = refused("import pk.sub.a", files | {"pk/sub/yaml.py": ""})
+    assert message.startswith("pk/sub/a.py:3: imports yaml from its own folder") and "import pk.sub.yaml" in message
+    assert project("import pk.sub.a", files | {"pk/sub/a.py": "import yaml\n"})
 
 
 def test_a_folder_beside_the_library_that_is_no_package_stands_in_nobodys_way(project):

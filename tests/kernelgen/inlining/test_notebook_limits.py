@@ -32,6 +32,44 @@ def test_what_the_notebook_defines_for_spawned_processes_is_refused(refused, cod
     assert message.startswith("kernel_templates/case.py.j2:12: ") and "into the library" in message
 
 
+SPAWNS = "import multiprocessing as mp\ndef each(f, xs):\n    with mp.get_context('spawn').Pool(2) as pool:\n        "
+SPAWNS += (
+    "return pool.map(f, xs)\ndef plain(f):\n    return f(1)\nclass Work:\n    def __init__(self, f): mp.Process(f)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "library"),
+    [
+        ("pk.each(work, [1])", SPAWNS),
+        ("pk.each(f=lambda x: x, xs=[1])", SPAWNS),
+        ("pk.Work(work)", SPAWNS),
+        ("from pk import each; each(work, [1])", SPAWNS),
+        ("pk.each(work, [1])", SPAWNS.replace("'spawn'", "METHOD") + "METHOD = 'spawn'\n"),
+        ("mp.Pool(2).map(work, [1])", "import multiprocessing as mp\nmp.set_start_method('spawn')\n"),
+        ("METHOD = 'spawn'; mp.get_context(METHOD).Pool(2).map(work, [1])", ""),
+        ("for method in ['fork', 'spawn']: mp.get_context(method).Pool(2).map(work, [1])", ""),
+    ],
+)
+def test_a_start_method_of_the_library_or_in_a_name_counts_too(refused, code: str, library: str):
+    message = refused(DEFINED + code + "\n", {"pk/__init__.py": library})
+    assert message.startswith("kernel_templates/case.py.j2:12: ") and "into the library" in message
+
+
+@pytest.mark.parametrize(
+    ("code", "library"),
+    [
+        ("pk.plain(work)", SPAWNS),
+        ("pk.each(pk.plain, [work(1)])", SPAWNS),
+        ("pk.each(work, [1])", SPAWNS.replace("'spawn'", "'fork'")),
+        ("mp.Pool(2).map(work, [1])", SPAWNS),
+        ("mp.get_context(pk.METHOD).Pool(2).map(work, [1])", "METHOD = 'fork'\n"),
+    ],
+)
+def test_work_that_no_spawned_process_does_is_accepted(project, code: str, library: str):
+    assert names(project(DEFINED + code + "\n", {"pk/__init__.py": library})) == ["pk"]
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -40,6 +78,10 @@ def test_what_the_notebook_defines_for_spawned_processes_is_refused(refused, cod
         "with mp.get_context('spawn').Pool(2) as pool: pool.map(pk.work, work([1]))",
         "import numpy as np; np.random.SeedSequence(1).spawn(work(3))",
         "print('spawn'); [work(x) for x in map(work, [1])]",
+        "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor() as threads: threads.map(work, [1])\n"
+        "with mp.get_context('spawn').Pool(2) as pool: pool.map(pk.work, [1])",
+        "from multiprocessing.pool import ThreadPool\nThreadPool(2).map(work, [1])\n"
+        "mp.get_context('spawn').Pool(2).map(pk.work, [1])",
     ],
 )
 def test_other_work_for_processes_is_accepted(project, code: str):
@@ -84,12 +126,28 @@ def test_an_event_loop_started_by_a_function_that_a_cell_calls_is_refused_where_
             "    except RuntimeError:\n        asyncio.run(None)\n",
         ),
         ("import asyncio, pk.app\nawait asyncio.sleep(0)\n", LOOP),
+        ("import asyncio, nest_asyncio, pk.app\nnest_asyncio.apply()\nasyncio.run(pk.app.go())\n", LOOP),
+        ("from pk.app import App\nApp().start()\n", LOOP + "import nest_asyncio\nnest_asyncio.apply()\n"),
         ("import asyncio, pk.app, threading as t\nt.Thread(target=lambda: asyncio.run(pk.app.go())).start()\n", LOOP),
         ("import asyncio, pk.app\ndef own(): asyncio.run(pk.app.go())\nprint(own)\n", LOOP),
     ],
 )
 def test_an_event_loop_that_a_notebook_can_start_is_accepted(project, code: str, library: str):
     assert names(project(code, {"pk/app.py": library})) == ["pk", "pk.app"]
+
+
+def test_functions_of_one_name_are_told_apart_by_their_modules(project, refused):
+    files = {
+        "pk/a.py": "import asyncio\ndef start(): asyncio.run(None)\n",
+        "pk/b.py": "import pk.a\ndef start(): ...\n",
+    }
+    for code in ("from pk.b import start\nstart()\n", "import pk.b as b\nb.start()\n"):
+        assert names(project(code, files)) == ["pk", "pk.a", "pk.b"]
+    assert names(project("from pk.b import start as go\ndef start(): ...\nstart()\n", files)) == ["pk", "pk.a", "pk.b"]
+    for code in ("from pk.a import start\nstart()\n", "from pk import start\nstart()\n"):
+        assert refused(code, files | {"pk/__init__.py": "from pk.a import start\n"}).startswith(
+            "pk/a.py:2: asyncio.run()"
+        )
 
 
 @pytest.mark.parametrize(
@@ -110,8 +168,17 @@ def test_a_library_that_asks_for_its_own_installed_version_is_refused(project, r
     assert names(project("import pk", {"pk/__init__.py": caught})) == ["pk"]
     fallback = f"{lines[0]}\ntry:\n    import pk.version\nexcept ImportError:\n    {lines[2]}\n"
     assert refused("import pk", {"pk/__init__.py": fallback}).startswith("pk/__init__.py:5: ")
+    caught = f"{lines[0]}\nimport contextlib as c\nwith c.suppress(Exception):\n    {lines[2]}\n"
+    assert names(project("import pk", {"pk/__init__.py": caught})) == ["pk"]
     assert names(project("import pk", {"pk/__init__.py": text.replace("pk'", "numpy'").replace("__name__", "'numpy'")
                                        .replace("__package__", "'numpy'")})) == ["pk"]  # fmt: skip
+
+
+def test_a_library_that_asks_for_its_own_plugins_is_refused(project, refused):
+    text = "from importlib.metadata import entry_points\nE = entry_points(group='pk.plugins')\n"
+    message = refused("import pk", {"pk/__init__.py": text})
+    assert message.startswith("pk/__init__.py:2: ") and "import the plugins" in message
+    assert names(project("import pk", {"pk/__init__.py": text.replace("pk.", "other.")})) == ["pk"]
 
 
 @pytest.mark.parametrize("name", ["exit", "quit"])
