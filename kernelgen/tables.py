@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from kernelgen.errors import KernelgenError, near
 
@@ -19,6 +19,23 @@ class Strict(BaseModel):
     """A table in which an unknown key or a value of another type is an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def plain_text(longest: int) -> AfterValidator:
+    """For texts that Kaggle is told: some characters, at most ``longest``, of one line."""
+
+    def check(value: str) -> str:
+        if not value:
+            raise ValueError("is empty; write something or remove it")
+        if len(value) > longest:
+            raise ValueError(f"{value[:37]!r}... has {len(value)} characters; no more than {longest} can stand in it")
+        if value != value.strip() or not value.isprintable():
+            raise ValueError(
+                f"{value!r} is no plain text; remove white space at its ends and characters that cannot be printed"
+            )
+        return value
+
+    return AfterValidator(check)
 
 
 def read_toml(path: Path, where: str) -> dict[str, Any]:
