@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from kernelgen.errors import KernelgenError, near
+from kernelgen.errors import KernelgenError, in_line, near
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -69,9 +69,9 @@ def _place(location: tuple[int | str, ...], document: Any) -> str:
     while depth < len(parts) - 1 and isinstance(document, Mapping):
         document = document.get(parts[depth])
         depth += isinstance(document, Mapping)
-    table = f"[{'.'.join(map(str, parts[:depth]))}] " if depth else ""
+    table = f"[{'.'.join(in_line(str(part)) for part in parts[:depth])}] " if depth else ""
     items = [f" item {part + 1}" for part in parts[depth + 1 : depth + 2] if isinstance(part, int)]
-    return f"{table}{''.join([str(parts[depth]), *items])}: " if parts else ""
+    return f"{table}{''.join([in_line(str(parts[depth])), *items])}: " if parts else ""
 
 
 _EXPECTED = {

@@ -193,6 +193,10 @@ BAD_RECIPES = {
         'library = "pk"\n[kernels.case]\ntemplate = "set"\neach = {epochs = [1]}\ntitle = "Title {seed}"',
         ["[kernels.case] title: {seed} is not a name of `each`; there is {epochs}, {self}; correct it"],
     ),
+    "a placeholder with a line end": (
+        'library = "pk"\n[kernels.case]\ntemplate = "case"\ntitle = "Title {se\\ned}"',
+        ["[kernels.case] title: '{se\\ned}' is not a name of `each`; there is {self}; correct it"],
+    ),
     "a time limit that no setting holds": (
         'library = "pk"\n[kernels.case]\ntemplate = "case"\ntime_limit = "minutes"',
         ["[kernels.case] time_limit: 'minutes' is not a setting that holds a number of minutes"],
@@ -220,6 +224,18 @@ def test_a_mistake_in_the_recipe_is_one_line_with_file_and_key(write_project, ca
         },
     )
     assert problems(root) == [WHERE + line.replace("{root}", str(root)) for line in expected]
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["kernels.case.settings", "kernels.case.sources", "kernels.case.each", "kernels.case", "kernels", "settings"],
+)
+def test_a_name_with_a_line_end_is_shown_in_one_line(write_project, table):
+    lines = {"kernels.case": 'template = "case"'}
+    lines[table] = lines.get(table, "") + '\n"a\\nb" = ["x"]'
+    tables = "".join(f"[{name}]\n{text}\n" for name, text in lines.items())
+    line = problems(write_project(f'library = "pk"\n{tables}'))[0]
+    assert line.startswith(f"{WHERE}[{table}] 'a\\nb': ") and len(line.splitlines()) == 1
 
 
 PLAIN = "remove white space at its ends and characters that cannot be printed"
