@@ -80,7 +80,7 @@ def _is_any_untracked(root: Path) -> bool:
     tracked = {str(top / name) for name in _git(top, "ls-files", "-z", "--recurse-submodules").split("\0")}
     # Files that .gitignore names come into a notebook like any other, and so do those that a link leads to.
     code = [*root.glob(f"{library}/**/*.py"), *root.glob(f"{library}.py"), *root.glob(f"{templates}/*.j2")]
-    files = {file.resolve() for file in [*code, *_shipped(root, recipe)]}
+    files = {file.resolve() for file in [*code, *_shipped(root, recipe)] if file.is_file()}
     if any(str(file) not in tracked for file in files):
         return True
     elsewhere = [str(file) for file in sorted(files) if not file.is_relative_to(root.resolve())]

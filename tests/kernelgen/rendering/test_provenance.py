@@ -120,6 +120,14 @@ def test_a_library_that_a_link_within_the_repository_leads_to_is_a_change_only_w
     assert current_commit(root).endswith("+changes")
 
 
+def test_links_that_lead_nowhere_are_no_change(committed):
+    (committed / "pk/round.py").symlink_to("round.py")
+    (committed / "pk/gone.py").symlink_to("/nowhere/gone.py")
+    git(committed, "add", ".")
+    git(committed, "commit", "-qm", "links")
+    assert not current_commit(committed).endswith("+changes")
+
+
 @pytest.mark.parametrize("name", ["pk/__init__.py", "kernel_templates/kernels.toml"])
 def test_a_changed_and_a_removed_file_are_changes(committed, name):
     (committed / name).write_text((committed / name).read_text() + "# more\n")
