@@ -20,3 +20,8 @@ def near(name: str, known: Iterable[str]) -> str:
     if known and len(known) <= 12:
         return f" (there is {', '.join(known)})"
     return ""
+
+
+def in_line(text: str) -> str:
+    """``text`` as a message can hold it: as it is, or quoted where a character of it would break the line."""
+    return text if text.isprintable() else repr(text)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from kernelgen.errors import KernelgenError, near
+from kernelgen.errors import KernelgenError, in_line, near
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -19,6 +19,23 @@ class Strict(BaseModel):
     """A table in which an unknown key or a value of another type is an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def plain_text(longest: int) -> AfterValidator:
+    """For texts that Kaggle is told: some characters, at most ``longest``, of one line."""
+
+    def check(value: str) -> str:
+        if not value:
+            raise ValueError("is empty; write something or remove it")
+        if len(value) > longest:
+            raise ValueError(f"{value[:37]!r}... has {len(value)} characters; no more than {longest} can stand in it")
+        if value != value.strip() or not value.isprintable():
+            raise ValueError(
+                f"{value!r} is no plain text; remove white space at its ends and characters that cannot be printed"
+            )
+        return value
+
+    return AfterValidator(check)
 
 
 def read_toml(path: Path, where: str) -> dict[str, Any]:
@@ -52,9 +69,9 @@ def _place(location: tuple[int | str, ...], document: Any) -> str:
     while depth < len(parts) - 1 and isinstance(document, Mapping):
         document = document.get(parts[depth])
         depth += isinstance(document, Mapping)
-    table = f"[{'.'.join(map(str, parts[:depth]))}] " if depth else ""
+    table = f"[{'.'.join(in_line(str(part)) for part in parts[:depth])}] " if depth else ""
     items = [f" item {part + 1}" for part in parts[depth + 1 : depth + 2] if isinstance(part, int)]
-    return f"{table}{''.join([str(parts[depth]), *items])}: " if parts else ""
+    return f"{table}{''.join([in_line(str(parts[depth])), *items])}: " if parts else ""
 
 
 _EXPECTED = {

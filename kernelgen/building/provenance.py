@@ -6,9 +6,13 @@ import logging
 import os
 import subprocess
 import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from kernelgen.errors import KernelgenError
+from kernelgen.inlining.data_files import named_files
 from kernelgen.recipe.project import RECIPE, Kernel, Project
 
 NO_COMMIT = "no-commit"
@@ -21,7 +25,8 @@ def current_commit(root: Path) -> str:
     """The commit that the project's folder stands at, with ``+changes`` where the folder holds anything else.
 
     "no-commit" outside git, before the first commit, and in a folder of which the repository around it holds
-    nothing. Untracked files count where they can come into a notebook: in the library and among the templates.
+    nothing. Untracked files count where they can come into a notebook: in the library, among the templates and in
+    the ``files`` of a kernel.
     """
     commit = _git(root, "rev-parse", "--short=12", "HEAD")
     if not commit or not _git(root, "ls-files", "--", RECIPE):
@@ -63,17 +68,31 @@ def origin(project: Project, kernel: Kernel, commit: str) -> dict[str, Any]:
 
 
 def _is_any_untracked(root: Path) -> bool:
+    """Whether a file that can come into a notebook is in no commit; links are followed, within the repository too."""
     try:
-        library = str(tomllib.loads((root / RECIPE).read_text(encoding="utf-8-sig")).get("library"))
+        recipe = tomllib.loads((root / RECIPE).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return False  # who reads the recipe says what is wrong with it
-    templates = str(Path(RECIPE).parent)
-    places = [library, f"{library}.py", templates]
-    tracked = set(_git(root, "ls-files", "-z", "--", *places).split("\0"))
-    others = _git(root, "ls-files", "-z", "--others", "--exclude-standard", "--", *places)
-    # Modules that .gitignore names are inlined like any other, and so are those that a link leads to.
+    library, templates = str(recipe.get("library")), str(Path(RECIPE).parent)
+    if _git(root, "ls-files", "-z", "--others", "--exclude-standard", "--", library, f"{library}.py", templates):
+        return True
+    top = Path(_git(root, "rev-parse", "--show-toplevel"))
+    tracked = {str(top / name) for name in _git(top, "ls-files", "-z", "--recurse-submodules").split("\0")}
+    # Files that .gitignore names come into a notebook like any other, and so do those that a link leads to.
     code = [*root.glob(f"{library}/**/*.py"), *root.glob(f"{library}.py"), *root.glob(f"{templates}/*.j2")]
-    return bool(others) or any(file.relative_to(root).as_posix() not in tracked for file in code)
+    files = {file.resolve() for file in [*code, *_shipped(root, recipe)] if file.is_file()}
+    if any(str(file) not in tracked for file in files):
+        return True
+    elsewhere = [str(file) for file in sorted(files) if not file.is_relative_to(root.resolve())]
+    return bool(elsewhere and _git(top, "status", "--porcelain", "--untracked-files=no", "--", *elsewhere))
+
+
+def _shipped(root: Path, recipe: dict[str, Any]) -> Iterator[Path]:
+    """The files that any kernel of the recipe names in its ``files``."""
+    for table in recipe.get("kernels", {}).values():
+        for name in table.get("files", ()):
+            with suppress(KernelgenError):  # who builds the kernel says what is wrong with the name
+                yield from named_files(root, name)
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -7,6 +7,7 @@ each: whenever this is interrupted, each file is in one place or the other, and 
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -30,6 +31,13 @@ def earlier_folder(out: Path, kernel: str) -> Path:
 def has_output(out: Path, kernel: str) -> bool:
     """Whether earlier runs left more than their notebook."""
     return any(map(_holds_output, (run_folder(out, kernel), earlier_folder(out, kernel))))
+
+
+def has_more(out: Path, kernel: str) -> bool:
+    """Whether the last run left a file, besides its notebook, that it was not given just so."""
+    run, earlier = run_folder(out, kernel), earlier_folder(out, kernel)
+    files = [path for path in run.rglob("*") if path.is_file() and not path.name.startswith(NOTEBOOK)]
+    return any(not _is_same(path, earlier / path.relative_to(run)) for path in files)
 
 
 def going_on(
@@ -131,6 +139,13 @@ def _set_aside(earlier: Path, kernel: Kernel, say: Callable[[str], None]) -> Non
 def _holds_output(folder: Path) -> bool:
     """Whether anything but the notebook, whole or in part, lies in it."""
     return folder.is_dir() and any(not path.name.startswith(NOTEBOOK) for path in folder.iterdir())
+
+
+def _is_same(file: Path, other: Path) -> bool:
+    try:
+        return filecmp.cmp(file, other)
+    except OSError:  # there is no other, or a kernel took the permission to read it away
+        return False
 
 
 def _move_into(source: Path, target: Path) -> None:

@@ -164,7 +164,9 @@ def _folder_of(
             )
         if folder == output_folder(chain.out, source.kernel):
             say(f"note: the output of {source.kernel} is the one brought from Kaggle")
-        elif is_of_another_build(chain.out, source.kernel):
+        elif source.kernel not in {made.name for made in chain.kernels} and is_of_another_build(
+            chain.out, source.kernel
+        ):
             say(f"note: the output of {source.kernel} comes from another build of it")
         return folder
     if source.dataset:

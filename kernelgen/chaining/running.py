@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from kernelgen.chaining.earlier import has_output, prepare_earlier
+from kernelgen.chaining.earlier import has_more, prepare_earlier
 from kernelgen.chaining.finished import built_notebook, forget_run, note_run, run_folder
 from kernelgen.chaining.inputs import Chain, check_mounts, fill_datasets, given_for, mounts_for
 from kernelgen.recipe.project import Kernel
@@ -31,7 +31,7 @@ def run_chain(chain: Chain, say: Callable[[str], None], show: Callable[[RunResul
             result = _run_kernel(chain, kernel, say)
             if not result.ok:
                 say(f"error: kernel {kernel.name}: {result.message}")
-                if kernel.earlier and has_output(chain.out, kernel.name):
+                if kernel.earlier and has_more(chain.out, kernel.name):
                     given = kernel.earlier.name in chain.inputs
                     instead = f" (instead of --input {kernel.earlier.name}=FOLDER)" if given else ""
                     say(f"note: what it wrote so far is kept; the same command with --resume{instead} goes on from it")

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from kernelgen.errors import KernelgenError
-from kernelgen.tables import Strict, read_toml, validated
+from kernelgen.tables import Strict, plain_text, read_toml, validated
 from kernelgen.writing import write_text
 
 DESCRIPTION, METADATA = "dataset.toml", "dataset-metadata.json"
@@ -99,7 +99,7 @@ class DatasetTable(Strict):
     license: License
     subtitle: Annotated[str, _length(20, 80)] | None = None
     description: str | None = None
-    keywords: list[str] = []
+    keywords: list[Annotated[str, plain_text(255)]] = []
     wheels: WheelsTable | None = None
     downloads: list[DownloadTable] = []
     output: OutputTable | None = None

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
 from kernelgen.errors import KernelgenError
@@ -37,21 +37,31 @@ def shipped_files(library: Library, files: Sequence[str]) -> tuple[ShippedFile, 
     """
     found: dict[PurePosixPath, ShippedFile] = {}
     for name in files:
-        pure = PurePosixPath(name)
-        where = f"files = [{name!r}]"
-        if pure.is_absolute() or ".." in pure.parts or not pure.parts:
-            raise KernelgenError(f"{where}: must lie in the project; give its path relative to {library.root.name}/")
-        paths = sorted([library.root / pure, *(library.root / pure).rglob("*"), *library.root.glob(name)])
-        paths = [path for path in paths if path.is_file() and "__pycache__" not in path.parts]
-        if not paths:
-            raise KernelgenError(f"{where}: there is no such file in {library.root}; correct its path")
-        for path in paths:
+        for path in named_files(library.root, name):
             file = PurePosixPath(path.relative_to(library.root).as_posix())
             try:
                 found[file] = ShippedFile(file, path.read_bytes())
             except OSError as error:
-                raise KernelgenError(f"{where}: cannot be read ({error.strerror}); check its permissions") from None
+                raise KernelgenError(
+                    f"files = [{name!r}]: cannot be read ({error.strerror}); check its permissions"
+                ) from None
     return tuple(found[file] for file in sorted(found))
+
+
+def named_files(root: Path, name: str) -> list[Path]:
+    """The files that one name in `files` of a kernel means: a file, a folder's, or those that a glob matches.
+
+    Raises:
+        KernelgenError: where the name lies outside the project or nothing has it.
+    """
+    pure, where = PurePosixPath(name), f"files = [{name!r}]"
+    if pure.is_absolute() or ".." in pure.parts or not pure.parts:
+        raise KernelgenError(f"{where}: must lie in the project; give its path relative to {root.name}/")
+    paths = sorted([root / pure, *(root / pure).rglob("*"), *root.glob(name)])
+    paths = [path for path in paths if path.is_file() and "__pycache__" not in path.parts]
+    if not paths:
+        raise KernelgenError(f"{where}: there is no such file in {root}; correct its path")
+    return paths
 
 
 def check_data_files(library: Library, read: Sequence[ParsedSource], present: Collection[PurePosixPath]) -> None:

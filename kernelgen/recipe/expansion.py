@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from kernelgen.errors import near
+from kernelgen.errors import in_line, near
 from kernelgen.recipe.schema import KERNEL_NAME, RecipeTable, problem
 from kernelgen.recipe.settings import replaced
 
@@ -125,5 +125,5 @@ def _filled(text: str, values: dict[str, Any], table: str, key: str) -> str:
     for match in PLACEHOLDER.finditer(text):
         if match[1] not in values:
             known = ", ".join("{" + name + "}" for name in values)
-            raise problem(table, key, f"{match[0]} is not a name of `each`; there is {known}; correct it")
+            raise problem(table, key, f"{in_line(match[0])} is not a name of `each`; there is {known}; correct it")
     return PLACEHOLDER.sub(lambda match: str(values[match[1]]), text)

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from kernelgen.datasets.folder import DatasetFolder
-from kernelgen.errors import KernelgenError, near
+from kernelgen.errors import KernelgenError, in_line, near
 from kernelgen.inlining.library import Library
 from kernelgen.recipe.kernel import Kernel as Kernel
 from kernelgen.recipe.kernel import check_agreement, order_of_need
@@ -70,7 +70,7 @@ class Project:
             known = {name for kernel in kernels for name in kernel.settings}
             if key not in known:
                 raise KernelgenError(
-                    f"--set {text}: none of the selected kernels has a setting {key}{near(key, known)}"
+                    f"--set {in_line(text)}: none of the selected kernels has a setting {key}{near(key, known)}"
                 )
         kernels = [self.with_overrides(kernel) for kernel in kernels]
         self.kernels |= {kernel.name: kernel for kernel in kernels}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from kernelgen.errors import KernelgenError
 from kernelgen.rendering.template import TAKEN_NAMES
-from kernelgen.tables import Strict, shown
+from kernelgen.tables import Strict, plain_text, shown
 
 RECIPE = "kernel_templates/kernels.toml"
 KERNEL_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -84,6 +85,15 @@ def _time_limit(value: Any) -> Any:
     return float(value)
 
 
+def _output_file(value: str) -> str:
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts or not path.parts or str(path) != value:
+        raise ValueError(
+            f"{value!r} is no file of the output; write its path in the output's folder, submission.csv say"
+        )
+    return value
+
+
 TimeLimit = Annotated[Any, BeforeValidator(_time_limit)]
 Setting = Annotated[Any, BeforeValidator(_setting)]
 SettingName = Annotated[str, BeforeValidator(_setting_name)]
@@ -91,6 +101,8 @@ SourceText = Annotated[Any, BeforeValidator(_source)]
 KernelName = Annotated[str, _matching(KERNEL_NAME, "a kernel's name; lower case letters, digits and hyphens only")]
 TemplateName = Annotated[str, _matching(TEMPLATE_NAME, "a template's name; write it without folder and .py.j2")]
 OwnerName = Annotated[str, _matching(OWNER, "a Kaggle user or organisation name")]
+Text = Annotated[str, plain_text(255)]
+OutputFile = Annotated[str, plain_text(255), AfterValidator(_output_file)]
 DottedName = Annotated[str, _matching(MODULE_NAME, "a Python module's name")]
 
 
@@ -110,10 +122,10 @@ class KernelTable(Strict):
     internet: bool | None = None
     machine_shape: str | None = None
     private: bool | None = None
-    keywords: list[str] | None = None
-    docker_image: str | None = None
+    keywords: list[Text] | None = None
+    docker_image: Text | None = None
     docker_image_pinning_type: Literal["original", "latest"] | None = None
-    submits: str | None = None
+    submits: OutputFile | None = None
     time_limit: TimeLimit | None = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-from kernelgen.errors import KernelgenError
+from kernelgen.errors import KernelgenError, in_line
 from kernelgen.recipe.schema import SETTING_NAME, setting_problem
 
 _NAMES = {bool: "bool", int: "int", float: "float", str: "string", list: "list", dict: "table"}
@@ -38,7 +38,7 @@ def split_override(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not SETTING_NAME.fullmatch(key):
-        raise KernelgenError(f"--set {text}: not of the form key=value; write for example --set epochs=3")
+        raise KernelgenError(f"--set {in_line(text)}: not of the form key=value; write for example --set epochs=3")
     return key, value
 
 
@@ -57,12 +57,14 @@ def override_value(key: str, text: str, declared: Any) -> Any:
     if isinstance(declared, str) and not isinstance(value, str):
         value = text
     if wrong := setting_problem(value):
-        raise KernelgenError(f"--set {key}={text}: {wrong}")
+        raise KernelgenError(f"--set {in_line(f'{key}={text}')}: {wrong}")
     try:
         return replaced(declared, value)
     except ValueError as error:
         reading = "" if is_read else " (read as a bare string: not a TOML value)"
-        raise KernelgenError(f"--set {key}={text}: {error}{reading}; give a value of the same type") from None
+        raise KernelgenError(
+            f"--set {in_line(f'{key}={text}')}: {error}{reading}; give a value of the same type"
+        ) from None
 
 
 def _kind(item: Any) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kernelgen.chaining.finished import is_finished
-from kernelgen.chaining.inputs import Chain, check_mounts, fill_datasets
+from kernelgen.chaining.finished import is_finished, note_run
+from kernelgen.chaining.inputs import Chain, check_mounts, fill_datasets, mounts_for
 from kernelgen.datasets import filling
 from kernelgen.datasets.filling import fill, is_filled
 from kernelgen.errors import KernelgenError
@@ -128,6 +128,28 @@ def test_no_other_run_replaces_the_output_that_it_feeds_on(chain):
     assert chain["again"].returncode == 1
     assert "another run is writing to it or reads it; wait for its end" in chain["again"].stderr
     assert is_finished(chain["place"] / "out", "first")
+
+
+@pytest.mark.parametrize("made_by_the_chain", [False, True])
+def test_only_an_output_of_an_earlier_chain_is_said_to_come_from_another_build(
+    write_project, tmp_path, made_by_the_chain
+):
+    templates = {
+        "kernel_templates/first.py.j2": FIRST,
+        "kernel_templates/second.py.j2": SECOND,
+        "pk/sources.py": SOURCES,
+    }
+    kernels = load_project(project := write_project(RECIPE, files=templates)).kernels
+    out, said = tmp_path / "out", []
+    run = out / "first/run"
+    run.mkdir(parents=True)
+    (run / "__notebook__.ipynb").write_text("{}")
+    note_run(out, "first", b"what the chain built")
+    (out / "first/first.ipynb").write_bytes(b"what another command built meanwhile")
+    run_now = [kernels["first"], kernels["second"]] if made_by_the_chain else [kernels["second"]]
+    (mount,) = mounts_for(Chain(load_project(project), run_now, out, {}), kernels["second"], say=said.append)
+    assert mount.folder == run
+    assert said == ([] if made_by_the_chain else ["note: the output of first comes from another build of it"])
 
 
 def test_links_out_of_an_output_lead_neither_the_next_kernel_nor_a_dataset_to_the_host(chain):

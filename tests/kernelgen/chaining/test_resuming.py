@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kernelgen.chaining import earlier as earlier_module
-from kernelgen.chaining.earlier import going_on, has_output, prepare_earlier
+from kernelgen.chaining.earlier import going_on, has_more, has_output, prepare_earlier
 from kernelgen.chaining.inputs import Chain
 from kernelgen.chaining.running import run_chain
 from kernelgen.errors import KernelgenError
@@ -35,6 +35,8 @@ earlier = {{ sources.earlier | literal }}
 if earlier:
     for path in find(earlier).glob("*.weights"):
         shutil.copy(path, path.name)
+if {{ stop | literal }} == "refuse":
+    raise ValueError("the checkpoint is of another training")
 print("found", sorted(path.name for path in Path(".").glob("*.weights")))
 for number in range(4):
     path = Path(f"{number}.weights")
@@ -281,6 +283,23 @@ def test_a_notebook_alone_is_nothing_to_go_on_from(tmp_path):
     assert has_output(tmp_path, "train")
 
 
+@pytest.mark.parametrize(
+    ("given", "left", "is_more"),
+    [
+        ({}, {}, False),
+        ({}, {"a.last": "1"}, True),
+        ({"a.last": "1", "deep/b": "2"}, {"a.last": "1", "deep/b": "2"}, False),
+        ({"a.last": "1", "b.last": "2"}, {"a.last": "1"}, False),
+        ({"a.last": "1"}, {"a.last": "2"}, True),
+        ({"a.last": "1"}, {"a.last": "1", "deep/b": "2"}, True),
+    ],
+)
+def test_only_what_a_run_was_not_given_is_more_to_go_on_from(tmp_path, given, left, is_more):
+    write(tmp_path / "train/earlier", {**given, "__notebook__.ipynb": "of the run before"})
+    write(tmp_path / "train/run", {**left, "__notebook__.ipynb": "{}", "__notebook__.ipynb.partial": ""})
+    assert has_more(tmp_path, "train") is is_more
+
+
 # ---------------------------------------------------------------- whole runs
 
 
@@ -335,3 +354,9 @@ def test_a_given_folder_a_failure_and_a_kill_are_all_gone_on_from(call, root, tm
     assert read(run) == {
         "0.weights": "given", "1.weights": "first", "2.weights": "second", "3.weights": "third"
     }  # fmt: skip
+    kept = read(run)
+
+    refused = call("--target", "train", "--run", "--resume", "--set", "stop=refuse")
+    assert refused.returncode == 1 and "the checkpoint is of another training" in refused.stderr
+    assert "goes on from it" not in refused.stderr
+    assert read(root / "build/train/earlier") == kept

@@ -60,7 +60,7 @@ def test_the_newest_output_counts_be_it_made_here_or_brought_from_kaggle(project
 
 
 def test_without_any_output_it_says_how_to_get_one(project):
-    with pytest.raises(KernelgenError, match="kernel case has left nothing here.*--run.*--outputs"):
+    with pytest.raises(KernelgenError, match="kernel case has left nothing here.*--run.*--output"):
         filled(project)
 
 

@@ -92,6 +92,17 @@ def test_so_is_a_member_of_an_archive(dataset, name, content, member):
     assert f"datasets/some-weights: {member} " in refusal(dataset({name: content}))
 
 
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
+def test_a_damaged_archive_is_left_to_who_unpacks_it(dataset, kept):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:xz") as archive:
+        for number in range(300):
+            archive.addfile(tarfile.TarInfo(f"{number}.txt"))
+    damaged = bytearray(packed.getvalue())
+    damaged[int(len(damaged) * kept)] ^= 0xFF
+    check_private_files(dataset({"a.tar.xz": bytes(damaged), "a.zip": b"PK\3\4"}))
+
+
 def test_the_description_is_uploaded_too(dataset):
     assert "dataset.toml holds a GitHub token" in refusal(
         dataset({"a.bin": "w"}, f'{DESCRIPTION}description = "see {KEY}"\n')

@@ -69,12 +69,16 @@ def test_a_value_is_read_as_toml_or_as_a_bare_string(settings, text, key, value)
         ("size=3", "none of the selected kernels has a setting size"),
         ("epochs", "not of the form key=value"),
         ("epochs=1\nrate=2", "cannot replace an int"),
+        ("size=1\n", "none of the selected kernels has a setting size"),
+        ("epo\nchs=1", "not of the form key=value"),
     ],
 )
 def test_an_override_that_does_not_fit_is_one_line(settings, text, said):
     with pytest.raises(KernelgenError) as error:
         settings(text)
-    assert str(error.value).startswith(f"--set {text}: ") and said in str(error.value)
+    shown = repr(text) if "\n" in text else text
+    assert str(error.value).startswith(f"--set {shown}: ") and said in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
 
 
 def test_an_override_that_fits_the_selected_kernel_only_is_taken(settings):

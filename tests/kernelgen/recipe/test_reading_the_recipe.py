@@ -193,6 +193,10 @@ BAD_RECIPES = {
         'library = "pk"\n[kernels.case]\ntemplate = "set"\neach = {epochs = [1]}\ntitle = "Title {seed}"',
         ["[kernels.case] title: {seed} is not a name of `each`; there is {epochs}, {self}; correct it"],
     ),
+    "a placeholder with a line end": (
+        'library = "pk"\n[kernels.case]\ntemplate = "case"\ntitle = "Title {se\\ned}"',
+        ["[kernels.case] title: '{se\\ned}' is not a name of `each`; there is {self}; correct it"],
+    ),
     "a time limit that no setting holds": (
         'library = "pk"\n[kernels.case]\ntemplate = "case"\ntime_limit = "minutes"',
         ["[kernels.case] time_limit: 'minutes' is not a setting that holds a number of minutes"],
@@ -220,6 +224,64 @@ def test_a_mistake_in_the_recipe_is_one_line_with_file_and_key(write_project, ca
         },
     )
     assert problems(root) == [WHERE + line.replace("{root}", str(root)) for line in expected]
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["kernels.case.settings", "kernels.case.sources", "kernels.case.each", "kernels.case", "kernels", "settings"],
+)
+def test_a_name_with_a_line_end_is_shown_in_one_line(write_project, table):
+    lines = {"kernels.case": 'template = "case"'}
+    lines[table] = lines.get(table, "") + '\n"a\\nb" = ["x"]'
+    tables = "".join(f"[{name}]\n{text}\n" for name, text in lines.items())
+    line = problems(write_project(f'library = "pk"\n{tables}'))[0]
+    assert line.startswith(f"{WHERE}[{table}] 'a\\nb': ") and len(line.splitlines()) == 1
+
+
+PLAIN = "remove white space at its ends and characters that cannot be printed"
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("a\\nb", f"'a\\nb' is no plain text; {PLAIN}"),
+        ("a\\u0000b", f"'a\\x00b' is no plain text; {PLAIN}"),
+        ("a\\u2028b", f"'a\\u2028b' is no plain text; {PLAIN}"),
+        ("  x ", f"'  x ' is no plain text; {PLAIN}"),
+        ("", "is empty; write something or remove it"),
+        ("x" * 300, f"{'x' * 37!r}... has 300 characters; no more than"),
+    ],
+)
+@pytest.mark.parametrize("key", ["keywords", "docker_image", "submits"])
+def test_a_text_that_kaggle_cannot_take_is_one_line(write_project, key, text, wrong):
+    value, item = (f'["audio", "{text}"]', " item 2") if key == "keywords" else (f'"{text}"', "")
+    (line,) = problems(write_project(f'library = "pk"\n[kernels.case]\ntemplate = "case"\n{key} = {value}\n'))
+    assert line.startswith(f"{WHERE}[kernels.case] {key}{item}: {wrong}")
+
+
+@pytest.mark.parametrize("text", ["../x", "/", "/kaggle/working/submission.csv", "a/../b", ".", "a/", "a//b", "./a"])
+def test_what_is_submitted_is_a_file_of_the_output(write_project, text):
+    assert problems(write_project(f'library = "pk"\n[kernels.case]\ntemplate = "case"\nsubmits = "{text}"\n')) == [
+        f"{WHERE}[kernels.case] submits: {text!r} is no file of the output; write its path in the output's folder, "
+        "submission.csv say"
+    ]
+
+
+def test_texts_that_kaggle_takes_pass(write_project):
+    texts = (
+        'keywords = ["vögel", "deep learning"]\ndocker_image = "gcr.io/a/b@sha256:0"\nsubmits = "sub dir/my file.csv"'
+    )
+    kernel = load_project(write_project(f'library = "pk"\n[kernels.case]\ntemplate = "case"\n{texts}\n')).kernels[
+        "case"
+    ]
+    assert kernel.keywords == ("vögel", "deep learning") and kernel.submits == "sub dir/my file.csv"
+
+
+def test_the_keywords_of_a_dataset_are_texts_that_kaggle_takes(write_project):
+    text = 'title = "Weights"\nlicense = "other"\nkeywords = ["a", "a\\nb"]\n'
+    assert problems(write_project(files={"datasets/weights-x/dataset.toml": text})) == [
+        f"datasets/weights-x/dataset.toml: keywords item 2: 'a\\nb' is no plain text; {PLAIN}"
+    ]
 
 
 def test_a_name_without_a_value_is_told_with_the_template_s_line(write_project):

@@ -53,6 +53,81 @@ def test_a_library_that_a_link_leads_to_is_in_no_commit(committed, tmp_path):
     assert current_commit(committed).endswith("+changes")
 
 
+SHIPPING = 'library = "pk"\n[kernels.case]\ntemplate = "case"\nfiles = ["pk/t.csv", "tables"]\n'
+
+
+@pytest.mark.parametrize("name", ["pk/t.csv", "tables/deep/t.csv"])
+@pytest.mark.parametrize("why", ["ignored", "untracked", "changed", "linked"])
+def test_a_shipped_file_that_no_commit_holds_is_a_change(write_project, tmp_path, name, why):
+    root = write_project(SHIPPING, files={"pk/t.csv": "1\n", "tables/deep/t.csv": "1\n"})
+    far = tmp_path / "far.csv"
+    far.write_text("1\n")
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    if why in {"ignored", "untracked"}:
+        git(root, "rm", "-q", "--cached", name)
+        (root / ".gitignore").write_text("*.csv\n" if why == "ignored" else "")
+    if why == "linked":
+        (root / name).unlink()
+        (root / name).symlink_to(far)
+    git(root, "add", "-u")
+    git(root, "commit", "-qm", "first")
+    if why == "changed":
+        (root / name).write_text("2\n")
+    assert current_commit(root) == git(root, "rev-parse", "--short=12", "HEAD") + "+changes"
+
+
+def test_shipped_files_that_the_commit_holds_are_none(write_project):
+    root = write_project(SHIPPING, files={"pk/t.csv": "1\n", "tables/deep/t.csv": "1\n", ".gitignore": "*.csv\n"})
+    git(root, "init", "-q")
+    git(root, "add", "-f", ".")
+    git(root, "commit", "-qm", "first")
+    assert not current_commit(root).endswith("+changes")
+
+
+def test_a_submodule_in_the_library_is_a_change_only_where_it_changed(committed, tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/__init__.py").write_text("x = 1\n")
+    git(tmp_path / "sub", "init", "-q")
+    git(tmp_path / "sub", "add", ".")
+    git(tmp_path / "sub", "commit", "-qm", "sub")
+    git(committed, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(tmp_path / "sub"), "pk/sub")
+    git(committed, "commit", "-qm", "with a submodule")
+    assert not current_commit(committed).endswith("+changes")
+    (committed / "pk/sub/fresh.py").write_text("x = 1\n")
+    assert current_commit(committed).endswith("+changes")
+    (committed / "pk/sub/fresh.py").unlink()
+    (committed / "pk/sub/__init__.py").write_text("x = 2\n")
+    assert current_commit(committed).endswith("+changes")
+
+
+@pytest.mark.parametrize("place", ["project/src/pk", "shared/pk"])
+def test_a_library_that_a_link_within_the_repository_leads_to_is_a_change_only_where_it_changed(
+    write_project, tmp_path, place
+):
+    root, target = write_project(), tmp_path / place
+    target.parent.mkdir()
+    (root / "pk").rename(target)
+    (root / "pk").symlink_to(target)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "linked")
+    assert not current_commit(root).endswith("+changes")
+    (target / "__init__.py").write_text("x = 2\n")
+    assert current_commit(root).endswith("+changes")
+    git(tmp_path, "checkout", "-q", ".")
+    (target / "fresh.py").write_text("x = 2\n")
+    assert current_commit(root).endswith("+changes")
+
+
+def test_links_that_lead_nowhere_are_no_change(committed):
+    (committed / "pk/round.py").symlink_to("round.py")
+    (committed / "pk/gone.py").symlink_to("/nowhere/gone.py")
+    git(committed, "add", ".")
+    git(committed, "commit", "-qm", "links")
+    assert not current_commit(committed).endswith("+changes")
+
+
 @pytest.mark.parametrize("name", ["pk/__init__.py", "kernel_templates/kernels.toml"])
 def test_a_changed_and_a_removed_file_are_changes(committed, name):
     (committed / name).write_text((committed / name).read_text() + "# more\n")

@@ -1,8 +1,10 @@
 """A dataset of ours in a run: what is uploaded of its folder, its archives unpacked."""
 
 import bz2
+import gzip
 import io
 import math
+import random
 import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -26,13 +28,13 @@ def zipped(*names: str) -> bytes:
     return packed.getvalue()
 
 
-def tarred(mode: str, *names: str, link: str = "") -> bytes:
+def tarred(mode: str, *names: str, link: str = "", content: bytes = b"text") -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode=mode) as archive:
         for name in names:
             entry = tarfile.TarInfo(name)
-            entry.size = len(name)
-            archive.addfile(entry, io.BytesIO(name.encode()))
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
         if link:
             entry = tarfile.TarInfo("link")
             entry.type, entry.linkname = tarfile.SYMTYPE, link
@@ -103,10 +105,11 @@ def test_only_what_is_uploaded_is_seen(seen, given):
         ("model.pth", zipped("data.pkl"), ["model.pth"]),
         ("tiny-1.0-py3-none-any.whl", zipped("tiny.py"), ["tiny-1.0-py3-none-any.whl"]),
         # And by the name only: there is nothing to unpack.
-        ("broken.zip", b"PK\3\4 cut off", ["broken.zip"]),
+        ("other.zip", b"1,2 PK\3\4", ["other.zip"]),
+        ("other.tar.gz", gzip.compress(b"1,2"), ["other.tar.gz"]),
         ("table.csv.bz2", bz2.compress(b"1,2"), ["table.csv.bz2"]),
         ("empty.tar", b"", ["empty.tar"]),
-        (".zip", zipped("a"), [".zip"]),
+        ("zip.tar", tarred("w", "a", content=zipped("b")), ["zip/a"]),
     ],
     ids=name_of_file,
 )
@@ -142,6 +145,54 @@ def test_a_damaged_archive_is_one_line(seen):
     whole = zipped("model.bin")
     with pytest.raises(KernelgenError, match=r"weights.zip: cannot be unpacked as Kaggle does: .*; pack it again"):
         seen({"weights.zip": whole.replace(b"text of", b"xxxx of")})
+
+
+NOISE = random.Random(0).randbytes(50_000)  # does not get smaller by packing
+
+
+@pytest.mark.parametrize("kept", [0.001, 0.02, 0.5, 0.7])
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [
+        ("a.zip", zipped(*(f"{number}.txt" for number in range(900)))),
+        ("a.tar", tarred("w", "a", content=NOISE)),
+        ("a.tar.gz", tarred("w:gz", "a", content=NOISE)),
+        ("a.tar.bz2", tarred("w:bz2", "a", content=NOISE)),
+        ("a.TXZ", tarred("w:xz", "a", content=NOISE)),
+    ],
+    ids=name_of_file,
+)
+def test_an_archive_that_broke_off_is_one_line_wherever_it_was_cut(seen, name, whole, kept):
+    kept = max(int(len(whole) * kept), 300 if name == "a.tar" else 0)
+    with pytest.raises(
+        KernelgenError, match=rf"^\S*/{name}: cannot be unpacked as Kaggle does: [^\n]+; pack it again$"
+    ):
+        seen({name: whole[:kept]})
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.zip", zipped("x", "x/y")),
+        ("a.zip", zipped("x/y", "x")),
+        ("a.zip", zipped("n" * 250 + "/" + "n" * 300)),
+        ("a.tar", tarred("w", "x", "x/y")),
+        ("a.tar.bz2", tarred("w:bz2", "a", content=NOISE * 40).replace(b"1AY&SY", b"1AY&SX")),
+    ],
+    ids=["zip", "zip, folder first", "long name", "tar", "damaged bz2"],
+)
+def test_an_archive_that_no_folder_can_hold_is_one_line(seen, name, content):
+    with pytest.raises(
+        KernelgenError, match=rf"^\S*/{name}: cannot be unpacked as Kaggle does: [^\n]+; pack it again$"
+    ):
+        seen({name: content})
+
+
+@pytest.mark.parametrize("name", [".zip", "..zip", "...zip", ".tar.gz", "..tar"])
+def test_an_archive_without_a_name_is_one_line(seen, name):
+    content = zipped("a") if name.endswith("zip") else tarred("w", "a")
+    with pytest.raises(KernelgenError, match=rf"/{name}: has no name before its ending, .*; rename it$"):
+        seen({name: content})
 
 
 def test_of_many_files_each_is_a_link_into_one_mount(seen):
