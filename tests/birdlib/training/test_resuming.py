@@ -231,7 +231,7 @@ def test_what_is_finished_stays_as_it_is_under_another_learning_rate(settings, s
     assert train_members(members, around)
     assert f"{NAME.format(1)}: finished in an earlier session, with learning_rate = 0.001" in capsys.readouterr().out
     (model,) = trained_models(around.folder, members)
-    assert model.finished
+    assert model.saved.finished
 
 
 def test_the_same_training_under_two_numbers_of_epochs_becomes_one(settings, surroundings, tmp_path):
