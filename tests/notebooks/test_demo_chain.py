@@ -45,7 +45,7 @@ def test_the_submission_is_what_torch_computes(chain):
     manifest = json.loads((chain.out / "demo-untrained" / "run" / "manifest.json").read_text())
     front_end = FrontEnd.from_dict(manifest["models"][0]["front_end"])
     files = CompetitionFiles(chain.out / "demo-competition" / "run")
-    mels = real_mels(files.dry_run_audio(6), front_end)
+    mels = real_mels(files.dry_run_audio(6), front_end, manifest["models"][0]["padding"])
     table = pd.read_csv(chain.out / "demo-untrained-submission" / "run" / "submission.csv").set_index("row_id")
     path = files.test_soundscapes[0]
     wave, _ = soundfile.read(path, dtype="float32")
