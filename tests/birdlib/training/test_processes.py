@@ -176,11 +176,11 @@ def test_a_training_that_hangs_shows_where_and_ends(settings, blocked, tmp_path,
     """In validation, in a process that reads ahead; the epoch before it is saved."""
     around = surroundings_of(blocked, tmp_path / "out", validation=validation(blocked, 1))
     with pytest.raises(BirdlibError) as caught:
-        train_members(Members(settings(), [1], [0]), around, stall_minutes=0.1)
+        train_members(Members(settings(), [1], [0]), around, stall_minutes=0.25)
     name = "test_resnet-wdfbn-ema-2-fold0-seed1"
-    assert f"{name}: no batch was learnt from or validated for STALL_MINUTES = 0.1; ended" in str(caught.value)
+    assert f"{name}: no batch was learnt from or validated for STALL_MINUTES = 0.25; ended" in str(caught.value)
     said = capfd.readouterr().out
-    assert f"{name}: no batch for 0.1 minutes. Where its processes are:" in said
+    assert f"{name}: no batch for 0.25 minutes. Where its processes are:" in said
     assert "in read_clip" in said and "in _end_epoch" in said  # of the reader and of the one that waits for it
     assert load_checkpoint(around.folder / f"{name}.last.pt").step == 2
     assert not psutil.Process().children(recursive=True)
