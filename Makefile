@@ -21,7 +21,8 @@ demo: setup
 	@echo "Open build/demo-train/run/__notebook__.ipynb and build/demo-submission/run/__notebook__.ipynb to see the runs."
 
 # One thread for each of the two processes. The library's tests run again on the notebooks' copies, there with as many
-# threads as the machine has.
+# threads as the machine has; PASSIVE, because threads that spin while they wait take the cores from the others.
+test: export OMP_WAIT_POLICY = PASSIVE
 test: setup
 	@$(RUN) build_kernels.py --target openvino-wheels,submission,export,train-rexnet150
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(PYTEST)
