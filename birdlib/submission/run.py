@@ -1,4 +1,4 @@
-"""A submission's run: its stages, its clock, and its two moods."""
+"""A submission's run: stages and clock, strict in the commit run, forgiving in the rerun."""
 
 import os
 import sys
