@@ -8,9 +8,10 @@ each: whenever this is interrupted, each file is in one place or the other, and 
 from __future__ import annotations
 
 import filecmp
+import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from kernelgen.errors import KernelgenError
 from kernelgen.links import keep_links_inside
 from kernelgen.recipe.project import Kernel
 from kernelgen.running.layouts import WORKING
+
+logger = logging.getLogger(__name__)
 
 EARLIER, PREVIOUS = "earlier", "previous"
 
@@ -46,7 +49,6 @@ def going_on(
     *,
     resume: bool,
     inputs: Mapping[str, Path] | None = None,
-    say: Callable[[str], None] = lambda line: None,
 ) -> list[Kernel]:
     """The kernels, those ``resumed`` that shall go on from their own earlier output.
 
@@ -82,13 +84,11 @@ def going_on(
             f"or give --input {able[anew[0]].name}=FOLDER"
         )
     for name in anew:
-        say(f"note: kernel {name} has no earlier run and starts anew")
+        logger.warning(f"kernel {name} has no earlier run and starts anew")
     return [replace(kernel, resumed=kernel.name in resumed) for kernel in kernels]
 
 
-def prepare_earlier(
-    kernel: Kernel, out: Path, given: Path | None, say: Callable[[str], None] = lambda line: None
-) -> None:
+def prepare_earlier(kernel: Kernel, out: Path, given: Path | None) -> None:
     """Before a run of a kernel that reads its own earlier output: nothing that is there may be lost.
 
     A run that goes on is given all that the runs before it left, of files that several wrote the newest: the
@@ -114,7 +114,7 @@ def prepare_earlier(
             keep_links_inside(staged, WORKING)
         _move_into(run, earlier)
         if given or not kernel.resumed:
-            _set_aside(earlier, kernel, say)
+            _set_aside(earlier, kernel)
         if given:
             os.rename(staged, earlier)
     except OSError as error:
@@ -125,7 +125,7 @@ def prepare_earlier(
         ) from None
 
 
-def _set_aside(earlier: Path, kernel: Kernel, say: Callable[[str], None]) -> None:
+def _set_aside(earlier: Path, kernel: Kernel) -> None:
     previous = earlier.with_name(PREVIOUS)
     if not _holds_output(earlier):
         _remove(earlier)  # a run that failed at once must not push out what is worth keeping
@@ -133,7 +133,9 @@ def _set_aside(earlier: Path, kernel: Kernel, say: Callable[[str], None]) -> Non
     _remove(previous)
     os.rename(earlier, previous)
     name = kernel.earlier.name if kernel.earlier else ""
-    say(f"note: what kernel {kernel.name} wrote before is now in {previous}; --input {name}={previous} goes on from it")
+    logger.warning(
+        f"what kernel {kernel.name} wrote before is now in {previous}; --input {name}={previous} goes on from it"
+    )
 
 
 def _holds_output(folder: Path) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from kernelgen.errors import KernelgenError
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.recipe.sources import Source
 from kernelgen.running.layouts import Mount
+
+logger = logging.getLogger(__name__)
 
 # Under which a source of ours is mounted where no owner is known; notebooks never name it.
 NOBODY = "owner"
@@ -76,9 +79,7 @@ def check_inputs(kernels: Iterable[Kernel], inputs: Mapping[str, Path]) -> None:
             )
 
 
-def mounts_for(
-    chain: Chain, kernel: Kernel, to_come: Collection[str] = (), say: Callable[[str], None] = lambda line: None
-) -> list[Mount]:
+def mounts_for(chain: Chain, kernel: Kernel, to_come: Collection[str] = ()) -> list[Mount]:
     """The mounts for a run of ``kernel``.
 
     A kernel's output is mounted from OUT/NAME/run or, where that is newer, OUT/NAME/output, its own earlier one
@@ -94,7 +95,7 @@ def mounts_for(
     ours = {dataset.folder.resolve(): dataset for dataset in project.datasets.values()}
     for source in kernel.attached:
         try:
-            folder = _folder_of(chain, kernel, source, to_come, say)
+            folder = _folder_of(chain, kernel, source, to_come)
         except KernelgenError as error:
             problems.append(str(error))
             continue
@@ -128,7 +129,7 @@ def check_mounts(chain: Chain) -> None:
         raise KernelgenError("\n".join(problems))
 
 
-def fill_datasets(chain: Chain, say: Callable[[str], None]) -> None:
+def fill_datasets(chain: Chain) -> None:
     """Fetches the datasets of wheels and downloads that the kernels attach and that are not there yet.
 
     Raises:
@@ -140,13 +141,11 @@ def fill_datasets(chain: Chain, say: Callable[[str], None]) -> None:
     for name in dict.fromkeys(source.dataset for source in sources if source.dataset):
         dataset = chain.project.datasets[name]
         if can_be_fetched(dataset) and not is_filled(dataset):
-            say(f"note: dataset {name} is not filled; fetching it")
-            fill(dataset, chain.project.owner_or_placeholder, say)
+            logger.warning(f"dataset {name} is not filled; fetching it")
+            fill(dataset, chain.project.owner_or_placeholder)
 
 
-def _folder_of(
-    chain: Chain, kernel: Kernel, source: Source, to_come: Collection[str], say: Callable[[str], None]
-) -> Path:
+def _folder_of(chain: Chain, kernel: Kernel, source: Source, to_come: Collection[str]) -> Path:
     missing = f"kernel {kernel.name}: {source.name} = {source.kind}:{source.reference}"
     by_hand = f"--input {_short(source)}=FOLDER"
     if source.kernel == kernel.name:
@@ -163,11 +162,11 @@ def _folder_of(
                 f"or give {by_hand}"
             )
         if folder == output_folder(chain.out, source.kernel):
-            say(f"note: the output of {source.kernel} is the one brought from Kaggle")
+            logger.warning(f"the output of {source.kernel} is the one brought from Kaggle")
         elif source.kernel not in {made.name for made in chain.kernels} and is_of_another_build(
             chain.out, source.kernel
         ):
-            say(f"note: the output of {source.kernel} comes from another build of it")
+            logger.warning(f"the output of {source.kernel} comes from another build of it")
         return folder
     if source.dataset:
         dataset = chain.project.datasets[source.dataset]

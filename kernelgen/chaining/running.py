@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -13,8 +14,10 @@ from kernelgen.running.environment import note_on_python
 from kernelgen.running.execution import RunResult, run_notebook
 from kernelgen.running.run_folders import sole_use
 
+logger = logging.getLogger(__name__)
 
-def run_chain(chain: Chain, say: Callable[[str], None], show: Callable[[RunResult], None]) -> bool:
+
+def run_chain(chain: Chain, show: Callable[[RunResult], None]) -> bool:
     """Runs the kernels one after another; ``show`` is given each run that succeeded. False if one failed.
 
     Until the chain ends, no other run can write to the outputs that it makes and that it feeds on.
@@ -23,18 +26,20 @@ def run_chain(chain: Chain, say: Callable[[str], None], show: Callable[[RunResul
         KernelgenError: a source is not there, or a run could not start.
     """
     check_mounts(chain)
-    note_on_python(say)
-    fill_datasets(chain, say)
+    note_on_python()
+    fill_datasets(chain)
     with ExitStack() as locks:
         _lock_outputs(chain, locks)
         for kernel in chain.kernels:
-            result = _run_kernel(chain, kernel, say)
+            result = _run_kernel(chain, kernel)
             if not result.ok:
-                say(f"error: kernel {kernel.name}: {result.message}")
+                logger.error(f"kernel {kernel.name}: {result.message}")
                 if kernel.earlier and has_more(chain.out, kernel.name):
                     given = kernel.earlier.name in chain.inputs
                     instead = f" (instead of --input {kernel.earlier.name}=FOLDER)" if given else ""
-                    say(f"note: what it wrote so far is kept; the same command with --resume{instead} goes on from it")
+                    logger.warning(
+                        f"what it wrote so far is kept; the same command with --resume{instead} goes on from it"
+                    )
                 return False
             show(result)
     return True
@@ -52,16 +57,16 @@ def _lock_outputs(chain: Chain, locks: ExitStack) -> None:
             locks.enter_context(sole_use(chain.out / name, shared=True))
 
 
-def _run_kernel(chain: Chain, kernel: Kernel, say: Callable[[str], None]) -> RunResult:
+def _run_kernel(chain: Chain, kernel: Kernel) -> RunResult:
     """Runs one kernel; its output can feed others only if this succeeds."""
     notebook, out = chain.notebooks[kernel.name], chain.out
-    mounts = mounts_for(chain, kernel, say=say)
+    mounts = mounts_for(chain, kernel)
     built = built_notebook(out, kernel.name)
     if not built.is_file() or built.read_bytes() != notebook:
-        say(f"note: {built} is another build's by now; this run takes the notebook that its own command built")
+        logger.warning(f"{built} is another build's by now; this run takes the notebook that its own command built")
     forget_run(out, kernel.name)
     if kernel.earlier:
-        prepare_earlier(kernel, out, chain.inputs.get(kernel.earlier.name), say)
+        prepare_earlier(kernel, out, chain.inputs.get(kernel.earlier.name))
     result = run_notebook(
         notebook,
         mounts,
@@ -71,7 +76,7 @@ def _run_kernel(chain: Chain, kernel: Kernel, say: Callable[[str], None]) -> Run
         environment=chain.environment,
     )
     if result.dropped_links:
-        say(f"note: kernel {kernel.name}: links out of its output were removed: {', '.join(result.dropped_links)}")
+        logger.warning(f"kernel {kernel.name}: links out of its output were removed: {', '.join(result.dropped_links)}")
     if result.ok:
         note_run(out, kernel.name, notebook)
     return result

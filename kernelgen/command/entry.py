@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import traceback
@@ -11,8 +12,10 @@ from pathlib import Path
 
 from kernelgen.command.arguments import THE_WAY, parse
 from kernelgen.errors import KernelgenError
+from kernelgen.messages import show_messages
 
 DEBUG = "KERNELGEN_DEBUG"
+logger = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None, *, project: Path) -> int:
@@ -21,6 +24,7 @@ def main(arguments: Sequence[str] | None = None, *, project: Path) -> int:
     Args:
         project: the folder that is meant where ``--project`` names none.
     """
+    show_messages()
     waits = False
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments, project)
@@ -32,9 +36,9 @@ def main(arguments: Sequence[str] | None = None, *, project: Path) -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        print("error: stopped by the keyboard", file=sys.stderr)
+        logger.error("stopped by the keyboard")
         if waits:
-            print("note: what runs on Kaggle goes on; the same command waits for it again", file=sys.stderr)
+            logger.warning("what runs on Kaggle goes on; the same command waits for it again")
         return 130
     except BrokenPipeError:  # whoever read the output has enough of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -43,7 +47,7 @@ def main(arguments: Sequence[str] | None = None, *, project: Path) -> int:
         if os.environ.get(DEBUG):
             traceback.print_exc()
         for line in _lines(error):
-            print(f"error: {line}", file=sys.stderr)
+            logger.error(line)
         return 1
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
-import sys
 from argparse import Namespace
 from dataclasses import replace
 from functools import partial
@@ -14,6 +14,8 @@ from kernelgen.datasets.filling import fill, is_filled
 from kernelgen.datasets.folder import DatasetFolder
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe import Kernel, Project, load_project
+
+logger = logging.getLogger(__name__)
 
 
 class Call:
@@ -55,14 +57,14 @@ def build(options: Namespace) -> int:
     call = Call(options)
     project, out = call.project, call.out
     if project.owner is None:
-        tell(f"note: no owner is known, so the metadata says {project.owner_or_placeholder}; give --owner, "
+        logger.warning(f"no owner is known, so the metadata says {project.owner_or_placeholder}; give --owner, "
              "owner in kernels.toml, or Kaggle credentials")  # fmt: skip
     inputs = parse_inputs(options.input) if options.run else None
     check_inputs(call.kernels, inputs or {})
-    call.kernels = going_on(call.kernels, out, resume=options.resume, inputs=inputs, say=tell)
+    call.kernels = going_on(call.kernels, out, resume=options.resume, inputs=inputs)
     for target in call.selected:
         if isinstance(target, DatasetFolder):
-            for path in fill(target, project.owner_or_placeholder, tell, output_of=partial(newest_output, out)):
+            for path in fill(target, project.owner_or_placeholder, output_of=partial(newest_output, out)):
                 print(shown(path))
     commit = call.commit() if call.kernels else ""
     notebooks = {}
@@ -74,8 +76,10 @@ def build(options: Namespace) -> int:
         return _run(options, call, notebooks, inputs)
     if notebooks:
         name = next(iter(notebooks)) if len(notebooks) == 1 else "NAME"
-        tell(f"next: {options.command} --run    (runs it here as Kaggle would)")
-        tell(f"      kaggle kernels push -p {shown(out / name)}    (or --push instead of --run: also what it needs)")
+        logger.info(f"next: {options.command} --run    (runs it here as Kaggle would)")
+        logger.info(
+            f"      kaggle kernels push -p {shown(out / name)}    (or --push instead of --run: also what it needs)"
+        )
     return 0
 
 
@@ -90,7 +94,7 @@ def _run(options: Namespace, call: Call, notebooks: dict[str, bytes], inputs: di
     command = shlex.join(["python", "build_kernels.py", *repeated])
     environment = {"KAGGLE_IS_COMPETITION_RERUN": "1"} if options.hidden_rerun else {}
     chain = Chain(call.project, call.kernels, call.out, inputs, command, notebooks, options.layout, environment)
-    done = run_chain(chain, tell, lambda result: print(f"{shown(result.folder)}  ({result.seconds:.0f} s)"))
+    done = run_chain(chain, lambda result: print(f"{shown(result.folder)}  ({result.seconds:.0f} s)"))
     return 0 if done else 1
 
 
@@ -111,7 +115,7 @@ def publish(options: Namespace) -> int:
         for kernel in submitting:
             competition_of(kernel)
             read_table(call.project)
-    kaggle = Kaggle(tell)
+    kaggle = Kaggle()
     call.project.owner = call.project.owner or kaggle.username
     wanted = PushOptions(
         push=options.push,
@@ -122,7 +126,7 @@ def publish(options: Namespace) -> int:
         submit=options.submit,
         command=options.command,
     )
-    publication = Publication(kaggle, call.project, call.out, call.commit(), wanted, tell)
+    publication = Publication(kaggle, call.project, call.out, call.commit(), wanted)
     return 0 if publication.carry_out(call.selected) else 1
 
 
@@ -159,7 +163,7 @@ def pull(options: Namespace) -> int:
     call = Call(options)
     if not call.kernels:
         raise KernelgenError(f"--{'pull' if options.pull else 'diff'} is for kernels; --target names none")
-    kaggle = Kaggle(tell)
+    kaggle = Kaggle()
     call.project.owner = call.project.owner or kaggle.username
     is_complete, out = True, Path(shown(call.out))
     for kernel in call.kernels:
@@ -178,8 +182,3 @@ def shown(path: Path) -> str:
     """A path as a user would type it."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
-
-
-def tell(line: str) -> None:
-    """A line for the reader that is no result."""
-    print(line, file=sys.stderr, flush=True)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import os
 import shutil
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 from kernelgen.datasets.folder import DatasetFolder, DownloadTable
 from kernelgen.datasets.hashes import sha256
 from kernelgen.errors import KernelgenError
+
+logger = logging.getLogger(__name__)
 
 ATTEMPTS, TIMEOUT_SECONDS = 3, 60
 
@@ -25,7 +27,7 @@ def missing_files(dataset: DatasetFolder) -> list[DownloadTable]:
     return [wanted for wanted, path in paths if not path.is_file() or not sha256(path).startswith(wanted.sha256)]
 
 
-def fill_downloads(dataset: DatasetFolder, say: Callable[[str], None] = lambda line: None) -> list[Path]:
+def fill_downloads(dataset: DatasetFolder) -> list[Path]:
     """Downloads what is missing and returns the payload, other files of the folder included.
 
     Each file is moved in when all of it has arrived with its hash; what is there already stays.
@@ -38,7 +40,7 @@ def fill_downloads(dataset: DatasetFolder, say: Callable[[str], None] = lambda l
         # Beside the folder, not in it: a killed download leaves nothing that could be uploaded.
         with tempfile.TemporaryDirectory(dir=dataset.folder.parent, prefix=f".{dataset.name}.") as folder:
             draft = Path(folder, wanted.file)
-            _fetch(wanted.url, draft, where, say)
+            _fetch(wanted.url, draft, where)
             digest = sha256(draft)
             if not digest.startswith(wanted.sha256):
                 raise KernelgenError(
@@ -50,18 +52,18 @@ def fill_downloads(dataset: DatasetFolder, say: Callable[[str], None] = lambda l
             except OSError as error:
                 raise KernelgenError(f"{where}: cannot be written: {error.strerror or error}") from None
         if len(wanted.sha256) < len(digest):
-            say(f"{where} has sha256 {digest}; write it into dataset.toml so that no other file is ever taken")
+            logger.info(f"{where} has sha256 {digest}; write it into dataset.toml so that no other file is ever taken")
     return dataset.payload()
 
 
-def _fetch(url: str, path: Path, where: str, say: Callable[[str], None]) -> None:
+def _fetch(url: str, path: Path, where: str) -> None:
     """Writes what ``url`` holds to ``path``; what may pass is tried again."""
     request = urllib.request.Request(url, headers={"User-Agent": "kernelgen"})
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response, open(path, "wb") as file:
                 length = int(response.headers.get("Content-Length") or -1)
-                say(f"{where}: downloading{f' ({length / 1e6:.0f} MB)' if length >= 0 else ''}")
+                logger.info(f"{where}: downloading{f' ({length / 1e6:.0f} MB)' if length >= 0 else ''}")
                 shutil.copyfileobj(response, file)
             received = path.stat().st_size
             if length in (-1, received):
@@ -74,7 +76,7 @@ def _fetch(url: str, path: Path, where: str, say: Callable[[str], None]) -> None
         except (OSError, http.client.HTTPException) as error:
             reason = str(getattr(error, "reason", error)) or type(error).__name__
         if attempt < ATTEMPTS:
-            say(f"{where}: {reason}; trying again")
+            logger.info(f"{where}: {reason}; trying again")
             time.sleep(attempt)
     raise KernelgenError(
         f"{where}: cannot be downloaded from {url}: {reason}; try again with network, or put the file there by hand"

@@ -34,7 +34,6 @@ def can_be_fetched(dataset: DatasetFolder) -> bool:
 def fill(
     dataset: DatasetFolder,
     owner: str,
-    say: Callable[[str], None] = lambda line: None,
     *,
     output_of: Callable[[str], Path | None] = lambda kernel: None,
 ) -> list[Path]:
@@ -48,9 +47,9 @@ def fill(
     """
     table = dataset.table
     if table.wheels:
-        payload = fill_wheels(dataset, table.wheels, say)
+        payload = fill_wheels(dataset, table.wheels)
     elif table.downloads:
-        payload = fill_downloads(dataset, say)
+        payload = fill_downloads(dataset)
     else:
         folder = output_of(table.output.kernel) if table.output else None
         if table.output and folder:

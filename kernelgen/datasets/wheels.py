@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from packaging.version import InvalidVersion, Version
 from kernelgen.datasets.folder import DatasetFolder, WheelsTable
 from kernelgen.datasets.hashes import sha256
 from kernelgen.errors import KernelgenError
+
+logger = logging.getLogger(__name__)
 
 _PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([0-9][^\s;]*)((?:\s+--hash=sha256:[0-9a-f]{64})+)")
 _HASH = re.compile(r"sha256:([0-9a-f]{64})")
@@ -81,9 +83,7 @@ def missing_wheels(dataset: DatasetFolder, wheels: WheelsTable) -> list[str]:
     ]
 
 
-def fill_wheels(
-    dataset: DatasetFolder, wheels: WheelsTable, say: Callable[[str], None] = lambda line: None
-) -> list[Path]:
+def fill_wheels(dataset: DatasetFolder, wheels: WheelsTable) -> list[Path]:
     """Downloads what the dataset's pins name and puts it into its folder; returns the wheels.
 
     Nothing is downloaded where every wheel is there with its hash. What is downloaded is moved in only
@@ -95,7 +95,7 @@ def fill_wheels(
     if missing_wheels(dataset, wheels):
         with tempfile.TemporaryDirectory(dir=dataset.folder.parent, prefix=f".{dataset.name}.") as temporary:
             for python in wheels.pythons:
-                say(f"{dataset.where}: downloading for Python {python}")
+                logger.info(f"{dataset.where}: downloading for Python {python}")
                 _download(dataset, wheels, python, temporary)
             for old in dataset.folder.glob("*.whl"):
                 old.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from kernelgen.publishing.retrying import MISSING, TWICE, Refused, not_installed
 
 if TYPE_CHECKING:
     from kernelgen.publishing.official_client import OfficialClient
+
+logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
@@ -59,8 +62,7 @@ class Kaggle:
     stays broken.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self.say = say
+    def __init__(self) -> None:
         self._patience: float | None = None
         self.sign_in()
 
@@ -72,7 +74,7 @@ class Kaggle:
         except ImportError as error:
             raise not_installed(error) from None
 
-        self.client: OfficialClient = signed_in(self.say)
+        self.client: OfficialClient = signed_in()
         self.username: str = self.client.config_values["username"]
 
     # ------------------------------------------------------------ requests
@@ -92,7 +94,7 @@ class Kaggle:
                 return act()
 
         try:
-            return retried(quietly, what, self.say, arrived=arrived, patience=self._patience, missing=missing)
+            return retried(quietly, what, arrived=arrived, patience=self._patience, missing=missing)
         except OSError as error:
             raise KernelgenError(f"{what}: {error.filename or 'a file'}: {error.strerror or error}") from None
 
@@ -165,7 +167,7 @@ class Kaggle:
                 words, answer = look()
                 if words != last:
                     minutes = int(time.monotonic() - began) // 60
-                    self.say(f"[{minutes // 60}:{minutes % 60:02}] {what}: {words}")
+                    logger.info(f"[{minutes // 60}:{minutes % 60:02}] {what}: {words}")
                 if answer is not None or time.monotonic() - began + pause > limit:
                     return answer
                 last = words

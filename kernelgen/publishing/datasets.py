@@ -6,6 +6,7 @@ version is made only when all of them have arrived, and it counts only when Kagg
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ from kernelgen.publishing.uploads import DatasetUpload
 if TYPE_CHECKING:
     from kernelgen.publishing.official_client import OfficialClient
 
+logger = logging.getLogger(__name__)
+
 # Kaggle unpacks and indexes what it was sent; of some gigabytes that takes minutes.
 READY_LIMIT_SECONDS = 3600.0
 # After a version is READY, before a file that is not listed is taken for lost.
@@ -29,19 +32,19 @@ _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".ra
 def publish(kaggle: Kaggle, upload: DatasetUpload, *, notes: str, force: bool) -> bool:
     """Create or version the dataset where its content changed, or with ``force`` in any case; whether it was sent."""
     identity, folder = upload.identity, upload.dataset.folder
-    with locked(folder / CACHE, f"dataset {identity}", kaggle.say):
+    with locked(folder / CACHE, f"dataset {identity}"):
         status = kaggle.dataset_status(identity)
         there = kaggle.dataset_version(identity) if status else 0
         before = read_sent(folder, identity)
         if before and before.files == upload.files and status not in (None, "FAILED", "DELETED") and not force:
             # While a version is processed, the number stays that of the one before.
             if there == before.version or (there == before.version - 1 and status != "READY"):
-                kaggle.say(f"dataset {identity}: unchanged, version {before.version}")
+                logger.info(f"dataset {identity}: unchanged, version {before.version}")
                 return False
         _send(kaggle, upload, notes, status)
         write_sent(folder, identity, SentDataset(there + 1, upload.files))
         what = "sent as a new version" if status else "created"
-        kaggle.say(f"dataset {identity}: {what}, {len(upload.files)} files, {upload.size:,} bytes")
+        logger.info(f"dataset {identity}: {what}, {len(upload.files)} files, {upload.size:,} bytes")
         return True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 import time
 from dataclasses import replace
@@ -18,6 +19,8 @@ from kernelgen.publishing.records import NOTEBOOK, PushedKernel, locked, pushed_
 
 if TYPE_CHECKING:
     from kernelgen.publishing.official_client import OfficialClient
+
+logger = logging.getLogger(__name__)
 
 # After an answer was lost, before it is taken for not arrived.
 LOOK_AGAIN_SECONDS = (0, 2, 4, 8)
@@ -47,7 +50,7 @@ def push(
         fresh: whether some of these were sent by this call, so that no version that is there can have had them.
     """
     name, identity, text = built.kernel.name, built.metadata["id"], notebook_text(built.notebook)
-    with locked(pushed_folder(out, name, identity), f"kernel {identity}", kaggle.say):
+    with locked(pushed_folder(out, name, identity), f"kernel {identity}"):
         there = kaggle.kernel(identity)
         digest = hashlib.sha256(text.encode()).hexdigest()
         wanted = PushedKernel(identity, there.version if there else 0, None, digest, built.metadata, attached)
@@ -55,7 +58,7 @@ def push(
         if known and known.content == wanted.content:
             run = kaggle.run(identity, known.version)
             if run is not None and not (run.is_over and not run.is_complete):
-                kaggle.say(f"kernel {identity}: unchanged, version {known.version} is {run.status}")
+                logger.info(f"kernel {identity}: unchanged, version {known.version} is {run.status}")
                 return known
         # Noted before it is sent: a call that is killed in between is found out by the next one.
         folder = write_pushed(out, name, wanted, text)
@@ -65,7 +68,7 @@ def push(
             write_pushed(out, name, replace(pushed, attached={**attached, "left out": 1}))  # so that it is no match
             raise KernelgenError("\n".join(problems))
         write_pushed(out, name, pushed)
-        kaggle.say(f"kernel {identity}: pushed version {pushed.version}, {page_of(identity)}")
+        logger.info(f"kernel {identity}: pushed version {pushed.version}, {page_of(identity)}")
         return pushed
 
 

@@ -8,6 +8,7 @@ this module, when somebody is to be asked.
 from __future__ import annotations
 
 import io
+import logging
 import os
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -18,6 +19,8 @@ from requests.adapters import HTTPAdapter
 
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing.retrying import NEW_TOKEN, retried
+
+logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 120
 
@@ -61,9 +64,8 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
 
     module = kaggle_module
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.say = say
         self.upload_what, self.upload_entries = "", list[str]()
         self.upload_arrived: Callable[[], bool] = bool
         self._upload_status = 0
@@ -75,7 +77,7 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
             made = func.__name__.startswith("create_dataset") and self.upload_arrived()
             return kaggle_module.ApiCreateDatasetResponse() if made else None
 
-        return lambda *arguments: retried(lambda: func(*arguments), self.upload_what, self.say, arrived=arrived)
+        return lambda *arguments: retried(lambda: func(*arguments), self.upload_what, arrived=arrived)
 
     def build_kaggle_client(self) -> Any:
         """Build the SDK's client, with a time limit for each request."""
@@ -113,7 +115,7 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
             KernelgenError: a file was refused, so that no version may be made; or a folder cannot be packed.
         """
         for entry in self.upload_entries:
-            self.say(f"{self.upload_what}: uploading {entry}")
+            logger.info(f"{self.upload_what}: uploading {entry}")
             try:
                 file = self._upload_file_or_folder(folder, entry, blob_type, upload_context, dir_mode, quiet, resources)
             except (OSError, ValueError) as error:  # of a date before 1980, zip says ValueError
@@ -131,10 +133,10 @@ class OfficialClient(kaggle_module.KaggleApi):  # type: ignore[misc]  # the clie
         return bool(super()._is_upload_successful(response))
 
 
-def signed_in(say: Callable[[str], None]) -> OfficialClient:
+def signed_in() -> OfficialClient:
     """The client, with credentials from wherever it looks for them."""
     tidy_environment()
-    client = OfficialClient(say)
+    client = OfficialClient()
 
     def authenticate() -> None:
         try:
@@ -151,7 +153,7 @@ def signed_in(say: Callable[[str], None]) -> OfficialClient:
             ) from None
 
     try:
-        retried(authenticate, "signing in", say)
+        retried(authenticate, "signing in")
     except SystemExit:  # how it says that it has found nothing
         raise KernelgenError(
             "no Kaggle credentials that are valid (KAGGLE_API_TOKEN, ~/.kaggle/access_token, KAGGLE_USERNAME with "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -15,6 +16,8 @@ from kernelgen.chaining.finished import forget_output, note_output, output_folde
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing.client import KNOWN, PAGE, Kaggle, pages
 from kernelgen.publishing.retrying import Refused
+
+logger = logging.getLogger(__name__)
 
 CHUNK = 1 << 20
 TIMEOUT_SECONDS = 120
@@ -68,7 +71,7 @@ def fetch_outputs(kaggle: Kaggle, identity: str, version: int | None, out: Path,
         files, log = list_output(kaggle, identity, version)
         names = list(files)
         for name in names:
-            kaggle.say(f"kernel {identity}: fetching {readable(name)}")
+            logger.info(f"kernel {identity}: fetching {readable(name)}")
             size += _fetch(kaggle, identity, version, files, name, partial / _inside(identity, name))
         log_path = partial / f"{identity.split('/')[1]}.log"
         if log and not log_path.exists():
@@ -85,7 +88,7 @@ def fetch_outputs(kaggle: Kaggle, identity: str, version: int | None, out: Path,
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     note_output(out, kernel, version)
-    kaggle.say(f"kernel {identity}: {len(names)} files, {size:,} bytes, in {folder}")
+    logger.info(f"kernel {identity}: {len(names)} files, {size:,} bytes, in {folder}")
 
 
 def _fetch(kaggle: Kaggle, identity: str, version: int | None, files: dict[str, str], name: str, path: Path) -> int:

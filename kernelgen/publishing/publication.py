@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,8 @@ from kernelgen.publishing.uploads import dataset_upload, datasets_to_send
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.recipe.sources import Source
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class PushOptions:
@@ -40,11 +43,9 @@ class PushOptions:
 class Publication:
     """One call's work. Everything that was done is noted, so that the same call again goes on where this one ended."""
 
-    def __init__(
-        self, kaggle: Kaggle, project: Project, out: Path, commit: str, options: PushOptions, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, kaggle: Kaggle, project: Project, out: Path, commit: str, options: PushOptions) -> None:
         self.kaggle, self.project, self.out, self.commit = kaggle, project, Path(out), commit
-        self.options, self.say = options, say
+        self.options = options
         self._versions: dict[str, int] = {}  # of datasets that were sent or are there unchanged
         self._sent: set[str] = set()  # datasets and kernels that this call sent
         self._unfinished: dict[str, str] = {}  # by kernel, what its last session left to do
@@ -76,7 +77,7 @@ class Publication:
     def _send_datasets(self, selected: list[Kernel | DatasetFolder]) -> None:
         uploads = []
         for dataset in datasets_to_send(self.project, selected):
-            fill(dataset, self.project.owner_or_placeholder, self.say, output_of=partial(newest_output, self.out))
+            fill(dataset, self.project.owner_or_placeholder, output_of=partial(newest_output, self.out))
             uploads.append(dataset_upload(dataset))
         for upload in uploads:
             force = self.options.again and upload.dataset in selected
@@ -99,9 +100,9 @@ class Publication:
                 self._to_come.insert(0, ended)
             self._push_those_that_can()
         for name, reason in self._left.items():
-            self.say(f"kernel {self._identity(self.project.kernels[name])}: left for another call, since {reason}")
+            logger.info(f"kernel {self._identity(self.project.kernels[name])}: left for another call, since {reason}")
         if self._left:
-            self.say(f"When that is COMPLETE, the same command goes on: {self.options.command}")
+            logger.info(f"When that is COMPLETE, the same command goes on: {self.options.command}")
         return not self._left
 
     def _push_those_that_can(self) -> None:
@@ -118,7 +119,7 @@ class Publication:
                 except kernels.SessionsFull as error:
                     if not (self.options.wait and self._running):
                         raise
-                    self.say(f"note: {error}; it is pushed when one of the others has ended")
+                    logger.warning(f"{error}; it is pushed when one of the others has ended")
                     return
                 self._sent.add(self._identity(kernel))
                 if pushed:
@@ -192,18 +193,18 @@ class Publication:
         known = before is not None and before.version is not None
         run = run_now(self.kaggle, identity, None, known=known, wait=self.options.wait)
         if run is None:
-            self.say(f"note: kernel {identity} is not on Kaggle yet and starts anew")
+            logger.warning(f"kernel {identity} is not on Kaggle yet and starts anew")
             return False
         self._check_over(identity, run)
         if not run.is_complete and self.options.again:
-            self.say(f"note: kernel {identity}: the last session ended in {run.status}; going on from the one before")
+            logger.warning(f"kernel {identity}: the last session ended in {run.status}; going on from the one before")
             return True
         try:
             check_ended_well(self.kaggle, identity, None, run, pushed_notebook(self.out, kernel.name, identity))
         except KernelgenError as error:
             raise KernelgenError(f"{error}; --force goes on from the last session that ended well") from error
         if read_output(self.kaggle, identity, None, UNFINISHED) is None:
-            self.say(f"kernel {identity}: is finished; without --resume it starts anew")
+            logger.info(f"kernel {identity}: is finished; without --resume it starts anew")
             if self.options.outputs:
                 fetch_outputs(self.kaggle, identity, None, self.out, kernel.name)
             return None
@@ -222,9 +223,9 @@ class Publication:
                 try:
                     fetch()
                 except KernelgenError as error:
-                    self.say(f"note: {error}")
+                    logger.warning(f"{error}")
             raise
-        self.say(f"kernel {identity}: {f'version {version} is ' if version else ''}COMPLETE")
+        logger.info(f"kernel {identity}: {f'version {version} is ' if version else ''}COMPLETE")
         if self.options.outputs:
             fetch()
         # What a kernel that goes on from its own output still has to do; None if it is finished.
@@ -236,7 +237,7 @@ class Publication:
             self._unfinished[kernel.name] = left
             return False
         if left is not None:
-            self.say(f"note: kernel {identity} is not finished; --push --resume goes on")
+            logger.warning(f"kernel {identity} is not finished; --push --resume goes on")
         if self.options.submit and kernel.submits:
             submit(self.kaggle, self.project, kernel, self.out, identity, self.commit)
         return True

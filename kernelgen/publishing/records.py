@@ -8,7 +8,8 @@ were sent; a dataset's in its folder, below .cache, which Kaggle's client never 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from kernelgen.datasets.folder import CACHE
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing.retrying import not_installed
 from kernelgen.writing import write_text
+
+logger = logging.getLogger(__name__)
 
 try:
     from filelock import FileLock, Timeout
@@ -68,7 +71,7 @@ class SentDataset:
 
 
 @contextmanager
-def locked(folder: Path, what: str, say: Callable[[str], None]) -> Iterator[None]:
+def locked(folder: Path, what: str) -> Iterator[None]:
     """Wait until no other call works on ``what``, whose records lie in ``folder``: two would send the same twice.
 
     The operating system frees the lock of a process that was killed.
@@ -79,7 +82,7 @@ def locked(folder: Path, what: str, say: Callable[[str], None]) -> Iterator[None
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            say(f"note: {what}: another call is at it; waiting for its end")
+            logger.warning(f"{what}: another call is at it; waiting for its end")
             lock.acquire()
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import email.utils
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from kernelgen.errors import KernelgenError
+
+logger = logging.getLogger(__name__)
 
 
 def not_installed(error: ImportError) -> KernelgenError:
@@ -63,7 +66,6 @@ class Refused(KernelgenError):
 def retried(
     ask: Callable[[], Answer],
     what: str,
-    say: Callable[[str], None],
     *,
     arrived: Callable[[], Answer | None] | None = None,
     patience: float | None = None,
@@ -103,7 +105,7 @@ def retried(
         # Never without a pause: a clock that is wrong makes a date of Retry-After lie in the past.
         seconds = max(min(seconds, LONGEST_RETRY_AFTER_SECONDS), _BACKOFF(state))
         if missing != TWICE or _status(failures[-1]) not in MISSING:
-            say(f"note: {what}: {_told(failures[-1])[0]}; once more in {seconds:.0f} s")
+            logger.warning(f"{what}: {_told(failures[-1])[0]}; once more in {seconds:.0f} s")
         return seconds
 
     def passes(error: BaseException) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from kernelgen.errors import KernelgenError
 from kernelgen.publishing.client import Kaggle, RunThere
 from kernelgen.publishing.outputs import list_output, readable
 from kernelgen.running.report import place_of_cell
+
+logger = logging.getLogger(__name__)
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 # How papermill and IPython's tracebacks name a cell.
@@ -68,10 +71,10 @@ def check_ended_well(kaggle: Kaggle, identity: str, version: int | None, run: Ru
     try:
         _, log = list_output(kaggle, identity, version)
     except KernelgenError as error:
-        kaggle.say(f"note: {error}")
+        logger.warning(f"{error}")
         log = ""
     if lines := _last_lines(log):
-        kaggle.say("\n    ".join([f"The end of the log of {what}:", *lines]))
+        logger.info("\n    ".join([f"The end of the log of {what}:", *lines]))
     cell = _failing_cell(log, notebook)
     told = f": {readable(' '.join(run.failure.split()))}" if run.failure else ""
     at = f" in {cell}" if cell else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from kernelgen.recipe.project import Kernel, Project
 if TYPE_CHECKING:
     from kernelgen.publishing.official_client import OfficialClient
 
+logger = logging.getLogger(__name__)
+
 
 def submit(kaggle: Kaggle, project: Project, kernel: Kernel, out: Path, identity: str, commit: str) -> None:
     """Submit the kernel's finished version, once, and note its scores beside those of cross-validation.
@@ -27,7 +30,7 @@ def submit(kaggle: Kaggle, project: Project, kernel: Kernel, out: Path, identity
     A version that was submitted before, from here or elsewhere, is not submitted again: its score is waited for.
     """
     competition = competition_of(kernel)
-    with locked(pushed_folder(out, kernel.name, identity), f"kernel {identity}", kaggle.say):
+    with locked(pushed_folder(out, kernel.name, identity), f"kernel {identity}"):
         pushed = read_pushed(out, kernel.name, identity)
         version = (pushed.version if pushed else None) or _newest_version(kaggle, identity)
         # It is known again by this, whoever submitted it, and should the answer be lost.
@@ -37,27 +40,27 @@ def submit(kaggle: Kaggle, project: Project, kernel: Kernel, out: Path, identity
         if reference is None:
             _check_allowance(kaggle, competition)
             reference = _submit(kaggle, kernel, competition, identity, version, f"{description}, commit {commit}")
-            kaggle.say(f"submission {reference}: version {version} of kernel {identity} to {competition}")
+            logger.info(f"submission {reference}: version {version} of kernel {identity} to {competition}")
         else:
-            kaggle.say(f"submission {reference}: version {version} of kernel {identity} is submitted already")
+            logger.info(f"submission {reference}: version {version} of kernel {identity} is submitted already")
         if pushed:
             write_pushed(out, kernel.name, replace(pushed, submissions=pushed.submissions | {competition: reference}))
     scored = _wait_for_score(kaggle, competition, reference)
     limits = _allowance(kaggle, competition)
     public, private = str(scored.public_score or ""), str(scored.private_score or "")
-    kaggle.say(
+    logger.info(
         f"submission {reference}: public score {public or 'not shown'}{f', private {private}' if private else ''}"
         f"{f'; {limits.num_allowed_now} submissions left today' if limits else ''}"
     )
     try:
         cv, cv_of = read_cross_validation(read_output(kaggle, identity, version, CROSS_VALIDATION))
     except KernelgenError as error:  # a score on Kaggle is not lost over it
-        kaggle.say(f"note: {error}; its cross-validation stays unknown")
+        logger.warning(f"{error}; its cross-validation stays unknown")
         cv, cv_of = "", ""
     date = (scored.date if isinstance(scored.date, datetime) else datetime.now(UTC)).strftime("%Y-%m-%d %H:%M")
     texts = (date, str(reference), competition, kernel.name, str(version), commit, cv, cv_of, public, private)
     path = append(project, dict(zip(COLUMNS, texts, strict=True)))
-    kaggle.say(f"{path.relative_to(project.root)}: CV {cv or 'unknown'}, public {public or 'unknown'}")
+    logger.info(f"{path.relative_to(project.root)}: CV {cv or 'unknown'}, public {public or 'unknown'}")
 
 
 def competition_of(kernel: Kernel) -> str:
@@ -91,7 +94,7 @@ def _allowance(kaggle: Kaggle, competition: str) -> Any:
             lambda client: client.competitions.competition_api_client.get_submission_limits(request),
         )
     except Refused as error:
-        kaggle.say(f"note: {error}")
+        logger.warning(f"{error}")
         return None
 
 

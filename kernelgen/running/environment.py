@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from kernelgen.errors import KernelgenError
+from kernelgen.messages import show_messages
 from kernelgen.running.pythons import image_python
 from kernelgen.writing import write_text
+
+logger = logging.getLogger(__name__)
 
 HOME = Path(__file__).resolve().parents[2]
 NAME = ".venv-kaggle"
@@ -64,11 +67,11 @@ def find_environment(home: Path = HOME) -> RunEnvironment:
     return RunEnvironment(home / NAME)
 
 
-def note_on_python(say: Callable[[str], None]) -> None:
+def note_on_python() -> None:
     """Says how this Python differs from the image's, if it does."""
     if VERSION != (image := image_python()):
-        say(
-            f"note: runs have Python {VERSION}, Kaggle's image {image}; install python{image}, remove .venv and run "
+        logger.warning(
+            f"runs have Python {VERSION}, Kaggle's image {image}; install python{image}, remove .venv and run "
             "`make setup` to have the same"
         )
 
@@ -163,6 +166,7 @@ def _last_line(done: subprocess.CompletedProcess[str]) -> str:
 
 def main() -> int:
     """Sets the environment up; 0 only if it is as it should be."""
+    show_messages()
     try:
         link(make_environment())
     except KernelgenError as error:
@@ -171,7 +175,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print(f"{NAME}: set-up interrupted; run it again to finish it", file=sys.stderr)
         return 130
-    note_on_python(lambda line: print(line, file=sys.stderr))
+    note_on_python()
     return 0
 
 

@@ -31,7 +31,7 @@ _INPUT = PurePosixPath("/kaggle/input")
 
 _EMPTY = "home mnt opt proc run srv sys usr var/log dev kaggle/input kaggle/working kaggle/src".split()
 _SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
-# What programs look up: linker, certificates, fonts, drivers. The host's own settings (pip's, say) stay out.
+# What programs look up: linker, certificates, fonts, drivers. The host's own settings (pip's) stay out.
 _ETC = (
     "alternatives fonts glvnd ld.so.cache ld.so.conf ld.so.conf.d ca-certificates.conf mime.types nvidia "
     "nvidia-container-runtime OpenCL os-release protocols services ssl vulkan"

@@ -4,8 +4,20 @@ from pathlib import Path
 
 import pytest
 
+import kernelgen.messages
+from kernelgen.messages import show_messages
+
 RECIPE = 'library = "pk"\n[kernels.case]\ntemplate = "case"\n'
 LIBRARY_CELL = "# %%\n{{ library() }}\n\n# %%\n"
+
+
+@pytest.fixture
+def messages(monkeypatch):
+    """The lines for the reader of functions that a test calls itself, as the command shows them."""
+    lines = []
+    monkeypatch.setattr(kernelgen.messages, "_write", lines.append)
+    show_messages()
+    return lines
 
 
 @pytest.fixture

@@ -132,7 +132,7 @@ def test_no_other_run_replaces_the_output_that_it_feeds_on(chain):
 
 @pytest.mark.parametrize("made_by_the_chain", [False, True])
 def test_only_an_output_of_an_earlier_chain_is_said_to_come_from_another_build(
-    write_project, tmp_path, made_by_the_chain
+    write_project, tmp_path, made_by_the_chain, messages
 ):
     templates = {
         "kernel_templates/first.py.j2": FIRST,
@@ -140,16 +140,16 @@ def test_only_an_output_of_an_earlier_chain_is_said_to_come_from_another_build(
         "pk/sources.py": SOURCES,
     }
     kernels = load_project(project := write_project(RECIPE, files=templates)).kernels
-    out, said = tmp_path / "out", []
+    out = tmp_path / "out"
     run = out / "first/run"
     run.mkdir(parents=True)
     (run / "__notebook__.ipynb").write_text("{}")
     note_run(out, "first", b"what the chain built")
     (out / "first/first.ipynb").write_bytes(b"what another command built meanwhile")
     run_now = [kernels["first"], kernels["second"]] if made_by_the_chain else [kernels["second"]]
-    (mount,) = mounts_for(Chain(load_project(project), run_now, out, {}), kernels["second"], say=said.append)
+    (mount,) = mounts_for(Chain(load_project(project), run_now, out, {}), kernels["second"])
     assert mount.folder == run
-    assert said == ([] if made_by_the_chain else ["note: the output of first comes from another build of it"])
+    assert messages == ([] if made_by_the_chain else ["note: the output of first comes from another build of it"])
 
 
 def test_links_out_of_an_output_lead_neither_the_next_kernel_nor_a_dataset_to_the_host(chain):
@@ -186,16 +186,18 @@ def test_a_dataset_folder_that_is_a_link_is_not_filled(chain, tmp_path):
 
 
 @pytest.mark.parametrize("given", [False, True])
-def test_datasets_that_can_be_fetched_are_fetched_before_the_first_run(write_project, tmp_path, monkeypatch, given):
+def test_datasets_that_can_be_fetched_are_fetched_before_the_first_run(
+    write_project, tmp_path, monkeypatch, given, messages
+):
     recipe = 'library = "pk"\n[kernels.case]\ntemplate = "case"\nsources = { w = "dataset:my-weights" }\n'
     description = (
         'title = "My weights"\nlicense = "other"\n[[downloads]]\nfile = "a.bin"\nurl = "https://x.org/a.bin"\n'
     )
     files = {"datasets/my-weights/dataset.toml": description}
     project = load_project(write_project(recipe, "W = {{ sources.w | literal }}\n", files))
-    kernels, inputs, said = [project.kernels["case"]], {"my-weights": tmp_path} if given else {}, []
+    kernels, inputs = [project.kernels["case"]], {"my-weights": tmp_path} if given else {}
 
-    def download(dataset, say):
+    def download(dataset):
         (dataset.folder / "a.bin").write_text("a")
         return dataset.payload()
 
@@ -203,6 +205,6 @@ def test_datasets_that_can_be_fetched_are_fetched_before_the_first_run(write_pro
     chain = Chain(project, kernels, tmp_path / "out", inputs)
     check_mounts(chain)
     assert not is_filled(project.datasets["my-weights"])
-    fill_datasets(chain, said.append)
+    fill_datasets(chain)
     assert is_filled(project.datasets["my-weights"]) is not given
-    assert said == ([] if given else ["note: dataset my-weights is not filled; fetching it"])
+    assert messages == ([] if given else ["note: dataset my-weights is not filled; fetching it"])

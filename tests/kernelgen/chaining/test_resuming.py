@@ -140,22 +140,21 @@ def test_wherever_it_is_interrupted_the_next_call_finishes_it(train, out, monkey
     assert read(out / "train/earlier") == WHOLE
 
 
-def test_a_run_that_begins_anew_puts_everything_aside_and_says_where(train, out):
-    said = []
-    prepare_earlier(train, out, None, said.append)
+def test_a_run_that_begins_anew_puts_everything_aside_and_says_where(train, out, messages):
+    prepare_earlier(train, out, None)
     assert read(out / "train/previous") == WHOLE
     assert not (out / "train/earlier").exists() and not read(out / "train/run")
-    (line,) = said
+    (line,) = messages
     assert line.startswith("note: what kernel train wrote before is now in ")
     assert f"--input earlier={out / 'train/previous'} goes on from it" in line
 
 
-def test_a_run_that_failed_at_once_does_not_push_out_what_was_put_aside(train, out):
+def test_a_run_that_failed_at_once_does_not_push_out_what_was_put_aside(train, out, messages):
     prepare_earlier(train, out, None)
     write(out / "train/run", {"__notebook__.ipynb": "{}"})
-    said = []
-    prepare_earlier(train, out, None, said.append)
-    assert read(out / "train/previous") == WHOLE and not said
+    messages.clear()
+    prepare_earlier(train, out, None)
+    assert read(out / "train/previous") == WHOLE and not messages
 
 
 def test_a_file_in_the_place_of_a_folder_is_no_obstacle(train, out):
@@ -216,7 +215,7 @@ def test_while_a_run_is_writing_nothing_is_moved(root, train, out):
     chain = Chain(load_project(root), [train], out, {}, notebooks={"train": b"{}"})
     with sole_use(out / "train"):
         with pytest.raises(KernelgenError, match="another run is writing to it"):
-            run_chain(chain, print, print)
+            run_chain(chain, print)
     assert read(out / "train/run")["a.last"] == "new"
 
 
@@ -254,11 +253,10 @@ def test_what_is_only_built_goes_on_whatever_lies_here(kernels, tmp_path):
     assert resumed(going_on(kernels("all"), tmp_path, resume=True)) == ["train", "pair-worda", "pair-wordb"]
 
 
-def test_of_several_those_without_an_earlier_run_start_anew_with_a_note(kernels, out):
-    said = []
-    found = going_on(kernels("train,pair"), out, resume=True, inputs={}, say=said.append)
+def test_of_several_those_without_an_earlier_run_start_anew_with_a_note(kernels, out, messages):
+    found = going_on(kernels("train,pair"), out, resume=True, inputs={})
     assert resumed(found) == ["train"] and [kernel.name for kernel in found] == ["train", "pair-worda", "pair-wordb"]
-    assert said == [f"note: kernel pair-word{word} has no earlier run and starts anew" for word in "ab"]
+    assert messages == [f"note: kernel pair-word{word} has no earlier run and starts anew" for word in "ab"]
 
 
 @pytest.mark.parametrize(

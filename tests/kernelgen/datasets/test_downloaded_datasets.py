@@ -80,10 +80,9 @@ def files(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_filling_downloads_every_file_under_its_name_and_writes_the_metadata(both, server):
+def test_filling_downloads_every_file_under_its_name_and_writes_the_metadata(both, server, messages):
     assert not is_filled(both)
-    said = []
-    assert [path.name for path in fill(both, "someone", said.append)] == [
+    assert [path.name for path in fill(both, "someone")] == [
         "net-a.pth",
         "net-b.safetensors",
         "dataset-metadata.json",
@@ -92,9 +91,9 @@ def test_filling_downloads_every_file_under_its_name_and_writes_the_metadata(bot
     assert is_filled(both)
     assert json.loads((both.folder / "dataset-metadata.json").read_text())["id"] == "someone/weights"
     assert files(both.folder.parent) == ["weights"]
-    assert said[0] == "datasets/weights: net-a.pth: downloading (3 MB)"
+    assert messages[0] == "datasets/weights: net-a.pth: downloading (3 MB)"
     # Half a pin is made whole by hand, with what the first download says.
-    assert [line for line in said if "sha256" in line] == [
+    assert [line for line in messages if "sha256" in line] == [
         f"datasets/weights: net-b.safetensors has sha256 {digest('/v1/b.safetensors')}; "
         "write it into dataset.toml so that no other file is ever taken"
     ]
@@ -133,12 +132,11 @@ def test_an_address_that_has_moved_is_followed_and_one_that_has_nothing_is_one_l
 
 
 @pytest.mark.parametrize("fault", ["cut", 500, 503])
-def test_a_download_that_breaks_off_is_tried_again(dataset, server, fault):
+def test_a_download_that_breaks_off_is_tried_again(dataset, server, fault, messages):
     weights = dataset(("net.pth", f"{server.url}/v1/a.pth", digest("/v1/a.pth")))
     server.faults = [fault, fault]
-    said = []
-    fill(weights, "someone", said.append)
-    assert is_filled(weights) and len([line for line in said if line.endswith("; trying again")]) == 2
+    fill(weights, "someone")
+    assert is_filled(weights) and len([line for line in messages if line.endswith("; trying again")]) == 2
     (weights.folder / "net.pth").unlink()
     server.faults = [fault] * 3
     with pytest.raises(KernelgenError, match="net.pth: cannot be downloaded from http.*; try again with network") as e:

@@ -55,7 +55,7 @@ def sign_in(kaggle_server, tmp_path, monkeypatch):
         monkeypatch.setattr(KaggleApi, "args", ["--local"])
         monkeypatch.setattr(KaggleApi, "config", str(tmp_path / ".kaggle/kaggle.json"))
         try:
-            return Kaggle(print).username
+            return Kaggle().username
         except KernelgenError as error:
             return str(error)
 

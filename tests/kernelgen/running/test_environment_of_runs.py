@@ -112,15 +112,16 @@ def test_it_is_found_before_anything_is_installed() -> None:
 
 
 @pytest.mark.parametrize("image", ["3.99", environment_module.VERSION])
-def test_another_python_than_the_images_is_said(monkeypatch: pytest.MonkeyPatch, image: str) -> None:
+def test_another_python_than_the_images_is_said(
+    monkeypatch: pytest.MonkeyPatch, messages: list[str], image: str
+) -> None:
     monkeypatch.setattr(environment_module, "image_python", lambda: image)
-    said: list[str] = []
-    note_on_python(said.append)
+    note_on_python()
     note = (
         f"note: runs have Python {environment_module.VERSION}, Kaggle's image 3.99; install python3.99, remove .venv "
         "and run `make setup` to have the same"
     )
-    assert said == ([note] if image == "3.99" else [])
+    assert messages == ([note] if image == "3.99" else [])
 
 
 # ---------------------------------------------------------------- the environment of this clone
