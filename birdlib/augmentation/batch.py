@@ -1,6 +1,7 @@
 """What augmentation takes and gives: a batch of inputs, their targets, and which of those count."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 
@@ -16,12 +17,17 @@ class Batch:
         targets: float [batch, classes] in 0 to 1.
         weights: float [batch, classes]; a target of weight 0 is unknown (it may be larger) and stays out of the loss.
         parts: how many windows of the model's length a clip has: 2 once ``concatmix`` has doubled it.
+        extra: what else is known of the clips, by name, float [batch, …], NaN where it is not: stored probabilities
+            [batch, classes], an embedding [batch, size].
+        teacher: what live teachers say of them, logits [batch, classes]; None without any.
     """
 
     input: torch.Tensor
     targets: torch.Tensor
     weights: torch.Tensor
     parts: int = 1
+    extra: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    teacher: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.targets.shape != self.weights.shape or self.input.shape[:1] != self.targets.shape[:1]:

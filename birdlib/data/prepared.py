@@ -11,6 +11,7 @@ import pandas as pd
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.competition.rows import one_line, shown
 from birdlib.data.cache import CACHE_FILE, Cache
+from birdlib.data.clip_table import RECORDINGS, ClipTable
 from birdlib.data.metadata import read_metadata, version_of
 from birdlib.errors import BirdlibError
 
@@ -112,6 +113,28 @@ class Prepared:
         if fold == FULL:
             return np.empty(0, dtype=np.int64)
         return np.flatnonzero(self._folds(fold) == fold)
+
+    def clip_table(self, rows: np.ndarray) -> ClipTable:
+        """Some recordings, by their row numbers, as what can be learnt from: clips come from anywhere in them."""
+        recordings = self.recordings.iloc[rows]
+        targets, weights = self.targets(rows)
+        seconds = recordings["seconds"].to_numpy(np.float64)
+        table = pd.DataFrame(
+            {
+                "path": [self.audio / filename for filename in recordings["filename"]],
+                "number": np.asarray(rows, np.int64),
+                "first": 0.0,
+                "seconds": seconds,
+                "recording_seconds": seconds,
+                "sample_rate": recordings["sample_rate"].to_numpy(),
+                "channels": recordings["channels"].to_numpy(),
+                "cached": np.asarray(rows, np.int64) if self.cache else -1,
+                "group": recordings["author"].to_numpy(),
+                "weight": 1.0,
+                "source": RECORDINGS,
+            }
+        )
+        return ClipTable(self.classes, table, targets.astype(np.float16), weights > 0, {}, self.cache)
 
     def targets(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Targets, 0 or 1, and weights, 0 where a class is masked out of the loss: float32 [rows, classes] each."""

@@ -16,7 +16,7 @@ from birdlib.competition.editions import MACRO_ROC_AUC, check_window_seconds
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
 from birdlib.metrics.validation import AUC, KEYS
-from birdlib.models.architectures import BirdModel, build_model
+from birdlib.models.architectures import BirdModel
 from birdlib.weights.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
 
 FULL = "full"
@@ -58,13 +58,13 @@ class TrainedModel:
         """
         saved = load_checkpoint(self.path)
         state = saved.model if self.weights == PLAIN else saved.ema
-        model = build_model(saved.architecture, len(saved.classes), dropout=0.0, drop_path=0.0, channels=saved.channels)
+        model = saved.build()
         try:
             model.load_state_dict(state)
         except (RuntimeError, AttributeError, TypeError) as error:  # torch has several for what is no state dict
             first = re.sub(r"\s+", " ", str(error).partition(":")[2] or str(error)).strip()
             raise BirdlibError(
-                f"{self.path}: its weights are not those of {saved.architecture} with {len(saved.classes)} classes "
+                f"{self.path}: its weights are not those of {saved.variant} with {len(saved.classes)} classes "
                 f"({first[:160]}); train it anew with this version"
             ) from None
         broken = [name for name, value in model.state_dict().items() if not torch.isfinite(value).all()]
@@ -77,7 +77,7 @@ class TrainedModel:
         saved = self.checkpoint
         return {
             "name": saved.name,
-            "architecture": saved.architecture,
+            "architecture": saved.variant,
             "front_end": saved.front_end,
             "classes": saved.classes,
             "seed": saved.seed,
@@ -145,7 +145,7 @@ def models_table(models: Sequence[TrainedModel]) -> pd.DataFrame:
     rows = [
         {
             "model": model.checkpoint.name,
-            "architecture": model.checkpoint.architecture,
+            "architecture": model.checkpoint.variant,
             "fold": str(model.checkpoint.fold),
             "seed": model.checkpoint.seed,
             "epochs": model.checkpoint.epoch,

@@ -116,8 +116,7 @@ def _clips(
 ) -> Heard:
     front_end = saved.front_end
     clips = Clips(
-        prepared,
-        rows,
+        prepared.clip_table(rows),
         sample_rate=front_end.sample_rate,
         window_seconds=front_end.window_seconds,
         crop=crop,
@@ -126,7 +125,7 @@ def _clips(
     )
     transform, mels, truth, weights = MelSpectrogram(front_end), [], [], []
     for key in progress_bar(keys, f"read {what}", unit="clip"):
-        wave, targets, counted, _ = clips[key]
+        wave, targets, counted, _, _ = clips[key]
         with torch.no_grad():
             mels.append(transform(torch.from_numpy(wave)[None]))
         truth.append(targets >= 0.5)

@@ -10,12 +10,12 @@ from birdlib.models.architectures import BirdModel, build_model
 
 def seeded_model(
     architecture: str,
+    head: dict,
     n_classes: int,
     mels: torch.Tensor,
     front_end: FrontEnd,
     *,
     seed: int,
-    dropout: float,
     drop_path: float,
 ) -> BirdModel:
     """A model with random weights drawn from a seed and sane batch-norm statistics, in evaluation mode.
@@ -29,7 +29,7 @@ def seeded_model(
         mels: float32 [windows, 1, n_mels, frames], from as different recordings as possible.
     """
     torch.manual_seed(seed)
-    model = build_model(architecture, n_classes, dropout=dropout, drop_path=drop_path).eval()
+    model = build_model(architecture, head, n_classes, drop_path=drop_path).eval()
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.train()

@@ -1,74 +1,97 @@
-"""The recipe's models: a backbone by name, with a pooling or an attention head."""
+"""The recipe's models: a backbone by name, and a head."""
 
 import timm
 import torch
 import torchvision
 from torch import nn
 
+from birdlib.components import component
 from birdlib.errors import BirdlibError
-from birdlib.models.heads import AttentionHead, PoolHead
+from birdlib.models.output import Output
 from birdlib.models.parts import join_parts, split_parts
 
 # Names of the write-up, where timm calls the backbone otherwise (by now).
 _TIMM_NAMES = {"rexnet150": "rexnet_150", "tf_efficientnet_b2_ns": "tf_efficientnet_b2.ns_jft_in1k"}
 _TORCHVISION = {"efficientnet-b2": torchvision.models.efficientnet_b2}
-_TIME = "-time"
 
 
 class BirdModel(nn.Module):
-    """Mel spectrogram to logits: a convolutional backbone and a head."""
+    """Mel spectrogram to what is heard in it: a convolutional backbone and a head.
 
-    def __init__(self, backbone: nn.Module, head: nn.Module, channels: int) -> None:
+    Args:
+        backbone: mel spectrograms to a map [batch, features, F, T].
+        head: that map to an ``Output``; its ``frame_share`` says how much of a score is the loudest frame's.
+        channels: of the backbone's input, the mel spectrogram repeated.
+        embedding: the pooled map to an embedding; None where nothing asks for one.
+    """
+
+    def __init__(self, backbone: nn.Module, head: nn.Module, channels: int, embedding: nn.Module | None = None) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.channels = channels
+        self.embedding = embedding
 
-    def forward(self, mel: torch.Tensor, parts: int = 1) -> torch.Tensor:
-        """float [batch, 1, n_mels, parts * frames] to logits [batch, classes].
+    def forward(self, mel: torch.Tensor, parts: int = 1) -> Output:
+        """What training learns from, of float [batch, 1, n_mels, parts * frames].
 
         Args:
             parts: how many windows each clip has. The backbone sees them one by one, as it sees a single window; the
                 head sees their features joined in time.
         """
+        features = self._features(mel, parts)
+        output = self.head(features)
+        return output if self.embedding is None else output._replace(embedding=self.embedding(features.mean((2, 3))))
+
+    def scores(self, mel: torch.Tensor, parts: int = 1) -> torch.Tensor:
+        """What ranks: logits [batch, classes], the clip's and its loudest frame's by the head's share."""
+        output = self.head(self._features(mel, parts))
+        share = self.head.frame_share
+        if output.frames is None or not share:
+            return output.logits
+        return (1 - share) * output.logits + share * output.frames.amax(1)
+
+    def _features(self, mel: torch.Tensor, parts: int) -> torch.Tensor:
         if parts > 1:
             mel = split_parts(mel, parts)
         if self.channels > 1:
             mel = mel.expand(-1, self.channels, -1, -1)
         features = self.backbone(mel)
-        if parts > 1:
-            features = join_parts(features, parts)
-        return self.head(features)
-
-
-def backbone_name(architecture: str) -> str:
-    """The architecture without what says which head it has: "rexnet150-time" to "rexnet150"."""
-    return architecture.removesuffix(_TIME)
+        return join_parts(features, parts) if parts > 1 else features
 
 
 def build_model(
-    architecture: str, n_classes: int, *, dropout: float, drop_path: float, channels: int | None = None
+    architecture: str,
+    head: dict,
+    n_classes: int,
+    *,
+    drop_path: float = 0.0,
+    channels: int | None = None,
+    embedding_size: int = 0,
 ) -> BirdModel:
     """A model of the recipe with fresh random weights.
 
     Args:
         architecture: ``efficientnet-b2`` is torchvision's, ``rexnet150`` timm's, and any other name is looked up in
-            timm. ``-time`` at the end puts the attention head on it.
+            timm.
+        head: a table of ``birdlib.heads``, as ``{"name": "pooled", "dropout": 0.3}``.
         channels: of the backbone's input, 1 or 3, the mel spectrogram repeated; without it 3 for torchvision's
             models and 1 for timm's.
+        embedding_size: of the embedding that it learns beside the classes; 0: none.
 
     Raises:
-        BirdlibError: neither the recipe nor timm knows the name, or that network is no backbone for mel spectrograms.
+        BirdlibError: neither the recipe nor timm knows the name, or that network is no backbone for mel spectrograms;
+            or the head's table is wrong.
     """
-    name = backbone_name(architecture)
     if channels is None:
-        channels = 3 if name in _TORCHVISION else 1
+        channels = 3 if architecture in _TORCHVISION else 1
     if channels not in (1, 3):
         raise BirdlibError(f"architecture {architecture!r}: channels = {channels!r}; expected 1 or 3")
-    build = _torchvision_backbone if name in _TORCHVISION else _timm_backbone
-    backbone, features = build(name, channels, drop_path)
-    head = AttentionHead if architecture.endswith(_TIME) else PoolHead
-    return BirdModel(backbone, head(features, n_classes, dropout=dropout), channels)
+    build = _torchvision_backbone if architecture in _TORCHVISION else _timm_backbone
+    backbone, features = build(architecture, channels, drop_path)
+    layers = component("heads", head).build(features, n_classes)
+    embedding = nn.Linear(features, embedding_size) if embedding_size else None
+    return BirdModel(backbone, layers, channels, embedding)
 
 
 def _torchvision_backbone(name: str, channels: int, drop_path: float) -> tuple[nn.Module, int]:

@@ -7,7 +7,7 @@ import torch
 from timm.models import adapt_input_conv, load_state_dict
 
 from birdlib.errors import BirdlibError
-from birdlib.models.architectures import BirdModel, backbone_name
+from birdlib.models.architectures import BirdModel
 
 _SUFFIXES = (".safetensors", ".pth")
 _HOW_TO_FILL = "run `python build_kernels.py --target pretrained` on a machine with network and attach the dataset"
@@ -16,7 +16,7 @@ _HOW_TO_FILL = "run `python build_kernels.py --target pretrained` on a machine w
 def load_pretrained(model: BirdModel, architecture: str, folder: Path) -> Path:
     """Fill the model's backbone with ImageNet weights; its head stays as it is.
 
-    The file is ``<architecture>.safetensors`` or ``.pth`` in the folder, without ``-time``: a state dict of the whole
+    The file is ``<architecture>.safetensors`` or ``.pth`` in the folder: a state dict of the whole
     network as torchvision or timm name its tensors. Its classifier is left out, and nothing else may be left over or
     missing. Where the backbone takes 1 channel, the first convolution's three are summed (timm's way): a plain
     convolution then makes of one channel what it made of three equal ones.
@@ -57,13 +57,12 @@ def find_pretrained(architecture: str, folder: Path) -> Path:
     Raises:
         BirdlibError: there is none, or more than one.
     """
-    name = backbone_name(architecture)
-    found = sorted(path for suffix in _SUFFIXES for path in Path(folder).rglob(f"{name}{suffix}"))
+    found = sorted(path for suffix in _SUFFIXES for path in Path(folder).rglob(f"{architecture}{suffix}"))
     if len(found) != 1:
         there = ", ".join(sorted(path.name for path in found or Path(folder).rglob("*") if path.is_file())) or "nothing"
         count = f"{len(found)} files" if found else "no file"
         raise BirdlibError(
-            f"{folder}: {count} {name}.safetensors or {name}.pth for architecture {architecture!r} (there: {there}); "
+            f"{folder}: {count} {architecture}.safetensors or {architecture}.pth (there: {there}); "
             + ("keep one of them" if found else _HOW_TO_FILL)
         )
     return found[0]

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from birdlib.augmentation.batch import Batch
 from birdlib.augmentation.recipe import Augmentation, mixed
+from birdlib.data.clip_table import ClipTable
 from birdlib.data.clips import Clips
-from birdlib.data.prepared import Prepared
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.models.parts import mel_of_parts
@@ -20,30 +20,27 @@ from birdlib.training.settings import TrainSettings
 _COLOURS = {"clip": "tab:blue", "partner": "tab:orange", "mixture": "black"}
 
 
-def plot_recipe(
-    prepared: Prepared, fold: int | str, settings: TrainSettings, front_end: FrontEnd, *, clips: int = 8
-) -> Figure:
-    """``plot_augmentations`` of a training's own clips: of recordings from all over its fold, cropped as it does.
+def plot_recipe(table: ClipTable, settings: TrainSettings, front_end: FrontEnd, *, clips: int = 8) -> Figure:
+    """``plot_augmentations`` of a training's own clips: of rows from all over its table, cropped as it does.
 
     Raises:
-        BirdlibError: the fold has no recordings to train with, or one of them cannot be read.
+        BirdlibError: the table is empty, or a recording cannot be read.
     """
-    rows = prepared.training_rows(fold)
-    if not len(rows):
-        raise BirdlibError(f"fold {fold}: has no recordings to train with; prepare the competition again")
-    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, clips).round().astype(int))]
+    if not len(table):
+        raise BirdlibError("no clips to train with; prepare the competition again")
+    chosen = np.unique(np.linspace(0, len(table) - 1, clips).round().astype(int))
     cut = Clips(
-        prepared,
-        chosen,
+        table.take(chosen),
         sample_rate=front_end.sample_rate,
         window_seconds=front_end.window_seconds,
         crop="random",
         padding=settings.padding,
         seed=0,
     )
-    waves, targets, weights, _ = zip(*(cut[0, position] for position in range(len(chosen))), strict=True)
+    waves, targets, weights, _, _ = zip(*(cut[0, position] for position in range(len(chosen))), strict=True)
     batch = Batch(*(torch.from_numpy(np.stack(values)) for values in (waves, targets, weights)))
-    return plot_augmentations(Augmentation(settings.augmentations), batch, MelSpectrogram(front_end), prepared.classes)
+    augmentation = Augmentation(list(settings.stages[0].augmentations))
+    return plot_augmentations(augmentation, batch, MelSpectrogram(front_end), table.classes)
 
 
 def plot_augmentations(

@@ -25,8 +25,7 @@ def mels_of_clips(predictions: Predictions, prepared: Prepared, front_end: Front
 
     def mels(rows: Sequence[int]) -> list[np.ndarray]:
         clips = Clips(
-            prepared,
-            [row_of[predictions.filenames[row]] for row in rows],
+            prepared.clip_table(np.array([row_of[predictions.filenames[row]] for row in rows])),
             sample_rate=front_end.sample_rate,
             window_seconds=front_end.window_seconds,
             crop="first",

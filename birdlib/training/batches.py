@@ -1,15 +1,15 @@
 """Which clips make up which batch, from any step on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
 from birdlib.data.clips import Clips
 from birdlib.errors import BirdlibError
 from birdlib.training.loading import read
-from birdlib.training.randomness import order_of
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class BatchPlan:
         batch_size: clips of one optimiser step, over all processes.
         device_batch: clips that one process takes at a time.
         processes: processes that train together.
-        rows: training recordings, each heard once an epoch; what does not fill a last batch waits for another epoch.
+        rows: clips of an epoch; what does not fill a last batch waits for another epoch.
     """
 
     batch_size: int
@@ -54,34 +54,41 @@ class Batches:
     """A DataLoader's ``batch_sampler``: the keys (epoch, position) of one process's batches, ``parts`` to a step.
 
     It runs over all epochs in one go, so that loading never waits for an epoch to begin.
+
+    Args:
+        order: the rows of an epoch, int64 [plan.rows], by the number of the epoch.
+        steps: of the stage, from 0 on.
+        first_epoch: epochs of the stages before, by which random crops differ from theirs.
     """
 
-    def __init__(self, plan: BatchPlan, *, rank: int, seed: int, first_step: int, last_step: int) -> None:
-        self.plan, self.rank, self.seed = plan, rank, seed
-        self.first_step, self.last_step = first_step, last_step
+    def __init__(
+        self, plan: BatchPlan, order: Callable[[int], np.ndarray], *, rank: int, steps: range, first_epoch: int = 0
+    ) -> None:
+        self.plan, self.order, self.rank, self.steps, self.first_epoch = plan, order, rank, steps, first_epoch
 
     def __len__(self) -> int:
-        return (self.last_step - self.first_step) * self.plan.parts
+        return len(self.steps) * self.plan.parts
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         plan, order, order_epoch = self.plan, None, None
-        for step in range(self.first_step, self.last_step):
+        for step in self.steps:
             epoch, number = divmod(step, plan.steps_per_epoch)
+            epoch += self.first_epoch
             if epoch != order_epoch:
-                order, order_epoch = order_of(plan.rows, self.seed, epoch), epoch
+                order, order_epoch = self.order(epoch), epoch
             batch = order[number * plan.batch_size : (number + 1) * plan.batch_size]
             # [parts, processes, clips]: the same clips make up a step however many processes there are.
             for part in batch.reshape(plan.parts, plan.processes, plan.device_batch)[:, self.rank]:
-                yield [(epoch, int(position)) for position in part]
+                yield [(epoch, int(row)) for row in part]
 
 
 def read_batches(
-    clips: Clips, plan: BatchPlan, *, rank: int, seed: int, steps: range, workers: int, pin_memory: bool
-) -> Iterator[tuple[torch.Tensor, ...]]:
-    """One process's clips of some steps: waves, targets, weights and row numbers of each part."""
+    clips: Clips, batches: Batches, *, workers: int, pin_memory: bool
+) -> Iterator[tuple[torch.Tensor | dict[str, torch.Tensor], ...]]:
+    """One process's clips of some steps: waves, targets, weights, row numbers and extra of each part."""
     loader = DataLoader(
         clips,
-        batch_sampler=Batches(plan, rank=rank, seed=seed, first_step=steps.start, last_step=steps.stop),
+        batch_sampler=batches,
         num_workers=workers,
         pin_memory=pin_memory,
         generator=torch.Generator().manual_seed(0),  # or it would draw from the one that seeds dropout

@@ -10,7 +10,6 @@ from birdlib.training.settings import TrainSettings
 from birdlib.training.surroundings import Surroundings
 from birdlib.training.teacher import find_teachers
 from birdlib.weights.checkpoint import LAST, Checkpoint, checkpoints_in, load_checkpoint
-from birdlib.weights.names import model_name
 
 
 @dataclass(frozen=True)
@@ -28,14 +27,19 @@ class Members:
 
     def teachers_of(self, fold: int | str, around: Surroundings) -> list[Checkpoint]:
         """The teachers of a fold's models. Raises BirdlibError where those attached may not teach it."""
+        if bool(self.teachers) != self.settings.needs_teacher:
+            told = "attached, but no loss learns from them" if self.teachers else "needed by a loss or a start"
+            raise BirdlibError(
+                f'TEACHERS: they are {told}; for distillation attach them and set loss = [{{ name = "distillation" }}]'
+            )
         if not self.teachers:
             return []
         return find_teachers(
             self.teachers,
             fold=fold,
-            classes=around.prepared.classes,
+            classes=around.clips.prepared.classes,
             front_end=around.front_end,
-            data_version=around.prepared.data_version,
+            data_version=around.clips.prepared.data_version,
         )
 
 
@@ -71,13 +75,7 @@ def plan_members(members: Members, around: Surroundings) -> list[Planned]:
         of_fold = members.teachers_of(fold, around)
         teachers[fold] = tuple(teacher.name for teacher in of_fold)
         for seed in members.seeds:
-            name = model_name(
-                members.settings.architecture,
-                epochs=members.settings.epochs,
-                fold=fold,
-                seed=seed,
-                teacher=of_fold[0].architecture if of_fold else None,
-            )
+            name = members.settings.model_name(fold=fold, seed=seed, teachers=of_fold)
             planned.append(Planned(name, seed, fold, _furthest(name, seed, fold, saved)))
     for checkpoint in saved:
         check_continues(checkpoint, members.settings, around, teachers.get(checkpoint.fold))

@@ -1,4 +1,7 @@
-"""What a training minimises: the loss of a batch of clips, from augmentation to the teacher's share."""
+"""What a training minimises: the loss of a batch of clips, from augmentation to what teachers say."""
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from accelerate import Accelerator
@@ -6,34 +9,36 @@ from torch import nn
 
 from birdlib.augmentation.batch import Batch
 from birdlib.augmentation.recipe import Augmentation
-from birdlib.frontend.mel import FrontEnd, MelSpectrogram
+from birdlib.frontend.mel import MelSpectrogram
+from birdlib.losses.weighted_sum import WeightedSum
 from birdlib.models.parts import mel_of_parts
-from birdlib.training.losses import bce, distillation
 from birdlib.training.randomness import decision_generator, mixing_generator, seed_dropout
-from birdlib.training.settings import TrainSettings
 from birdlib.training.teacher import Teacher
 
 
 class Objective:
     """The loss of a batch, with all random numbers drawn from seed, step, part and process.
 
-    Attributes:
+    Args:
+        augmentations, loss: a stage's tables.
         mel: the front end, on the training's device.
+        teacher: on that device too; None without.
     """
 
     def __init__(
         self,
-        settings: TrainSettings,
-        front_end: FrontEnd,
+        augmentations: Sequence[dict],
+        loss: Sequence[dict],
+        mel: MelSpectrogram,
         accelerator: Accelerator,
         *,
         seed: int,
         teacher: Teacher | None,
     ) -> None:
-        self.settings, self.accelerator, self.seed = settings, accelerator, seed
-        self.augmentation = Augmentation(settings.augmentations)
-        self.mel = MelSpectrogram(front_end).to(accelerator.device)
-        self.teacher = None if teacher is None else teacher.to(accelerator.device)
+        self.accelerator, self.mel, self.seed = accelerator, mel, seed
+        self.augmentation = Augmentation(list(augmentations))
+        self.loss = WeightedSum(loss)
+        self.teacher = teacher if self.loss.needs_teacher else None
 
     def __call__(
         self,
@@ -41,6 +46,7 @@ class Objective:
         waves: torch.Tensor,
         targets: torch.Tensor,
         weights: torch.Tensor,
+        extra: dict[str, torch.Tensor],
         *,
         step: int,
         part: int,
@@ -49,25 +55,17 @@ class Objective:
         device, rank = self.accelerator.device, self.accelerator.process_index
         generator = mixing_generator(self.seed, step, part, rank)
         decisions = decision_generator(self.seed, step, part)
-        batch = Batch(*(one.to(device, non_blocking=True) for one in (waves, targets, weights)))
+        waves, targets, weights = (one.to(device, non_blocking=True) for one in (waves, targets, weights))
+        extra = {name: values.to(device, non_blocking=True) for name, values in extra.items()}
+        batch = Batch(waves, targets, weights, extra=extra)
         with torch.no_grad():
             batch = self.augmentation.waves(batch, generator, decisions)
-            parts = batch.parts
-            mel = mel_of_parts(self.mel, batch.input, parts)
-            batch = Batch(mel, batch.targets, batch.weights, parts)
+            batch = replace(batch, input=mel_of_parts(self.mel, batch.input, batch.parts))
             batch = self.augmentation.mels(batch, generator, decisions)
         seed_dropout(self.seed, step, part, rank)
-        logits = model(batch.input, parts)
+        output = model(batch.input, batch.parts)
         with torch.autocast(device.type, enabled=False):
-            if self.teacher is None:
-                return bce(logits, batch.targets, batch.weights)
-            with self.accelerator.autocast():
-                teacher_logits = self.teacher(batch.input, parts)
-            return distillation(
-                logits,
-                teacher_logits,
-                batch.targets,
-                batch.weights,
-                shares=tuple(self.settings.loss_shares),
-                kind=self.settings.divergence,
-            )
+            if self.teacher is not None:
+                with self.accelerator.autocast():
+                    batch = replace(batch, teacher=self.teacher(batch.input, batch.parts))
+            return self.loss(output, batch)

@@ -65,11 +65,14 @@ def train(task: Task) -> bool:
     torch.backends.cudnn.deterministic = True
     teachers = task.members.teachers_of(task.fold, task.around)
     trainer = Trainer(settings, task.around, accelerator, seed=task.seed, fold=task.fold, teachers=teachers)
-    plan = trainer.plan
+    run = trainer.stage_run
+    plan = run.plan
+    stage = f"stage {trainer.stage + 1} of {len(settings.stages)}: " if len(settings.stages) > 1 else ""
+    begins = f"goes on after step {trainer.step}" if trainer.step else "begins"
     accelerator.print(
-        f"{trainer.name}: {f'goes on after step {trainer.step}' if trainer.step else 'begins'}; {trainer.last_step} "
-        f"steps of {plan.batch_size} clips ({plan.steps_per_epoch} an epoch), {plan.processes} process(es) x "
-        f"{plan.parts} part(s) of {plan.device_batch}, on {accelerator.device}",
+        f"{trainer.name}: {begins}; {stage}{run.last_step - run.first_step} steps of {plan.batch_size} clips "
+        f"({plan.steps_per_epoch} an epoch), {plan.processes} process(es) x {plan.parts} part(s) of "
+        f"{plan.device_batch}, on {accelerator.device}",
         flush=True,
     )
     finished = trainer.run()

@@ -16,9 +16,9 @@ def number(*parts: int) -> int:
     return int(np.random.SeedSequence((len(parts), *parts)).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def order_of(rows: int, seed: int, epoch: int) -> np.ndarray:
-    """An epoch's order of the training rows: int64 [rows]."""
-    return np.random.default_rng(number(seed, ORDER, epoch)).permutation(rows)
+def order_generator(seed: int, epoch: int) -> np.random.Generator:
+    """For the clips of an epoch and their order."""
+    return np.random.default_rng(number(seed, ORDER, epoch))
 
 
 def mixing_generator(seed: int, step: int, part: int, rank: int) -> torch.Generator:

@@ -9,7 +9,7 @@ from pathlib import Path
 from birdlib.errors import BirdlibError
 from birdlib.training.log import SUFFIX
 from birdlib.training.safekeeping import BEFORE
-from birdlib.training.settings import CHANGEABLE, TrainSettings
+from birdlib.training.settings import CHANGEABLE, CHANGEABLE_IN_STAGE, TrainSettings
 from birdlib.training.surroundings import Surroundings
 from birdlib.training.validation import ON_SOUNDSCAPES, OUT_OF_FOLD
 from birdlib.weights.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
@@ -59,37 +59,71 @@ def check_continues(
         BirdlibError: it is of another training, or has done more epochs than are wanted; the text says what differs.
     """
     mine = {
-        **settings.recipe(),
+        **flat_recipe(settings.recipe()),
         **around.front_end.as_dict(),
-        "classes": around.prepared.classes,
-        "data_version": around.prepared.data_version,
+        "classes": around.clips.prepared.classes,
+        "data_version": around.clips.prepared.data_version,
         "metric": around.validation.metric if saved.metric else "",  # or the best epoch would be of no metric
         "teachers": saved.teachers if teachers is None else teachers,
     }
     theirs = {
-        **saved.settings,
+        **flat_recipe(saved.settings),
         **saved.front_end.as_dict(),
         "classes": saved.classes,
         "data_version": saved.data_version,
         "metric": saved.metric,
         "teachers": saved.teachers,
     }
-    names = [name for name in mine | theirs if name not in CHANGEABLE and mine.get(name) != theirs.get(name)]
+    names = [name for name in mine | theirs if mine.get(name) != theirs.get(name) and not _may_change(name, saved)]
     if names:
         shown = [f"{name} was {_short(theirs.get(name))}, is {_short(mine.get(name))}" for name in names[:3]]
-        changeable = ", ".join(name.upper() for name in CHANGEABLE)
+        changeable = ", ".join(name.upper() for name in (*CHANGEABLE_IN_STAGE, *CHANGEABLE))
         raise BirdlibError(
             f"{saved.name}{LAST}: the checkpoint is of another training ({'; '.join(shown)}); resume with the same "
             f"settings and data, or train anew without this checkpoint (EARLIER = None); only {changeable} may "
-            "change on resume"
+            "change on resume, and what is to come of later stages"
         )
-    steps_per_epoch = len(around.prepared.training_rows(saved.fold)) // settings.batch_size
-    done = saved.step / max(steps_per_epoch, 1)
-    if done > settings.epochs:
+    if saved.stage >= len(settings.stages):
         raise BirdlibError(
-            f"{saved.name}{LAST}: {done:.4g} epochs are done, and EPOCHS is {settings.epochs}; "
+            f"{saved.name}{LAST}: is in stage {saved.stage + 1}, and there are {len(settings.stages)}; resume with "
+            "as many, or train anew (EARLIER = None)"
+        )
+    done = (saved.step - saved.stage_first_step) / saved.steps_per_epoch
+    wanted = settings.stages[saved.stage].epochs
+    if done > wanted:
+        raise BirdlibError(
+            f"{saved.name}{LAST}: {done:.4g} epochs are done, and EPOCHS is {wanted}; "
             f"resume with EPOCHS = {math.ceil(done)} or more, or train anew (EARLIER = None)"
         )
+
+
+def flat_recipe(recipe: dict) -> dict:
+    """A recipe with the settings of its stages side by side: "loss" of the only one, "stage 2 loss" of several."""
+    stages = recipe["stages"]
+    flat = {name: value for name, value in recipe.items() if name not in ("stages", "epochs")}
+    for number, stage in enumerate(stages, 1):
+        flat |= {_name_in_stage(name, number, len(stages)): _plain(value) for name, value in stage.items()}
+    return flat
+
+
+def _name_in_stage(name: str, number: int, stages: int) -> str:
+    return name if number == 1 and stages == 1 else f"stage {number} {name}"
+
+
+def _may_change(name: str, saved: Checkpoint) -> bool:
+    """Whether a setting may differ from the checkpoint's: of the stage in progress some, of later ones all."""
+    if name.startswith("stage "):
+        _, number, setting = name.split(" ", 2)
+        stage = int(number) - 1
+        return stage > saved.stage or (stage == saved.stage and setting in CHANGEABLE_IN_STAGE)
+    return name in CHANGEABLE or name in CHANGEABLE_IN_STAGE
+
+
+def _plain(value: object) -> object:
+    """Lists and tuples are alike in a recipe."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def rename_training(old: str, new: str, settings: TrainSettings, folder: Path) -> None:

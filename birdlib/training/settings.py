@@ -1,16 +1,84 @@
 """What a training is asked to do, checked before anything else happens."""
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 
 from birdlib.audio.padding import PADDINGS
+from birdlib.augmentation.recipe import Augmentation
+from birdlib.clip_sources.clip_context import ClipContext
+from birdlib.components import component
+from birdlib.data.clip_table import ClipTable, join_tables
 from birdlib.data.prepared import FULL, SECONDARY
 from birdlib.errors import BirdlibError
-from birdlib.training.losses import DIVERGENCES
+from birdlib.losses.weighted_sum import WeightedSum
+from birdlib.models.variant import variant
 from birdlib.training.precision import PRECISIONS
+from birdlib.weights.checkpoint import Checkpoint
+from birdlib.weights.names import model_name
 
 # What may change when a training is resumed: the steps that are done would have been the same, or were the reason.
-CHANGEABLE = ("epochs", "learning_rate", "precision", "clip_norm", "max_skipped")
+CHANGEABLE = ("precision", "max_skipped")
+CHANGEABLE_IN_STAGE = ("epochs", "learning_rate", "clip_norm")  # of the stage that is not done yet
+PREVIOUS = {"name": "previous"}  # the start of a stage that goes on with the averaged weights of the one before
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a training: what it learns from, how, and for how long.
+
+    Attributes:
+        epochs: of this stage.
+        clips: tables of ``birdlib.clip_sources``, joined.
+        sampler: a table of ``birdlib.samplers``, which draws an epoch's clips.
+        augmentations: steps in order, each a table with its name, its probability p and what else it takes.
+        loss: tables of ``birdlib.losses``, each with its weight, added up.
+        start: a table of ``birdlib.starts``; of later stages, usually ``previous``.
+        learning_rate, schedule: a table of ``birdlib.schedules``, which scales the rate.
+        weight_decay: none on normalisation layers.
+        clip_norm: the norm that a step's gradients are scaled down to; 0 for no limit.
+        ema_decay: of the moving average of the weights.
+        ema_warm_up: whether the average begins with a smaller decay, timm's 1 - step ** -0.75.
+    """
+
+    epochs: int
+    clips: Sequence[dict]
+    sampler: dict
+    augmentations: Sequence[dict]
+    loss: Sequence[dict]
+    start: dict
+    learning_rate: float
+    schedule: dict
+    weight_decay: float
+    clip_norm: float
+    ema_decay: float
+    ema_warm_up: bool
+
+    def __post_init__(self) -> None:
+        checks = {
+            "epochs": self.epochs >= 1,
+            "clips": len(self.clips) > 0,
+            "learning_rate": 0 < self.learning_rate <= 1,
+            "weight_decay": 0 <= self.weight_decay <= 1,
+            "clip_norm": 0 <= self.clip_norm < math.inf,
+            "ema_decay": 0 <= self.ema_decay < 1,
+        }
+        _check(self, checks)
+        for kind, tables in (
+            ("clip_sources", self.clips),
+            ("samplers", [self.sampler]),
+            ("schedules", [self.schedule]),
+            ("starts", [] if self.start == PREVIOUS else [self.start]),
+        ):
+            for table in tables:
+                component(kind, table)
+        Augmentation(list(self.augmentations))
+        WeightedSum(self.loss)
+
+    def table(self, context: ClipContext, fold: int | str) -> ClipTable:
+        """What a model of this fold learns from in this stage."""
+        sources = [component("clip_sources", table) for table in self.clips]
+        return join_tables([source.table(context, fold) for source in sources])
 
 
 @dataclass(frozen=True)
@@ -19,69 +87,95 @@ class TrainSettings:
 
     Attributes:
         architecture: as ``birdlib.models`` names it.
+        head: a table of ``birdlib.heads``.
         channels: inputs of the backbone, 1 or 3; 0 for the architecture's own.
-        dropout, drop_path: shares, of the head and of the backbone.
-        pretrained: whether the backbone starts from ImageNet.
-        backbone_from_teacher: whether it starts from the teacher's backbone instead.
-        epochs, batch_size: of one training; a batch is one optimiser step, over all devices.
-        learning_rate, weight_decay: constant; no decay on normalisation layers.
-        ema_decay: of the moving average of the weights; its warm-up is timm's.
-        augmentations: steps in order, each a table with its name, its probability p and what else it takes.
+        drop_path: share, of the backbone.
+        embedding_size: of an embedding that the model learns beside the classes; 0: none.
+        batch_size: clips of one optimiser step, over all devices.
         secondary: what secondary labels are, "target", "mask" or "ignore".
         padding: how short recordings fill a window.
-        loss_shares: of BCE, KL(student || teacher) and KL(teacher || student) where there is a teacher.
-        divergence: "bernoulli" or "categorical".
         precision: "auto", "bf16", "fp16" or "fp32".
-        clip_norm: the norm that a step's gradients are scaled down to; 0 for no limit.
         max_skipped: steps in a row, skipped since their loss or gradients are not finite, that stop the training.
+        stages: at least one.
     """
 
     architecture: str
+    head: dict
     channels: int
-    dropout: float
     drop_path: float
-    pretrained: bool
-    backbone_from_teacher: bool
-    epochs: int
+    embedding_size: int
     batch_size: int
-    learning_rate: float
-    weight_decay: float
-    ema_decay: float
-    augmentations: list[dict]
     secondary: str
     padding: str
-    loss_shares: list[float]
-    divergence: str
     precision: str
-    clip_norm: float = 0.0
-    max_skipped: int = 20
+    max_skipped: int
+    stages: tuple[Stage, ...]
 
     def __post_init__(self) -> None:
-        shares = self.loss_shares
         checks = {
             "channels": self.channels in (0, 1, 3),
-            "dropout": 0 <= self.dropout < 1,
             "drop_path": 0 <= self.drop_path < 1,
-            "epochs": self.epochs >= 1,
+            "embedding_size": self.embedding_size >= 0,
             "batch_size": self.batch_size >= 2,  # batch norm needs two
-            "learning_rate": 0 < self.learning_rate <= 1,
-            "weight_decay": 0 <= self.weight_decay <= 1,
-            "ema_decay": 0 <= self.ema_decay < 1,
-            "loss_shares": len(shares) == 3 and min(shares) >= 0 and abs(sum(shares) - 1) < 1e-6,
             "secondary": self.secondary in SECONDARY,
             "padding": self.padding in PADDINGS,
-            "divergence": self.divergence in DIVERGENCES,
             "precision": self.precision in PRECISIONS,
-            "clip_norm": 0 <= self.clip_norm < math.inf,
             "max_skipped": self.max_skipped >= 1,
+            "stages": len(self.stages) > 0,
         }
-        wrong = [f"{name.upper()} = {getattr(self, name)!r}" for name, fits in checks.items() if not fits]
-        if wrong:
-            raise BirdlibError(f"settings out of range: {'; '.join(wrong)}")
+        _check(self, checks)
+        component("heads", self.head)
+        if self.stages[0].start == PREVIOUS:
+            raise BirdlibError("START = previous: the first stage has none before it; start from imagenet or random")
+
+    @property
+    def epochs(self) -> int:
+        """Of all stages."""
+        return sum(stage.epochs for stage in self.stages)
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether any stage learns, or starts, from a teacher."""
+        starts = any(stage.start["name"] == "teacher_backbone" for stage in self.stages)
+        return starts or any(WeightedSum(stage.loss).needs_teacher for stage in self.stages)
+
+    def model_name(self, *, fold: int | str, seed: int, teachers: Sequence[Checkpoint]) -> str:
+        """The name of a model of this recipe, as the authors of the seed named theirs."""
+        return model_name(
+            variant(self.architecture, self.head["name"]),
+            epochs=self.epochs,
+            fold=fold,
+            seed=seed,
+            teacher=teachers[0].variant if teachers else None,
+        )
 
     def recipe(self) -> dict:
         """As plain values, for checkpoints and manifests."""
-        return asdict(self)
+        return asdict(self) | {"epochs": self.epochs}
+
+
+def make_stages(stages: Sequence[dict], **common: object) -> tuple[Stage, ...]:
+    """The stages of a recipe.
+
+    Args:
+        stages: of each, what differs from the recipe's own settings.
+        common: those settings, named as a ``Stage``'s attributes. Stages after the first start where the one before
+            ended, unless they say otherwise.
+
+    Raises:
+        BirdlibError: a stage has an unknown setting, or one that is out of range.
+    """
+    names = [field.name for field in fields(Stage)]
+    made = []
+    for number, changes in enumerate(stages, 1):
+        if unknown := [name for name in changes if name not in names]:
+            raise BirdlibError(f"STAGES: stage {number} has no setting {unknown[0]!r}; it may set {', '.join(names)}")
+        start = common["start"] if number == 1 else PREVIOUS
+        try:
+            made.append(Stage(**common | {"start": start} | changes))
+        except BirdlibError as error:
+            raise BirdlibError(f"stage {number}: {error}" if len(stages) > 1 else str(error)) from None
+    return tuple(made)
 
 
 def read_members(seeds: list[int], folds: list[str], n_folds: int) -> tuple[list[int], list[int | str]]:
@@ -100,3 +194,9 @@ def read_members(seeds: list[int], folds: list[str], n_folds: int) -> tuple[list
     if not seeds or not folds or len(set(seeds)) < len(seeds) or len(set(map(str, folds))) < len(folds):
         raise BirdlibError(f"SEEDS = {seeds}, FOLDS = {folds}: name at least one of each, and none twice")
     return list(seeds), [known[str(fold)] for fold in folds]
+
+
+def _check(settings: Stage | TrainSettings, checks: dict[str, bool]) -> None:
+    wrong = [f"{name.upper()} = {getattr(settings, name)!r}" for name, fits in checks.items() if not fits]
+    if wrong:
+        raise BirdlibError(f"settings out of range: {'; '.join(wrong)}")

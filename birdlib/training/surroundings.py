@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from birdlib.data.prepared import Prepared
+from birdlib.clip_sources.clip_context import ClipContext
 from birdlib.frontend.mel import FrontEnd
 from birdlib.training.clock import SessionClock
 from birdlib.training.validation import Validation
@@ -14,7 +14,7 @@ class Surroundings:
     """What all trainings of a session share.
 
     Attributes:
-        prepared: the recordings, their folds and labels.
+        clips: what clip sources draw from; the recordings, their folds and labels among it.
         front_end: the mel spectrograms' parameters.
         validation: what is predicted after each epoch.
         folder: where checkpoints, logs and predictions go.
@@ -24,9 +24,10 @@ class Surroundings:
         checkpoint_minutes: between checkpoints; at the end of an epoch there is one anyhow.
         clock: tells when the session must close.
         commit: of the source that built the kernel.
+        start: the folder of checkpoints to start from, None where the recipe attaches none.
     """
 
-    prepared: Prepared
+    clips: ClipContext
     front_end: FrontEnd
     validation: Validation
     folder: Path
@@ -36,3 +37,4 @@ class Surroundings:
     checkpoint_minutes: float
     clock: SessionClock
     commit: str
+    start: Path | None = None

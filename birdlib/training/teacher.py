@@ -8,7 +8,6 @@ from torch import nn
 
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
-from birdlib.models.architectures import build_model
 from birdlib.weights.checkpoint import Checkpoint, checkpoints_in, first_not_finite, load_checkpoint
 
 
@@ -22,7 +21,7 @@ class Teacher(nn.Module):
     @torch.no_grad()
     def forward(self, mel: torch.Tensor, parts: int = 1) -> torch.Tensor:
         """float [batch, 1, n_mels, parts * frames] to float32 logits [batch, classes]."""
-        logits = [model(mel, parts).float() for model in self.models]
+        logits = [model.scores(mel, parts).float() for model in self.models]
         if len(logits) == 1:
             return logits[0]
         return torch.stack([one.sigmoid() for one in logits]).mean(0).logit(eps=1e-6)
@@ -78,7 +77,7 @@ def build_teacher(checkpoints: Sequence[Checkpoint]) -> Teacher:
     """The averaged weights of the checkpoints as one teacher."""
     models = []
     for one in checkpoints:
-        model = build_model(one.architecture, len(one.classes), dropout=0.0, drop_path=0.0, channels=one.channels)
+        model = one.build()
         model.load_state_dict(one.ema)
         models.append(model)
     return Teacher(models)

@@ -3,27 +3,21 @@
 import math
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from pathlib import Path
 
-import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
-from timm.utils import ModelEmaV3
 
-from birdlib.data.clips import Clips
 from birdlib.errors import BirdlibError
-from birdlib.training.batches import BatchPlan, read_batches
-from birdlib.training.life import sign_of_life
+from birdlib.frontend.mel import MelSpectrogram
+from birdlib.starts.start_context import StartContext
 from birdlib.training.log import SUFFIX, MetricsLog
-from birdlib.training.objective import Objective
-from birdlib.training.optimiser import build_optimiser, gradient_norm
 from birdlib.training.safekeeping import SafeCheckpoint
-from birdlib.training.settings import TrainSettings
+from birdlib.training.settings import PREVIOUS, TrainSettings
+from birdlib.training.stage_run import StageRun
 from birdlib.training.starting import build_from, new_model
 from birdlib.training.surroundings import Surroundings
 from birdlib.training.teacher import build_teacher
 from birdlib.weights.checkpoint import BEST, Checkpoint, first_not_finite, load_checkpoint, save_checkpoint
-from birdlib.weights.names import model_name
 
 _SKIPS_TOLD = 5  # the log has them all
 _GENTLER = "a lower LEARNING_RATE, or with CLIP_NORM = 1.0"
@@ -46,26 +40,11 @@ class Trainer:
         teachers: list[Checkpoint],
     ) -> None:
         self.settings, self.around, self.accelerator = settings, around, accelerator
-        self.seed, self.fold = seed, fold
-        self.name = model_name(
-            settings.architecture,
-            epochs=settings.epochs,
-            fold=fold,
-            seed=seed,
-            teacher=teachers[0].architecture if teachers else None,
-        )
+        self.seed, self.fold, self.teachers = seed, fold, tuple(teachers)
+        self.name = settings.model_name(fold=fold, seed=seed, teachers=teachers)
         self.file = SafeCheckpoint(around.folder, self.name)
-        self.teacher_names = tuple(one.name for one in teachers)
-        self.rows = around.prepared.training_rows(fold)
-        self.plan = BatchPlan(settings.batch_size, around.device_batch, accelerator.num_processes, len(self.rows))
-        self.last_step = settings.epochs * self.plan.steps_per_epoch
-        self.objective = Objective(
-            settings,
-            around.front_end,
-            accelerator,
-            seed=seed,
-            teacher=build_teacher(teachers) if teachers else None,
-        )
+        self.mel = MelSpectrogram(around.front_end).to(accelerator.device)
+        self.teacher = build_teacher(teachers).to(accelerator.device) if teachers else None
 
         saved = load_checkpoint(self.file.path) if self.file.path.exists() else None
         self.epoch, self.step, self.epoch_loss = 0, 0, 0.0
@@ -77,19 +56,58 @@ class Trainer:
         self._faults: dict[str, str] = {}
         self.best_score: float | None = None
         self.best_epoch: int | None = None
-        if saved:
-            model = build_from(saved, settings)
-        else:
-            model = new_model(
-                settings, len(around.prepared.classes), seed=seed, teachers=teachers, pretrained=around.pretrained
-            )
+        model = build_from(saved, settings) if saved else new_model(settings, settings.stages[0].start, self._start())
         self.channels = model.channels
-        model = model.to(accelerator.device).train()
-        self.average = ModelEmaV3(model, decay=settings.ema_decay, use_warmup=True, warmup_power=3 / 4)
-        optimiser = build_optimiser(model, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
-        self.model, self.optimiser = accelerator.prepare(model, optimiser)
+        self.model = accelerator.prepare(model.to(accelerator.device).train())
+        self.stage = saved.stage if saved else 0
         if saved:
+            self.stage_run = self._stage_run(saved.stage_first_step, saved.stage_first_epoch)
             self._restore(saved)
+        else:
+            self.stage_run = self._stage_run(0, 0)
+
+    def _start(self) -> StartContext:
+        return StartContext(
+            architecture=self.settings.architecture,
+            seed=self.seed,
+            classes=self.around.clips.prepared.classes,
+            pretrained=self.around.pretrained,
+            teachers=self.teachers,
+            start=self.around.start,
+        )
+
+    def _stage_run(self, first_step: int, first_epoch: int) -> StageRun:
+        return StageRun(
+            self.settings.stages[self.stage],
+            self.around,
+            self.accelerator,
+            self.model,
+            self.mel,
+            seed=self.seed,
+            fold=self.fold,
+            teacher=self.teacher,
+            padding=self.settings.padding,
+            batch_size=self.settings.batch_size,
+            first_step=first_step,
+            first_epoch=first_epoch,
+        )
+
+    def _next_stage(self) -> None:
+        """Begin the next stage, with the averaged weights or with what its recipe says."""
+        self.stage += 1
+        start = self.settings.stages[self.stage].start
+        if start == PREVIOUS:
+            weights = self.stage_run.average.module.state_dict()
+        else:
+            weights = new_model(self.settings, start, self._start()).state_dict()
+        self.accelerator.unwrap_model(self.model).load_state_dict(weights)
+        self.stage_run = self._stage_run(self.step, self.epoch)
+        self.accelerator.print(f"{self.name}: stage {self.stage + 1} of {len(self.settings.stages)} begins")
+
+    @property
+    def is_last_stage(self) -> bool:
+        """Whether no stage comes after the present one."""
+        return self.stage == len(self.settings.stages) - 1
 
     @property
     def seconds(self) -> float:
@@ -104,75 +122,56 @@ class Trainer:
                 stay.
         """
         self.log = self._open_log()
-        self._started = saved_at = time.monotonic()
-        batches = self.batches()
-        while not self.finished:
-            if self.step < min((self.epoch + 1) * self.plan.steps_per_epoch, self.last_step):
-                begun = time.monotonic()
-                must_stop = self._one_step(batches)
-                self._step_seconds = max(self._step_seconds, time.monotonic() - begun)
-                in_epoch = self.step % self.plan.steps_per_epoch
-                # Before a validation, too, which then cannot cost the epoch.
-                if must_stop or in_epoch == 0 or time.monotonic() - saved_at >= 60 * self.around.checkpoint_minutes:
-                    self._save(best=False)
-                    saved_at = time.monotonic()
-                if must_stop:
-                    self.file.settle()
-                    break
-            else:
-                begun = time.monotonic()
-                self._end_epoch()
-                self._save(best=False)
-                self._epoch_end_seconds = time.monotonic() - begun
+        self._started = time.monotonic()
+        while not self.finished and self._train_stage():
+            if not self.finished:
+                self._next_stage()
         if self.finished and self.skipped:
             self.accelerator.print(f"{self.name}: {self.skipped} of {self.step:,} steps were skipped, see its log")
         return self.finished
 
-    def accumulate(self, batches: Iterator) -> tuple[float, bool, list[int]]:
-        """Add up the gradients of one step's parts.
-
-        Args:
-            batches: of ``batches()``.
-
-        Returns:
-            The mean loss over all parts and processes (it may be NaN or infinite), whether the session has to close
-            after this step, and the row numbers of all processes' clips whose loss is not finite.
-        """
-        total = torch.zeros(2, device=self.accelerator.device)
-        losses: list[tuple[torch.Tensor, torch.Tensor]] = []
-        for part in range(self.plan.parts):
-            waves, targets, weights, rows = next(batches)
-            last = part == self.plan.parts - 1
-            with nullcontext() if last else self.accelerator.no_sync(self.model):
-                loss = self.objective(self.model, waves, targets, weights, step=self.step, part=part)
-                loss = loss / self.plan.parts
-                self.accelerator.backward(loss)
-            losses.append((loss.detach(), rows))
-            total[0] += losses[-1][0]
-            sign_of_life()
-        total[1] = float(self.around.clock.left() < self._next_seconds())  # every process must decide alike
-        mean, must_stop = (self.accelerator.reduce(total, "sum") / self.accelerator.num_processes).tolist()
-        if math.isfinite(mean):
-            return mean, must_stop > 0, []
-        suspects = [int(row) for loss, rows in losses if not torch.isfinite(loss) for row in rows]
-        return mean, must_stop > 0, gather_object(suspects)
+    def _train_stage(self) -> bool:
+        """Train the present stage to its end; False where the session has to close before."""
+        run, saved_at = self.stage_run, time.monotonic()
+        batches = run.batches(self.step)
+        while True:
+            begun = time.monotonic()
+            if run.epochs_done(self.step) > self.epoch or self.step == run.last_step:
+                # Done already where a stage was complete when the last session ended.
+                if run.epochs_done(self.step) > self.epoch or self.is_last_stage:
+                    self._end_epoch()
+                    self._save(best=False)
+                    self._epoch_end_seconds = time.monotonic() - begun
+                if self.step == run.last_step:
+                    return True
+            must_stop = self._one_step(batches)
+            self._step_seconds = max(self._step_seconds, time.monotonic() - begun)
+            # Before a validation, too, which then cannot cost the epoch.
+            is_due = time.monotonic() - saved_at >= 60 * self.around.checkpoint_minutes
+            if must_stop or is_due or run.ends_epoch(self.step):
+                self._save(best=False)
+                saved_at = time.monotonic()
+            if must_stop:
+                self.file.settle()
+                return False
 
     def _one_step(self, batches: Iterator) -> bool:
         """Learn from one batch, or skip it where its loss or gradients are not finite. Whether to stop after it."""
+        run = self.stage_run
         model = self.accelerator.unwrap_model(self.model)
         before = [buffer.clone() for buffer in model.buffers()]
-        mean, must_stop, suspects = self.accumulate(batches)
+        mean, must_stop, suspects = run.accumulate(batches, self.step, self._next_seconds)
         # All processes know the same mean and the same gradients, and so skip the same steps.
-        learnt = math.isfinite(mean) and self._learn()
-        self.optimiser.zero_grad()
+        learnt = math.isfinite(mean) and run.learn(self.step)
+        run.optimiser.zero_grad()
         self.step += 1
-        position = {"step": self.step, "epoch": self.step / self.plan.steps_per_epoch, "seconds": self.seconds}
+        position = {"step": self.step, "epoch": run.epoch_of(self.step), "seconds": self.seconds}
         if learnt:
             self._in_a_row = 0
             self.epoch_loss += mean
             if self.accelerator.is_main_process:
                 self.file.prove()
-            self.average.update(model, self.step)
+            run.average.update(model, self.step - run.first_step)
             if self.log:
                 self.log.step(loss=mean, **position)
             return must_stop
@@ -182,20 +181,11 @@ class Trainer:
         self._skip(mean, suspects, position)
         return must_stop
 
-    def _learn(self) -> bool:
-        """One step of the optimiser; False, with the weights as they were, if the gradients are not finite."""
-        self.accelerator.unscale_gradients()
-        norm = gradient_norm(self.model.parameters(), self.settings.clip_norm)
-        if self.accelerator.scaler is None and not math.isfinite(norm):
-            return False
-        self.optimiser.step()  # which a loss scaler skips by itself, to choose a smaller scale
-        return not self.optimiser.step_was_skipped
-
     def _skip(self, mean: float, suspects: list[int], position: dict) -> None:
         self.skipped += 1
         self.epoch_skipped += 1
         self._in_a_row += 1
-        files = self.around.prepared.recordings["filename"].iloc[suspects].tolist()
+        files = [_shown(path) for path in self.stage_run.table.rows["path"].iloc[suspects]]
         if self.log:
             self.log.write("skipped", loss=mean, files=files, **position)
         listed = ", ".join(files[:8]) + (f" and {len(files) - 8} more" if len(files) > 8 else "")
@@ -212,22 +202,21 @@ class Trainer:
 
     def _next_seconds(self) -> float:
         """What this step's end and the next step may take, by the slowest so far."""
-        ends = sum((self.step + ahead) % self.plan.steps_per_epoch == 0 for ahead in (1, 2))
+        ends = sum(self.stage_run.ends_epoch(self.step + ahead) for ahead in (1, 2))
         return 2 * self._step_seconds + ends * self._epoch_end_seconds
 
     def _end_epoch(self) -> None:
         """Validate, and count the epoch. A fault of the validation is told, and costs nothing but the scores."""
-        done = self.step // self.plan.steps_per_epoch
+        run = self.stage_run
+        done = run.epochs_done(self.step)
         # Not where EPOCHS was lowered to what is done already: then only the predictions are missing.
         is_new = done > self.epoch
-        self.epoch, self.finished = done, self.step == self.last_step
-        learnt = self.plan.steps_per_epoch - self.epoch_skipped
+        self.epoch, self.finished = done, self.is_last_stage and self.step == run.last_step
+        learnt = run.plan.steps_per_epoch - self.epoch_skipped
         train_loss = self.epoch_loss / learnt if learnt else math.nan
         self.epoch_loss, self.epoch_skipped = 0.0, 0
         if self.accelerator.is_main_process:
-            report = self.around.validation(
-                self.average.module, self.fold, self.objective.mel, autocast=self.accelerator.autocast
-            )
+            report = self.around.validation(run.average.module, self.fold, self.mel, autocast=self.accelerator.autocast)
             if self.finished:
                 report.write(self.around.folder, self.name)
             self._tell(report.faults)
@@ -255,15 +244,21 @@ class Trainer:
         checkpoint = Checkpoint(
             name=self.name,
             architecture=self.settings.architecture,
+            head=self.settings.head,
             channels=self.channels,
-            classes=self.around.prepared.classes,
+            embedding_size=self.settings.embedding_size,
+            classes=self.around.clips.prepared.classes,
             front_end=self.around.front_end,
             seed=self.seed,
             fold=self.fold,
             epoch=self.epoch,
             step=self.step,
+            stage=self.stage,
+            stage_first_step=self.stage_run.first_step,
+            stage_first_epoch=self.stage_run.first_epoch,
+            steps_per_epoch=self.stage_run.plan.steps_per_epoch,
             finished=self.finished,
-            data_version=self.around.prepared.data_version,
+            data_version=self.around.clips.prepared.data_version,
             settings=self.settings.recipe(),
             scores=self.scores,
             best_score=self.best_score,
@@ -274,10 +269,10 @@ class Trainer:
             epoch_skipped=self.epoch_skipped,
             skipped=self.skipped,
             seconds=self.seconds,
-            teachers=self.teacher_names,
+            teachers=tuple(teacher.name for teacher in self.teachers),
             model=self.accelerator.unwrap_model(self.model).state_dict(),
-            ema=self.average.module.state_dict(),
-            optimiser=self.optimiser.state_dict(),
+            ema=self.stage_run.average.module.state_dict(),
+            optimiser=self.stage_run.optimiser.state_dict(),
             scaler=self.accelerator.scaler.state_dict() if self.accelerator.scaler else {},
         )
         if key := first_not_finite(checkpoint.model):
@@ -301,10 +296,8 @@ class Trainer:
         return f"no checkpoint was written yet; train anew with {_GENTLER}, or look at these recordings"
 
     def _restore(self, saved: Checkpoint) -> None:
-        self.average.module.load_state_dict(saved.ema)
-        self.optimiser.load_state_dict(saved.optimiser)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate  # which may change on resume
+        self.stage_run.average.module.load_state_dict(saved.ema)
+        self.stage_run.optimiser.load_state_dict(saved.optimiser)
         if saved.scaler and self.accelerator.scaler:
             self.accelerator.scaler.load_state_dict(saved.scaler)
         self.epoch, self.step, self.finished = saved.epoch, saved.step, saved.finished
@@ -312,36 +305,19 @@ class Trainer:
         self._seconds_before = saved.seconds
         self.scores, self.best_score, self.best_epoch = saved.scores, saved.best_score, saved.best_epoch
 
-    def batches(self) -> Iterator:
-        """This process's clips from the present step on: waves, targets, weights and row numbers of each part."""
-        around = self.around
-        clips = Clips(
-            around.prepared,
-            self.rows,
-            sample_rate=around.front_end.sample_rate,
-            window_seconds=around.front_end.window_seconds,
-            crop="random",
-            padding=self.settings.padding,
-            seed=self.seed,
-        )
-        return read_batches(
-            clips,
-            self.plan,
-            rank=self.accelerator.process_index,
-            seed=self.seed,
-            steps=range(self.step, self.last_step),
-            workers=around.workers,
-            pin_memory=self.accelerator.device.type == "cuda",
-        )
-
     def _open_log(self) -> MetricsLog | None:
         if not self.accelerator.is_main_process:
             return None
         log = MetricsLog(self.around.folder / f"{self.name}{SUFFIX}", self.step, self.epoch)
         log.session(
             step=self.step,
-            processes=self.plan.processes,
+            processes=self.stage_run.plan.processes,
             precision=self.accelerator.mixed_precision,
-            learning_rate=self.settings.learning_rate,
+            learning_rate=self.stage_run.stage.learning_rate,
         )
         return log
+
+
+def _shown(path: Path) -> str:
+    """A recording as its competition names it: its folder is its label."""
+    return f"{path.parent.name}/{path.name}"

@@ -123,8 +123,7 @@ class Validation:
         if not len(rows):
             return None
         clips = Clips(
-            self.prepared,
-            rows,
+            self.prepared.clip_table(rows),
             sample_rate=self.front_end.sample_rate,
             window_seconds=self.front_end.window_seconds,
             crop="first",
@@ -140,7 +139,7 @@ class Validation:
         )
         heard = [
             (_probabilities(model, mel, waves, autocast), targets.numpy(), weights.numpy())
-            for waves, targets, weights, _ in read(loader)
+            for waves, targets, weights, _, _ in read(loader)
         ]
         scores, truth, weights = (np.concatenate(one) for one in zip(*heard, strict=True))
         filenames = tuple(self.prepared.recordings["filename"].iloc[rows])
@@ -195,7 +194,7 @@ def _probabilities(model: nn.Module, mel: nn.Module, waves: torch.Tensor, autoca
     device = next(model.parameters()).device
     inputs = mel(waves.to(device))
     with autocast():
-        logits = model(inputs)
+        logits = model.scores(inputs)
     sign_of_life()
     # In float64: beyond a logit of 17 a float32 probability is 1, and ranks no higher than another one.
     return logits.double().sigmoid().cpu().numpy()

@@ -8,10 +8,11 @@ import torch
 
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
+from birdlib.models.architectures import BirdModel, build_model
+from birdlib.models.variant import variant
 
-SCHEMA = 1
+SCHEMA = 2
 LAST = ".last.pt"  # the whole state, from which training goes on
-_LATER = {"epoch_skipped", "skipped", "metric"}  # what the first checkpoints of this schema lack
 BEST = ".best.pt"  # averaged weights of the best epoch only
 
 
@@ -21,11 +22,13 @@ class Checkpoint:
 
     Attributes:
         name: as ``birdlib.weights.names`` builds it, and the stem of its files.
-        architecture, channels: as ``birdlib.models`` takes them.
+        architecture, head, channels, embedding_size: as ``birdlib.models.architectures.build_model`` takes them.
         classes: labels of the outputs, in order.
         front_end: the parameters of its mel spectrograms.
         seed, fold: of its training; fold "full" means all data.
         epoch, step: epochs done, with their validation, and optimiser steps done in all.
+        stage, stage_first_step, stage_first_epoch: the stage that it is in, and where that began.
+        steps_per_epoch: of that stage.
         finished: whether all epochs are done.
         data_version: of the prepared data that it learns from.
         settings: the recipe; what has to be the same for training to go on.
@@ -44,13 +47,19 @@ class Checkpoint:
 
     name: str
     architecture: str
+    head: dict
     channels: int
+    embedding_size: int
     classes: tuple[str, ...]
     front_end: FrontEnd
     seed: int
     fold: int | str
     epoch: int
     step: int
+    stage: int
+    stage_first_step: int
+    stage_first_epoch: int
+    steps_per_epoch: int
     finished: bool
     data_version: str
     settings: dict
@@ -68,6 +77,21 @@ class Checkpoint:
     ema: dict = field(default_factory=dict, repr=False)
     optimiser: dict = field(default_factory=dict, repr=False)
     scaler: dict = field(default_factory=dict, repr=False)
+
+    @property
+    def variant(self) -> str:
+        """The network and its head as one name, such as "rexnet150-time"."""
+        return variant(self.architecture, self.head["name"])
+
+    def build(self) -> BirdModel:
+        """A model of this kind, with other weights."""
+        return build_model(
+            self.architecture,
+            self.head,
+            len(self.classes),
+            channels=self.channels,
+            embedding_size=self.embedding_size,
+        )
 
     def without_tensors(self) -> "Checkpoint":
         """What it says of the model, without the model."""
@@ -123,7 +147,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if not isinstance(values, dict) or values.get("schema") != SCHEMA:
         raise BirdlibError(f"{path}: not a checkpoint of this library, or one of another version of it")
     names = {one.name for one in fields(Checkpoint)}
-    if missing := sorted(names - values.keys() - _LATER):
+    if missing := sorted(names - values.keys()):
         raise BirdlibError(f"{path}: the checkpoint lacks {', '.join(missing)}")
     return Checkpoint(
         **{name: values[name] for name in names & values.keys()}

@@ -7,28 +7,28 @@ _SHORT = {
     "eca_nfnet_l0": "nf",
     "tf_efficientnet_b2_ns": "b2ns",
 }
-_TIME = "-time"
 
 
-def short_name(architecture: str) -> str:
+def short_name(variant: str) -> str:
     """``rx`` for rexnet150, ``rxt`` for rexnet150-time; names that have no short form stay whole."""
-    stem = architecture.removesuffix(_TIME)
-    if stem not in _SHORT:
-        return architecture
-    return _SHORT[stem] + ("t" if architecture.endswith(_TIME) else "")
+    for architecture, short in _SHORT.items():
+        if variant == architecture or variant.startswith(f"{architecture}-"):
+            return short + variant.removeprefix(architecture).replace("-time", "t")
+    return variant
 
 
 def model_name(
-    architecture: str, *, epochs: int, fold: int | str, seed: int, teacher: str | None = None, ema: bool = True
+    variant: str, *, epochs: int, fold: int | str, seed: int, teacher: str | None = None, ema: bool = True
 ) -> str:
     """Such as ``rkl-rx-wdfbn-rx-ema-200-full-seed3``, or ``rx-wdfbn-ema-200-fold0-seed1`` without a teacher.
 
     Args:
+        variant: the network and its head, as ``birdlib.models.variant`` names them.
         fold: a fold's number, or "full" for all data.
-        teacher: the architecture that it was distilled from; None if it was not.
+        teacher: the variant that it was distilled from; None if it was not.
     """
     parts = ["rkl"] if teacher else []
-    parts += [short_name(architecture), "wdfbn"]
+    parts += [short_name(variant), "wdfbn"]
     parts += [short_name(teacher)] if teacher else []
     parts += ["ema"] if ema else []
     parts += [str(epochs), fold if isinstance(fold, str) else f"fold{fold}", f"seed{seed}"]

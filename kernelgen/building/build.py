@@ -17,6 +17,7 @@ from kernelgen.inlining.closure import closure
 from kernelgen.inlining.source import Code
 from kernelgen.nodes import cell as notebook_cell
 from kernelgen.nodes import notebook_text
+from kernelgen.recipe.included import included_modules
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.rendering.template_cell import TemplateCell, cell_ids
 from kernelgen.verifying.checks import verify
@@ -49,7 +50,7 @@ def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKerne
     ]
     check_syntax(code)
     library = project.library_files()
-    needed = closure(library, code, include=kernel.include, files=kernel.files)
+    needed = closure(library, code, include=included_modules(kernel), files=kernel.files)
     inlined = library_cells(library, needed)
     if inlined and not any(cell.is_library for cell in cells):
         use = first_use(cells, project.library, at_once=False)

@@ -8,8 +8,9 @@ from birdlib.augmentation.recipe import Augmentation
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.models.architectures import BirdModel
-from birdlib.models.heads import AttentionHead, PoolHead
 from birdlib.models.parts import mel_of_parts
+
+from ..networks import attention_head, pooled_head
 
 RECIPE = [
     {"name": "concatmix", "p": 0.5, "reading": "doubled"},
@@ -77,7 +78,7 @@ def test_the_same_generator_gives_the_same_batch_and_goes_on_from_there():
     assert not torch.equal(first[0].input, first[1].input)
 
 
-@pytest.mark.parametrize("head", [PoolHead, AttentionHead])
+@pytest.mark.parametrize("head", [pooled_head, attention_head])
 @pytest.mark.parametrize("size", [1, 3])
 def test_the_whole_recipe_goes_from_waves_to_logits(head, size):
     front_end = FrontEnd(16000, 1, 512, 256, 32, 50, 8000)

@@ -12,10 +12,11 @@ from birdlib.export.checkpoints import find_models, models_table
 from birdlib.export.weight_dataset import WeightDataset
 from birdlib.frontend.mel import FrontEnd
 from birdlib.inference.requests import compile_for_cpu
-from birdlib.models.architectures import build_model
 from birdlib.weights.checkpoint import BEST, LAST, Checkpoint, save_checkpoint
 from birdlib.weights.manifest import read_manifest
 from birdlib.weights.names import model_name
+
+from ..networks import build_model
 
 FRONT_END = FrontEnd(16000, 5, 512, 512, 32, 50, 8000)
 CLASSES = ("crow", "owl", "1139490")

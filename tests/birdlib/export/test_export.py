@@ -11,15 +11,16 @@ from birdlib.export.weight_dataset import WeightDataset, real_mels
 from birdlib.frontend.mel import FrontEnd
 from birdlib.inference.requests import compile_for_cpu
 from birdlib.models.architectures import BirdModel
-from birdlib.models.heads import AttentionHead, PoolHead
 from birdlib.weights.manifest import Int8Verdict, read_manifest
+
+from ..networks import attention_head, pooled_head
 
 FRONT_END = FrontEnd(16000, 5, 512, 512, 32, 50, 8000)
 # 1e-40 and -1e-39 by their bits, since a processor told to ignore such numbers would write zeros.
 DENORMALS = torch.tensor([71362, -2146770024], dtype=torch.int32).view(torch.float32)
 
 
-def model(head=PoolHead, seed=0):
+def model(head=pooled_head, seed=0):
     torch.manual_seed(seed)
     backbone = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 5, 4), torch.nn.BatchNorm2d(8), torch.nn.SiLU())
     return BirdModel(backbone, head(8, 6), channels=1).eval()
@@ -30,7 +31,7 @@ def mels():
     return torch.randn(10, *FRONT_END.shape, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("head", [PoolHead, AttentionHead])
+@pytest.mark.parametrize("head", [pooled_head, attention_head])
 @pytest.mark.parametrize("precision", ["f32", "f16"])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_ir_gives_torchs_probabilities_at_any_batch(tmp_path, mels, head, precision, batch):
@@ -47,7 +48,7 @@ def test_the_ir_gives_torchs_probabilities_at_any_batch(tmp_path, mels, head, pr
 
 def test_float16_weights_take_half_the_space(tmp_path, mels):
     for precision in ("f32", "f16"):
-        export_ir(model(AttentionHead), mels, tmp_path, precision, precision)
+        export_ir(model(attention_head), mels, tmp_path, precision, precision)
     small, large = ((tmp_path / f"{p}.bin").stat().st_size for p in ("f16", "f32"))
     assert small < 0.6 * large
 
@@ -154,7 +155,7 @@ def test_int8_stands_in_the_float_models_place_where_it_is_taken(tmp_path, mels,
 
 
 def test_the_same_model_gives_the_same_bytes_whatever_was_made_before(tmp_path, mels):
-    files = [export_ir(model(AttentionHead), mels, tmp_path / str(number), "net", "f32")[0] for number in range(2)]
+    files = [export_ir(model(attention_head), mels, tmp_path / str(number), "net", "f32")[0] for number in range(2)]
     assert files[0] == files[1]
 
 

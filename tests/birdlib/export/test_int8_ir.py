@@ -12,7 +12,8 @@ from birdlib.export.int8_ir import quantize_ir
 from birdlib.export.openvino_ir import export_ir, probabilities
 from birdlib.inference.requests import compile_for_cpu, the_core
 from birdlib.models.architectures import BirdModel
-from birdlib.models.heads import AttentionHead, PoolHead
+
+from ..networks import attention_head, pooled_head
 
 SHAPE = (1, 64, 80)
 
@@ -27,7 +28,7 @@ def nncf():
     return pytest.importorskip("nncf", reason="INT8 needs NNCF: pip install nncf")
 
 
-def float_ir(folder, mels, head=PoolHead, precision="f32"):
+def float_ir(folder, mels, head=pooled_head, precision="f32"):
     """An untrained model with sane batch-norm statistics."""
     torch.manual_seed(1)
     layers = [torch.nn.Conv2d(1, 16, 5, 4), torch.nn.BatchNorm2d(16), torch.nn.SiLU()]
@@ -45,7 +46,7 @@ def digest(xml):
     return [hashlib.sha256(file.read_bytes()).hexdigest() for file in (xml, xml.with_suffix(".bin"))]
 
 
-@pytest.mark.parametrize(("head", "precision"), [(PoolHead, "f32"), (AttentionHead, "f16")])
+@pytest.mark.parametrize(("head", "precision"), [(pooled_head, "f32"), (attention_head, "f16")])
 def test_an_int8_model_hears_nearly_the_same(nncf, tmp_path, mels, head, precision):
     xml = float_ir(tmp_path, mels, head, precision)
     quantize_ir(xml, mels.numpy(), tmp_path / "int8.xml")

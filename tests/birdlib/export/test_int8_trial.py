@@ -25,9 +25,10 @@ from birdlib.export.openvino_ir import export_ir
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.inference.requests import the_core
 from birdlib.metrics.validation import validation_metrics
-from birdlib.models.architectures import build_model
 from birdlib.weights.checkpoint import Checkpoint
 from birdlib.weights.manifest import ModelEntry
+
+from ..networks import build_model
 
 FRONT_END = FrontEnd(32000, 5, 2048, 2000, 32, 50, 14000)
 

@@ -7,9 +7,10 @@ import torch
 
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
-from birdlib.models.architectures import BirdModel, build_model
-from birdlib.models.heads import AttentionHead, PoolHead
+from birdlib.models.architectures import BirdModel
 from birdlib.models.parts import join_parts, mel_of_parts, split_parts
+
+from ..networks import attention_head, build_model, pooled_head
 
 RECIPE = [
     "rexnet150",
@@ -151,7 +152,7 @@ def test_the_front_end_makes_each_windows_mel_by_itself():
     torch.testing.assert_close(mel_of_parts(mel, waves[:, : front_end.samples]), mel(waves[:, : front_end.samples]))
 
 
-@pytest.mark.parametrize("head", [PoolHead, AttentionHead])
+@pytest.mark.parametrize("head", [pooled_head, attention_head])
 @pytest.mark.parametrize("parts", [1, 2, 3])
 def test_the_backbone_sees_single_windows_and_the_head_all_of_a_clip(head, parts):
     torch.manual_seed(0)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from birdlib.errors import BirdlibError
-from birdlib.models.architectures import build_model
-from birdlib.models.heads import AttentionHead, PoolHead
+
+from ..networks import attention_head, build_model, pooled_head
 
 RECIPE = ["rexnet150", "rexnet150-time", "efficientnet-b2", "efficientnet-b2-time"]
 
@@ -37,7 +37,7 @@ def test_the_recipe_names_the_backbones_of_timm_and_torchvision():
 def test_the_time_variant_is_the_same_backbone_with_the_attention_head():
     plain = build_model("rexnet150", 7, dropout=0.3, drop_path=0.2)
     time = build_model("rexnet150-time", 7, dropout=0.3, drop_path=0.2)
-    assert isinstance(plain.head, PoolHead) and isinstance(time.head, AttentionHead)
+    assert isinstance(plain.head, pooled_head) and isinstance(time.head, attention_head)
     time.backbone.load_state_dict(plain.backbone.state_dict())
 
 
@@ -48,7 +48,7 @@ def test_an_unknown_architecture_is_one_clear_line():
 
 def test_the_attention_head_is_attention_as_torch_computes_it():
     torch.manual_seed(0)
-    head = AttentionHead(in_channels=10, n_classes=5, head_size=4, num_heads=3).eval()
+    head = attention_head(in_channels=10, n_classes=5, head_size=4, num_heads=3).eval()
     features = torch.randn(2, 10, 3, 6)
     tokens = features.flatten(2).transpose(1, 2)
     keys = head.key(tokens).view(2, 18, 3, 4).transpose(1, 2)
@@ -63,7 +63,7 @@ def test_the_attention_head_is_attention_as_torch_computes_it():
 
 def test_each_class_has_its_own_map_in_the_attention_head():
     torch.manual_seed(0)
-    head = AttentionHead(in_channels=10, n_classes=5, head_size=4, num_heads=3).eval()
+    head = attention_head(in_channels=10, n_classes=5, head_size=4, num_heads=3).eval()
     features = torch.randn(2, 10, 3, 6)
     before = head(features)
     with torch.no_grad():

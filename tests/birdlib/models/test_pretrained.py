@@ -7,8 +7,9 @@ import torch
 import torchvision
 
 from birdlib.errors import BirdlibError
-from birdlib.models.architectures import build_model
 from birdlib.models.pretrained import find_pretrained, load_pretrained, start_from_backbone
+
+from ..networks import build_model
 
 
 def published(name):

@@ -5,9 +5,10 @@ import torch
 from timm.layers import Conv2dSame, ScaledStdConv2d, ScaledStdConv2dSame, StdConv2d, StdConv2dSame
 
 from birdlib.export.openvino_ir import PARITY_BOUNDS, export_ir
-from birdlib.models.architectures import BirdModel, build_model
-from birdlib.models.heads import PoolHead
+from birdlib.models.architectures import BirdModel
 from birdlib.models.scaled_convolutions import plain_convolutions
+
+from ..networks import build_model, pooled_head
 
 KINDS = (ScaledStdConv2d, ScaledStdConv2dSame, StdConv2d, StdConv2dSame)
 
@@ -37,7 +38,7 @@ def test_every_kind_of_scaled_convolution_has_a_plain_twin(kind, options):
         convolution.weight.add_(0.3)
         if hasattr(convolution, "gain"):
             convolution.gain.uniform_(0.5, 2)
-    model = BirdModel(torch.nn.Sequential(torch.nn.Conv2d(1, 8, 1), convolution), PoolHead(12, 3), 1).eval()
+    model = BirdModel(torch.nn.Sequential(torch.nn.Conv2d(1, 8, 1), convolution), pooled_head(12, 3), 1).eval()
     plain = plain_convolutions(model)
     assert type(plain.backbone[1]) in (torch.nn.Conv2d, Conv2dSame)
     features = torch.randn(2, 8, 15, 17)

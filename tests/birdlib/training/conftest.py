@@ -1,47 +1,63 @@
 """A small competition, prepared once, and trainings on it that take seconds."""
 
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from birdlib.clip_sources.clip_context import ClipContext
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.prepared import Prepared
 from birdlib.frontend.mel import FrontEnd
 from birdlib.training.clock import SessionClock
 from birdlib.training.members import Members, plan_members
 from birdlib.training.process import Task, train
-from birdlib.training.settings import TrainSettings
+from birdlib.training.settings import TrainSettings, make_stages
 from birdlib.training.surroundings import Surroundings
 from birdlib.training.validation import Validation
 
 FRONT_END = FrontEnd(32000, 5, 2048, 2000, 32, 50, 14000)
 
-SETTINGS = TrainSettings(
-    architecture="test_resnet",
-    channels=0,
-    dropout=0.1,
-    drop_path=0.0,
-    pretrained=False,
-    backbone_from_teacher=False,
-    epochs=2,
-    batch_size=6,
-    learning_rate=1e-3,
-    weight_decay=1e-2,
-    ema_decay=0.9,
-    augmentations=[
+RECIPE = {
+    "architecture": "test_resnet",
+    "head": {"name": "pooled", "dropout": 0.1},
+    "channels": 0,
+    "drop_path": 0.0,
+    "embedding_size": 0,
+    "batch_size": 6,
+    "secondary": "target",
+    "padding": "cyclic",
+    "precision": "auto",
+    "max_skipped": 20,
+}
+STAGE = {
+    "start": {"name": "random"},
+    "epochs": 2,
+    "clips": [{"name": "focal_recordings"}],
+    "sampler": {"name": "uniform"},
+    "augmentations": [
         {"name": "concatmix", "p": 0.5, "reading": "halves"},
         {"name": "sumix", "p": 1.0, "low": 0.3, "high": 1.0},
         {"name": "mixup", "p": 1.0, "alpha": 1.5},
         {"name": "cutmix", "p": 0.5, "alpha": 1.5},
     ],
-    secondary="target",
-    padding="cyclic",
-    loss_shares=[0.33, 0.34, 0.33],
-    divergence="bernoulli",
-    precision="auto",
-)
+    "loss": [{"name": "bce"}],
+    "learning_rate": 1e-3,
+    "schedule": {"name": "constant"},
+    "weight_decay": 1e-2,
+    "clip_norm": 0.0,
+    "ema_decay": 0.9,
+    "ema_warm_up": True,
+}
+DISTILLATION = [{"name": "distillation", "shares": [0.33, 0.34, 0.33]}]
+ATTENTION = {"name": "attention", "dropout": 0.1}
+
+
+def make_settings(stages=({},), **changes) -> TrainSettings:
+    """Settings of two epochs in one stage, with some changed: of the training, of all stages, or of single ones."""
+    of_stages = STAGE | {name: value for name, value in changes.items() if name in STAGE}
+    others = RECIPE | {name: value for name, value in changes.items() if name not in STAGE}
+    return TrainSettings(**others, stages=make_stages(stages, **of_stages))
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +80,7 @@ def prepared(competition):
 def surroundings_of(prepared, folder: Path, **changes) -> Surroundings:
     folder.mkdir(exist_ok=True)
     values = {
-        "prepared": prepared,
+        "clips": ClipContext(prepared),
         "front_end": FRONT_END,
         "validation": Validation(
             prepared,
@@ -114,4 +130,4 @@ def surroundings(prepared):
 @pytest.fixture
 def settings():
     """Makes settings: settings(epochs=1)."""
-    return lambda **changes: replace(SETTINGS, **changes)
+    return make_settings

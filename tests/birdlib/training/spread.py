@@ -4,7 +4,6 @@ With --nan-in-the-last the last process gets nothing but NaN to hear.
 """
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,7 +11,7 @@ from accelerate import Accelerator
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import SETTINGS, surroundings_of  # noqa: E402
+from conftest import surroundings_of  # noqa: E402
 
 from birdlib.competition.layout import CompetitionFiles  # noqa: E402
 from birdlib.data.prepared import Prepared  # noqa: E402
@@ -24,20 +23,21 @@ prepared = Prepared.read(output, CompetitionFiles(competition))
 accelerator = Accelerator(cpu=True)
 around = surroundings_of(prepared, folder, device_batch=int(sys.argv[4]))
 # What differs between processes by design is switched off: mixing partners, dropout, batch statistics.
-settings = replace(SETTINGS, batch_size=12, augmentations=[], dropout=0.0)
+settings = make_settings(batch_size=12, augmentations=[], head={"name": "pooled", "dropout": 0.0})
 trainer = Trainer(settings, around, accelerator, seed=1, fold="full", teachers=[])
 for module in trainer.model.modules():
     if isinstance(module, nn.BatchNorm2d):
         module.eval()
-batches = trainer.batches()
+run = trainer.stage_run
+batches = run.batches(0)
 if sys.argv[5:] and accelerator.process_index == accelerator.num_processes - 1:
     batches = ((waves * torch.nan, *others) for waves, *others in batches)
-loss, _, suspects = trainer.accumulate(batches)
+loss, _, suspects = run.accumulate(batches, 0, lambda: 0.0)
 if accelerator.is_main_process:
     model = accelerator.unwrap_model(trainer.model)
     gradients = {name: one.grad for name, one in model.named_parameters()}
     torch.save({"loss": loss, "gradients": gradients}, folder / "gradients.pt")
     backend = torch.distributed.get_backend() if accelerator.num_processes > 1 else "none"
-    print(f"processes {accelerator.num_processes}, parts {trainer.plan.parts}, backend {backend}")
+    print(f"processes {accelerator.num_processes}, parts {run.plan.parts}, backend {backend}")
     print(f"loss {loss}, suspects {len(suspects)}")
 accelerator.end_training()

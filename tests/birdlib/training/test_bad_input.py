@@ -47,7 +47,7 @@ def content(folder):
     ("changes", "said"),
     [
         ({"pretrained": True}, "PRETRAINED is on, but no ImageNet weights are attached; attach them, or turn it off"),
-        ({"backbone_from_teacher": True}, "BACKBONE_FROM_TEACHER is on, but there is no teacher; attach one"),
+        ({"start": {"name": "teacher_backbone"}}, "TEACHERS: they are needed by a loss or a start"),
         ({"architecture": "resnet_of_nobody"}, "timm has no model 'resnet_of_nobody'"),
         ({"batch_size": 600}, "training recordings do not fill one batch of BATCH_SIZE = 600"),
     ],
@@ -61,10 +61,12 @@ def test_what_cannot_begin_says_why_before_anything_is_written(settings, surroun
 def test_imagenet_weights_of_another_network_are_refused(settings, surroundings, tmp_path):
     (tmp_path / "pretrained").mkdir()
     torch.save({"conv1.weight": torch.zeros(3, 3)}, tmp_path / "pretrained" / "test_resnet.pth")
-    said = fault(settings(pretrained=True), surroundings(tmp_path / "out", pretrained=tmp_path / "pretrained"))
+    said = fault(
+        settings(start={"name": "imagenet"}), surroundings(tmp_path / "out", pretrained=tmp_path / "pretrained")
+    )
     assert "test_resnet.pth" in said
     said = fault(
-        settings(pretrained=True, architecture="test_efficientnet"),
+        settings(start={"name": "imagenet"}, architecture="test_efficientnet"),
         surroundings(tmp_path / "out", pretrained=tmp_path / "pretrained"),
     )
     assert "no file test_efficientnet.safetensors or test_efficientnet.pth" in said
@@ -226,9 +228,9 @@ def test_a_competition_with_all_that_is_odd_is_trained_on(settings, competition,
         {"learning_rate": 0.0},
         {"weight_decay": 2.0},
         {"ema_decay": 1.0},
-        {"loss_shares": [0.5, 0.5]},
-        {"loss_shares": [0.5, 0.5, 0.5]},
-        {"divergence": "renyi"},
+        {"loss": [{"name": "distillation", "shares": [0.5, 0.5]}]},
+        {"loss": [{"name": "distillation", "shares": [0.5, 0.5, 0.5]}]},
+        {"loss": [{"name": "distillation", "divergence": "renyi"}]},
         {"precision": "int8"},
         {"clip_norm": -1.0},
         {"clip_norm": float("nan")},

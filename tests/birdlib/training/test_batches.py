@@ -6,11 +6,15 @@ import torch
 from birdlib.errors import BirdlibError
 from birdlib.training.batches import Batches, BatchPlan
 from birdlib.training.precision import mixed_precision
-from birdlib.training.randomness import mixing_generator, number
+from birdlib.training.randomness import mixing_generator, number, order_generator
+
+
+def order_of(plan, seed):
+    return lambda epoch: order_generator(seed, epoch).permutation(plan.rows)
 
 
 def keys(plan, *, rank=0, first=0, last=8, seed=1):
-    return list(Batches(plan, rank=rank, seed=seed, first_step=first, last_step=last))
+    return list(Batches(plan, order_of(plan, seed), rank=rank, steps=range(first, last)))
 
 
 def test_an_epoch_hears_every_recording_at_most_once_and_leaves_out_less_than_a_batch():

@@ -231,7 +231,9 @@ def test_imagenet_weights_with_a_nan_are_named_at_once(settings, surroundings, t
     state["layer1.0.conv1.weight"][0, 0] = np.nan
     (tmp_path / "pretrained").mkdir()
     torch.save(state, tmp_path / "pretrained" / "test_resnet.pth")
-    said = fault(settings(pretrained=True), surroundings(tmp_path / "out", pretrained=tmp_path / "pretrained"))
+    said = fault(
+        settings(start={"name": "imagenet"}), surroundings(tmp_path / "out", pretrained=tmp_path / "pretrained")
+    )
     assert "test_resnet.pth: backbone.layer1.0.conv1.weight is not finite (NaN or infinite)" in said
     assert not list((tmp_path / "out").iterdir())
 

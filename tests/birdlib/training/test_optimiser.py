@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from birdlib.models.architectures import build_model
 from birdlib.training.optimiser import build_optimiser, parameter_groups
+
+from ..networks import build_model
 
 ARCHITECTURES = ["rexnet150", "efficientnet-b2-time", "lcnet_050", "eca_nfnet_l0"]
 

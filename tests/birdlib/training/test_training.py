@@ -14,7 +14,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from birdlib.data.clips import Clips
 from birdlib.data.labelled_soundscapes import LabelledSoundscapes
 from birdlib.frontend.mel import MelSpectrogram
-from birdlib.models.architectures import build_model
 from birdlib.training import safekeeping
 from birdlib.training.log import read_metrics
 from birdlib.training.members import Members
@@ -25,7 +24,7 @@ from birdlib.training.trainer import Trainer
 from birdlib.training.validation import Validation
 from birdlib.weights.checkpoint import checkpoints_in, load_checkpoint
 
-from .conftest import train_here
+from .conftest import ATTENTION, DISTILLATION, train_here
 
 
 def train(settings, around, *, seeds=(1,), folds=(0,), teachers=()):
@@ -107,7 +106,7 @@ def test_the_average_is_timms_with_warm_up_and_no_longer_the_initial_weights(set
     floating = [key for key, value in initial.items() if value.is_floating_point()]
     average = {key: initial[key].double() for key in floating}
     every_step = {step: (model, ema) for step, model, ema in seen}
-    assert sorted(every_step) == list(range(1, trainer.last_step + 1)) and trainer.last_step > 8
+    assert sorted(every_step) == list(range(1, trainer.stage_run.last_step + 1)) and len(every_step) > 8
     for step, (model, ema) in sorted(every_step.items()):
         decay = min(0.999, 1 - step ** -(3 / 4))
         for key in floating:
@@ -120,17 +119,17 @@ def test_the_average_is_timms_with_warm_up_and_no_longer_the_initial_weights(set
 
 def test_a_student_that_is_its_teacher_has_nothing_to_learn_from_it(settings, session, tmp_path):
     doubled = [{"name": "concatmix", "p": 1.0, "reading": "doubled"}, {"name": "mixup", "p": 1.0, "alpha": 1.5}]
-    recipe = settings(epochs=1, architecture="test_resnet-time", augmentations=doubled, loss_shares=[0, 0.5, 0.5])
-    teacher = only(train(recipe, session("teacher")))
+    teacher = only(train(settings(epochs=1, head=ATTENTION, augmentations=doubled), session("teacher")))
     around = session("student")
 
     def first_loss(weights, shares):
-        changed = settings(epochs=1, architecture="test_resnet-time", augmentations=doubled, loss_shares=shares)
+        loss = [{"name": "distillation", "shares": shares}]
+        changed = settings(epochs=1, head=ATTENTION, augmentations=doubled, loss=loss)
         student = Trainer(changed, around, Accelerator(cpu=True), seed=1, fold=0, teachers=[teacher])
         if weights:
             student.model.load_state_dict(weights)
         student.model.eval()  # as the teacher is: no dropout, no batch statistics
-        return student.accumulate(student.batches())[0]
+        return student.stage_run.accumulate(student.stage_run.batches(0), 0, lambda: 0.0)[0]
 
     assert first_loss(teacher.ema, [0, 0.5, 0.5]) < 1e-9
     assert first_loss(teacher.model, [0, 0.5, 0.5]) > 1e-6
@@ -142,7 +141,7 @@ def test_a_student_that_is_its_teacher_has_nothing_to_learn_from_it(settings, se
 
 def test_a_student_can_begin_with_its_teachers_backbone(settings, session, tmp_path):
     teacher = only(train(settings(epochs=1), session("teacher")))
-    recipe = settings(epochs=1, architecture="test_resnet-time", backbone_from_teacher=True)
+    recipe = settings(epochs=1, head=ATTENTION, start={"name": "teacher_backbone"}, loss=DISTILLATION)
     around = session("student")
     student = Trainer(recipe, around, Accelerator(cpu=True), seed=7, fold=0, teachers=[teacher])
     assert student.name == "rkl-test_resnet-time-wdfbn-test_resnet-ema-1-fold0-seed7"
@@ -155,7 +154,7 @@ def test_a_student_can_begin_with_its_teachers_backbone(settings, session, tmp_p
 
 def test_several_teachers_of_one_fold_teach_their_mean(settings, session, tmp_path):
     train(settings(epochs=1), session("teachers"), seeds=[1, 2])
-    saved = only(train(settings(epochs=1), session("student"), teachers=[tmp_path / "teachers"]))
+    saved = only(train(settings(epochs=1, loss=DISTILLATION), session("student"), teachers=[tmp_path / "teachers"]))
     assert saved.teachers == ("test_resnet-wdfbn-ema-1-fold0-seed1", "test_resnet-wdfbn-ema-1-fold0-seed2")
     teachers = [load_checkpoint(path) for path in checkpoints_in(tmp_path / "teachers")]
     mels = torch.rand(3, *teachers[0].front_end.shape)
@@ -163,7 +162,7 @@ def test_several_teachers_of_one_fold_teach_their_mean(settings, session, tmp_pa
     torch.testing.assert_close(build_teacher(teachers)(mels).sigmoid(), (alone[0] + alone[1]) / 2)
     # Of their backbones the one of the same seed is taken, else the first.
     for seed, origin in ((2, teachers[1]), (9, teachers[0])):
-        recipe = settings(epochs=1, backbone_from_teacher=True)
+        recipe = settings(epochs=1, start={"name": "teacher_backbone"}, loss=DISTILLATION)
         student = Trainer(recipe, session("other"), Accelerator(cpu=True), seed=seed, fold=0, teachers=teachers)
         assert torch.equal(next(student.model.backbone.parameters()), next(iter(origin.ema.values())))
 
@@ -206,7 +205,7 @@ def test_predictions_are_those_of_the_averaged_weights_on_the_first_seconds(sett
     around = session("out")
     checkpoint = only(train(settings(), around))
     predictions = read_predictions(tmp_path / "out" / f"{checkpoint.name}.oof.csv")
-    model = build_model(checkpoint.architecture, len(checkpoint.classes), dropout=0.0, drop_path=0.0)
+    model = checkpoint.build()
     model.load_state_dict(checkpoint.ema)
     samples = checkpoint.front_end.samples
     for filename, found in zip(predictions.filenames, predictions.scores, strict=True):
