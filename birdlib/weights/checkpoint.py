@@ -49,17 +49,12 @@ class Checkpoint:
     architecture: str
     head: dict
     channels: int
-    embedding_size: int
     classes: tuple[str, ...]
     front_end: FrontEnd
     seed: int
     fold: int | str
     epoch: int
     step: int
-    stage: int
-    stage_first_step: int
-    stage_first_epoch: int
-    steps_per_epoch: int
     finished: bool
     data_version: str
     settings: dict
@@ -67,6 +62,11 @@ class Checkpoint:
     best_score: float | None
     best_epoch: int | None
     commit: str
+    embedding_size: int = 0
+    stage: int = 0
+    stage_first_step: int = 0
+    stage_first_epoch: int = 0
+    steps_per_epoch: int = 1
     metric: str = ""
     epoch_loss: float = 0.0
     epoch_skipped: int = 0

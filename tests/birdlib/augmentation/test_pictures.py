@@ -1,5 +1,7 @@
 """The picture of a recipe's augmentations shows what really happens to a clip."""
 
+from types import SimpleNamespace
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -13,6 +15,7 @@ import torch
 
 from birdlib.augmentation.batch import Batch
 from birdlib.augmentation.recipe import Augmentation
+from birdlib.data.clip_table import ClipTable
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.plots.augmentation import plot_augmentations, plot_recipe
@@ -72,41 +75,42 @@ def test_a_recipe_without_steps_and_a_batch_of_one_are_pictures_too(draw, steps,
     assert draw(steps, size).axes
 
 
-class Recordings:
-    """What a picture needs of a prepared competition: some noises, one a class."""
-
-    cache = None
-    classes = tuple("abcd")
-
-    def __init__(self, folder, count):
-        self.audio = folder
-        names = [f"{n}.wav" for n in range(count)]
-        facts = {"seconds": 2.0, "sample_rate": FRONT_END.sample_rate, "channels": 1}
-        self.recordings = pd.DataFrame({"filename": names, **facts})
-        for number, name in enumerate(self.recordings["filename"]):
-            noise = 0.1 * np.random.default_rng(number).standard_normal(32000)
-            soundfile.write(folder / name, noise, 16000)
-
-    def training_rows(self, fold):
-        return np.arange(len(self.recordings))
-
-    def targets(self, rows):
-        return np.eye(4, dtype=np.float32)[np.asarray(rows) % 4], np.ones((len(rows), 4), np.float32)
+def recordings(folder, count):
+    """A clip table of some noises, one a class."""
+    for number in range(count):
+        noise = 0.1 * np.random.default_rng(number).standard_normal(32000)
+        soundfile.write(folder / f"{number}.wav", noise, 16000)
+    rows = pd.DataFrame(
+        {
+            "path": [folder / f"{number}.wav" for number in range(count)],
+            "number": np.arange(count),
+            "first": 0.0,
+            "seconds": 2.0,
+            "recording_seconds": 2.0,
+            "sample_rate": 16000,
+            "channels": 1,
+            "cached": -1,
+            "group": "someone",
+            "weight": 1.0,
+            "source": "recordings",
+        }
+    )
+    return ClipTable(tuple("abcd"), rows, np.eye(4)[np.arange(count) % 4], np.ones((count, 4), bool))
 
 
 class Settings:
     padding = "cyclic"
-    augmentations = STEPS
+    stages = (SimpleNamespace(augmentations=STEPS),)
 
 
 @pytest.mark.parametrize("count", [1, 3, 20])
 def test_a_training_shows_its_own_recordings(tmp_path, count):
-    figure = plot_recipe(Recordings(tmp_path, count), "full", Settings, FRONT_END)
+    figure = plot_recipe(recordings(tmp_path, count), Settings, FRONT_END)
     figure.canvas.draw()
     assert len(figure.axes) == 4 * len(STEPS)
     plt.close(figure)
 
 
 def test_a_fold_without_recordings_is_one_line(tmp_path):
-    with pytest.raises(BirdlibError, match="fold 1: has no recordings to train with; prepare"):
-        plot_recipe(Recordings(tmp_path, 0), 1, Settings, FRONT_END)
+    with pytest.raises(BirdlibError, match="no clips to train with; prepare"):
+        plot_recipe(recordings(tmp_path, 0), Settings, FRONT_END)

@@ -17,7 +17,8 @@ WINDOW = 0.1  # seconds: the recordings of these tests are 0.05 and 0.3 s long
 
 def make(prepared, rows=None, **options):
     usual = {"sample_rate": RATE, "window_seconds": WINDOW, "crop": "random", "padding": "cyclic", "seed": 1}
-    return Clips(prepared, prepared.training_rows("full") if rows is None else rows, **usual | options)
+    rows = prepared.training_rows("full") if rows is None else rows
+    return Clips(prepared.clip_table(rows), **usual | options)
 
 
 @pytest.fixture
@@ -54,17 +55,22 @@ def test_an_item_is_wave_targets_weights_and_row(prepared):
     rows = np.array([7, 2, 3])
     clips = make(prepared, rows)
     assert len(clips) == 3
-    wave, targets, weights, row = clips[0, 1]
-    assert row == 2 and wave.shape == (3200,) and wave.dtype == targets.dtype == weights.dtype == np.float32
+    wave, targets, weights, row, extra = clips[0, 1]
+    assert (
+        row == 1
+        and extra == {}
+        and wave.shape == (3200,)
+        and wave.dtype == targets.dtype == weights.dtype == np.float32
+    )
     np.testing.assert_array_equal(targets, prepared.targets([2])[0][0])
     np.testing.assert_array_equal(weights, prepared.targets([2])[1][0])
-    assert clips.path(2) == prepared.audio / prepared.recordings["filename"][2]
+    assert clips.table.rows["path"][1] == prepared.audio / prepared.recordings["filename"][2]
 
 
 def test_the_first_clip_is_the_recordings_start(prepared):
     clips = make(prepared, crop="first")
     for position in range(4):
-        wave, *_, row = clips[5, position]
+        wave, *_, row, _ = clips[5, position]
         recording = whole(clips, row)
         np.testing.assert_array_equal(wave[: len(recording)], recording[:3200])
 
@@ -94,7 +100,7 @@ def test_recordings_are_not_all_cut_at_the_same_place(prepared):
     clips = make(prepared, np.arange(1, 30, 2))  # all of the same length
     places = set()
     for position in range(len(clips)):
-        wave, *_, row = clips[0, position]
+        wave, *_, row, _ = clips[0, position]
         windows = np.lib.stride_tricks.sliding_window_view(whole(clips, row), 3200)
         places |= set(np.flatnonzero((windows[:, :3] == wave[:3]).all(axis=1)).tolist())
     assert len(places) > 10

@@ -16,7 +16,7 @@ from birdlib.weights.checkpoint import BEST, LAST, Checkpoint, save_checkpoint
 from birdlib.weights.manifest import read_manifest
 from birdlib.weights.names import model_name
 
-from ..networks import build_model
+from ..networks import build_model, split_variant
 
 FRONT_END = FrontEnd(16000, 5, 512, 512, 32, 50, 8000)
 CLASSES = ("crow", "owl", "1139490")
@@ -30,11 +30,12 @@ def net(architecture=TINY, seed=0):
 
 def checkpoint(fold=0, seed=1, clips=None, soundscapes=None, teacher=None, weights=False, **changes):
     """A finished training; its weights are left out where a test asks for its facts only."""
-    architecture = changes.get("architecture", TINY)
+    architecture = changes.pop("architecture", TINY)
     name = model_name(architecture, epochs=3, fold=fold, seed=seed, teacher=teacher and TINY)
     values = {
         "name": name,
-        "architecture": architecture,
+        "architecture": split_variant(architecture)[0],
+        "head": {"name": split_variant(architecture)[1]},
         "channels": 1,
         "classes": CLASSES,
         "front_end": FRONT_END,

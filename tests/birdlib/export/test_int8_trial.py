@@ -70,6 +70,7 @@ def checkpoint(data, fold=0, **changes):
     values = {
         "name": f"net-{fold}",
         "architecture": "test_resnet",
+        "head": {"name": "pooled"},
         "channels": 1,
         "classes": data.prepared.classes,
         "front_end": FRONT_END,
@@ -90,7 +91,8 @@ def checkpoint(data, fold=0, **changes):
 
 def first_windows(data, rows):
     """Mels of the recordings' first windows."""
-    clips = Clips(data.prepared, rows, sample_rate=32000, window_seconds=5, crop="first", padding="cyclic", seed=0)
+    table = data.prepared.clip_table(rows)
+    clips = Clips(table, sample_rate=32000, window_seconds=5, crop="first", padding="cyclic", seed=0)
     waves = np.stack([clips[0, number][0] for number in range(len(rows))])
     return MelSpectrogram(FRONT_END)(torch.from_numpy(waves))
 

@@ -32,7 +32,7 @@ def test_every_architecture_can_learn(architecture):
     torch.manual_seed(0)
     model = build_model(architecture, 5, dropout=0.3, drop_path=0.0)
     assert model.training and all(module.training for module in model.modules())
-    logits = model(mels())
+    logits = model.scores(mels())
     torch.nn.functional.binary_cross_entropy_with_logits(logits, torch.eye(5)[:2]).backward()
     assert logits.shape == (2, 5) and logits.dtype == torch.float32
     for name, parameter in model.named_parameters():
@@ -50,7 +50,7 @@ def test_the_input_has_as_many_channels_as_the_recipe_says(architecture, channel
     first = next(module for module in model.backbone.modules() if isinstance(module, torch.nn.Conv2d))
     assert model.channels == first.in_channels == channels
     with torch.no_grad():
-        assert model(mels(1)).shape == (1, 5)
+        assert model.scores(mels(1)).shape == (1, 5)
 
 
 def test_three_channels_all_hear_the_same():
@@ -58,7 +58,7 @@ def test_three_channels_all_hear_the_same():
     heard = []
     model.backbone.register_forward_pre_hook(lambda module, inputs: heard.append(inputs[0]))
     with torch.no_grad():
-        model(mels(2))
+        model.scores(mels(2))
     torch.testing.assert_close(heard[0], mels(2).repeat(1, 3, 1, 1))
 
 
@@ -159,11 +159,11 @@ def test_the_backbone_sees_single_windows_and_the_head_all_of_a_clip(head, parts
     model = BirdModel(Counting(), head(6, 5), channels=1).eval()
     windows = [mels(2, 32, seed) for seed in range(parts)]
     with torch.no_grad():
-        logits = model(torch.cat(windows, dim=3), parts=parts)
+        logits = model.scores(torch.cat(windows, dim=3), parts=parts)
         assert torch.equal(model.backbone.seen[0], torch.stack(windows, dim=1).flatten(0, 1))
         # Pooled or attended, the clip's features are those of its windows side by side.
         features = torch.cat([model.backbone(window) for window in windows], dim=3)
-        torch.testing.assert_close(logits, model.head(features))
+        torch.testing.assert_close(logits, model.head(features).logits)
 
 
 def test_the_pool_heads_logits_of_a_clip_are_the_mean_of_its_windows():
@@ -171,14 +171,14 @@ def test_the_pool_heads_logits_of_a_clip_are_the_mean_of_its_windows():
     model = build_model("test_resnet", 5, dropout=0.3, drop_path=0.0).eval()
     first, second = mels(2, 64, 0), mels(2, 64, 1)
     with torch.no_grad():
-        doubled = model(torch.cat([first, second], dim=3), parts=2)
-        torch.testing.assert_close(doubled, (model(first) + model(second)) / 2)
+        doubled = model.scores(torch.cat([first, second], dim=3), parts=2)
+        torch.testing.assert_close(doubled, (model.scores(first) + model.scores(second)) / 2)
 
 
 @pytest.mark.parametrize("architecture", ["rexnet150-time", "eca_nfnet_l0", "efficientnet-b2"])
 def test_the_recipes_models_learn_from_doubled_clips(architecture):
     model = build_model(architecture, 5, dropout=0.3, drop_path=0.2)
-    logits = model(mels(2, 128), parts=2)
+    logits = model.scores(mels(2, 128), parts=2)
     logits.sum().backward()
     assert logits.shape == (2, 5) and logits.isfinite().all()
     assert next(model.backbone.parameters()).grad.isfinite().all()

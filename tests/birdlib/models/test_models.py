@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from birdlib.errors import BirdlibError
+from birdlib.heads.attention import AttentionHead
+from birdlib.heads.pooled import PooledHead
 
-from ..networks import attention_head, build_model, pooled_head
+from ..networks import attention_head, build_model
 
 RECIPE = ["rexnet150", "rexnet150-time", "efficientnet-b2", "efficientnet-b2-time"]
 
@@ -22,7 +24,7 @@ def test_every_model_of_the_recipe_takes_one_window_as_well_as_many(architecture
     model = build_model(architecture, 7, dropout=0.3, drop_path=0.2).eval()
     mels = small_mels(3)
     with torch.no_grad():
-        many, one = model(mels), model(mels[1:2])
+        many, one = model.scores(mels), model.scores(mels[1:2])
     assert many.shape == (3, 7) and one.shape == (1, 7)
     torch.testing.assert_close(one[0], many[1], atol=1e-3, rtol=1e-2)
 
@@ -37,7 +39,7 @@ def test_the_recipe_names_the_backbones_of_timm_and_torchvision():
 def test_the_time_variant_is_the_same_backbone_with_the_attention_head():
     plain = build_model("rexnet150", 7, dropout=0.3, drop_path=0.2)
     time = build_model("rexnet150-time", 7, dropout=0.3, drop_path=0.2)
-    assert isinstance(plain.head, pooled_head) and isinstance(time.head, attention_head)
+    assert isinstance(plain.head, PooledHead) and isinstance(time.head, AttentionHead)
     time.backbone.load_state_dict(plain.backbone.state_dict())
 
 
@@ -48,7 +50,7 @@ def test_an_unknown_architecture_is_one_clear_line():
 
 def test_the_attention_head_is_attention_as_torch_computes_it():
     torch.manual_seed(0)
-    head = attention_head(in_channels=10, n_classes=5, head_size=4, num_heads=3).eval()
+    head = attention_head(10, 5, head_size=4, heads=3).eval()
     features = torch.randn(2, 10, 3, 6)
     tokens = features.flatten(2).transpose(1, 2)
     keys = head.key(tokens).view(2, 18, 3, 4).transpose(1, 2)
@@ -58,15 +60,15 @@ def test_the_attention_head_is_attention_as_torch_computes_it():
     )
     vectors = attended.transpose(1, 2).reshape(2, 5, 12)
     expected = (vectors * head.classifier.weight[:, 0]).sum(-1) + head.classifier.bias
-    torch.testing.assert_close(head(features), expected)
+    torch.testing.assert_close(head(features).logits, expected)
 
 
 def test_each_class_has_its_own_map_in_the_attention_head():
     torch.manual_seed(0)
-    head = attention_head(in_channels=10, n_classes=5, head_size=4, num_heads=3).eval()
+    head = attention_head(10, 5, head_size=4, heads=3).eval()
     features = torch.randn(2, 10, 3, 6)
-    before = head(features)
+    before = head(features).logits
     with torch.no_grad():
         head.classifier.weight[2] += 1.0
-    changed = (head(features) != before).any(0)
+    changed = (head(features).logits != before).any(0)
     assert changed.tolist() == [False, False, True, False, False]

@@ -59,7 +59,7 @@ def test_the_backbone_becomes_the_published_one_and_the_head_stays(
     where = folder(name, state, suffix)
     model = model_of(architecture, channels=channels)
     head = {key: value.clone() for key, value in model.head.state_dict().items()}
-    assert load_pretrained(model, architecture, where) == where / f"{name}{suffix}"
+    assert load_pretrained(model, name, where) == where / f"{name}{suffix}"
     found = model.backbone.state_dict()
     first = first if first in found else next(iter(found))
     for key, value in found.items():
@@ -106,9 +106,9 @@ def test_checkpoints_of_training_scripts_and_old_files_are_read_too(folder):
 def test_there_is_no_falling_back_to_random_weights(tmp_path):
     (tmp_path / "other.pth").write_bytes(b"")
     with pytest.raises(BirdlibError) as error:
-        load_pretrained(model_of("test_resnet"), "test_resnet-time", tmp_path)
+        load_pretrained(model_of("test_resnet"), "test_resnet", tmp_path)
     assert str(error.value) == (
-        f"{tmp_path}: no file test_resnet.safetensors or test_resnet.pth for architecture 'test_resnet-time' "
+        f"{tmp_path}: no file test_resnet.safetensors or test_resnet.pth "
         "(there: other.pth); run `python build_kernels.py --target pretrained` on a machine with network and attach "
         "the dataset"
     )
@@ -117,7 +117,7 @@ def test_there_is_no_falling_back_to_random_weights(tmp_path):
 def test_the_file_is_found_in_the_folders_of_a_dataset_and_two_are_one_too_many(tmp_path):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "lcnet_050.pth").write_bytes(b"")
-    assert find_pretrained("lcnet_050-time", tmp_path) == tmp_path / "deep" / "lcnet_050.pth"
+    assert find_pretrained("lcnet_050", tmp_path) == tmp_path / "deep" / "lcnet_050.pth"
     (tmp_path / "lcnet_050.safetensors").write_bytes(b"")
     with pytest.raises(BirdlibError, match="2 files lcnet_050.safetensors or lcnet_050.pth .* keep one of them"):
         find_pretrained("lcnet_050", tmp_path)

@@ -8,13 +8,12 @@ import random
 import signal
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import SETTINGS, surroundings_of, train_here  # noqa: E402
+from conftest import make_settings, surroundings_of, train_here  # noqa: E402
 
 from birdlib.competition.layout import CompetitionFiles  # noqa: E402
 from birdlib.data.prepared import Prepared  # noqa: E402
@@ -33,7 +32,7 @@ def session(name: str, workers: int) -> int:
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         around = surroundings_of(prepared, folder / name, workers=workers)
-        train_here(Members(replace(SETTINGS, epochs=12), seeds=[1, 2], folds=[0]), around)
+        train_here(Members(make_settings(epochs=12), seeds=[1, 2], folds=[0]), around)
     os._exit(0)
 
 

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import surroundings_of  # noqa: E402
+from conftest import make_settings, surroundings_of  # noqa: E402
 
 from birdlib.competition.layout import CompetitionFiles  # noqa: E402
 from birdlib.data.prepared import Prepared  # noqa: E402

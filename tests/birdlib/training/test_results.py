@@ -70,6 +70,7 @@ def train(
     values = {
         "name": name,
         "architecture": "rexnet150",
+        "head": {"name": "pooled"},
         "channels": 1,
         "classes": CLASSES,
         "front_end": FrontEnd(32000, 5, 1024, 1024, 64, 20, 16000),

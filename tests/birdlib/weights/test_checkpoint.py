@@ -20,6 +20,7 @@ def checkpoint(**changes):
     values = {
         "name": "rx-wdfbn-ema-2-fold0-seed1",
         "architecture": "rexnet150",
+        "head": {"name": "pooled"},
         "channels": 1,
         "classes": ("a", "b"),
         "front_end": FRONT_END,

@@ -1,4 +1,4 @@
-"""Losses: held against torch's own, under one reduction."""
+"""Distillation and its divergences: held against torch's own, under one reduction."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,23 @@ import torch
 import torch.nn.functional as F
 
 from birdlib.errors import BirdlibError
-from birdlib.training.losses import bce, distillation, divergence
+from birdlib.losses.bce import Bce
+from birdlib.losses.distillation import Distillation
+from birdlib.losses.divergence import divergence as cells_of
+
+from .batches import batch_of, output_of
+
+
+def divergence(first, second, kind="bernoulli"):
+    return cells_of(first, second, kind).mean()
+
+
+def bce(logits, targets, weights):
+    return Bce()(output_of(logits), batch_of(targets, weights))
+
+
+def distillation(student, teacher, targets, weights, *, shares):
+    return Distillation(shares=shares)(output_of(student), batch_of(targets, weights, teacher=teacher))
 
 
 def logits(seed, classes=7, scale=3.0):
@@ -97,8 +113,8 @@ def test_a_gradient_step_on_a_divergence_brings_the_student_closer():
 
 
 def test_an_unknown_divergence_is_named():
-    with pytest.raises(BirdlibError, match="'renyi' is unknown; choose one of bernoulli, categorical"):
-        divergence(logits(0), logits(1), "renyi")
+    with pytest.raises(BirdlibError, match="divergence = 'renyi'; expected one of 'bernoulli', 'categorical'"):
+        Distillation(divergence="renyi")
 
 
 def test_losses_do_not_depend_on_autocast():
