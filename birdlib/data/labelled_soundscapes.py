@@ -118,6 +118,7 @@ class LabelledSoundscapes:
                     path,
                     [float(end) for end in ends],
                     window_seconds=window_seconds,
+                    row_seconds=WINDOW_SECONDS,
                     sample_rate=sample_rate,
                     padding=padding,
                 )
