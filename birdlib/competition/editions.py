@@ -74,17 +74,17 @@ def edition(year: int) -> Edition:
 
 
 def check_window_seconds(seconds: float, of: str = "") -> None:
-    """Refuse a model whose window is not a row's.
+    """Refuse a model whose window is shorter than a row; a longer one hears what is around the row, too.
 
     Args:
         of: the model's name, where it is not the recipe that is checked.
 
     Raises:
-        BirdlibError: a window of another length would score other audio than its row's.
+        BirdlibError: a row of the submission would be heard in part only.
     """
-    if seconds != WINDOW_SECONDS:
+    if seconds < WINDOW_SECONDS:
         what, remedy = ("window_seconds", "set it to") if not of else (f"{of}: window_seconds", "export a model of")
         raise BirdlibError(
-            f"{what} = {seconds:g}: a row of the submission is {WINDOW_SECONDS} s of audio, which a window of another "
-            f"length would miss; {remedy} {WINDOW_SECONDS}"
+            f"{what} = {seconds:g}: a row of the submission is {WINDOW_SECONDS} s of audio, of which a shorter window "
+            f"would miss a part; {remedy} {WINDOW_SECONDS} or more"
         )

@@ -34,11 +34,14 @@ def test_the_limit_is_the_editions_unless_it_is_set():
         edition(2022).limit_minutes(0)
 
 
-def test_a_window_of_another_length_than_a_rows_is_refused():
+def test_a_window_that_is_shorter_than_a_row_is_refused():
     check_window_seconds(5.0)
-    with pytest.raises(BirdlibError, match=r"^window_seconds = 10: a row of the submission is 5 s .* set it to 5$"):
-        check_window_seconds(10)
-    with pytest.raises(BirdlibError, match="^m1: window_seconds = 2.5: .* export a model of 5$"):
+    check_window_seconds(10)
+    with pytest.raises(
+        BirdlibError, match=r"^window_seconds = 4: a row of the submission is 5 s .* set it to 5 or more$"
+    ):
+        check_window_seconds(4)
+    with pytest.raises(BirdlibError, match="^m1: window_seconds = 2.5: .* export a model of 5 or more$"):
         check_window_seconds(2.5, "m1")
 
 
