@@ -6,6 +6,7 @@ from pathlib import Path
 
 from birdlib.data.labelled_soundscapes import LabelledSoundscapes
 from birdlib.data.prepared import Prepared
+from birdlib.errors import BirdlibError
 
 
 @dataclass(frozen=True)
@@ -15,9 +16,26 @@ class ClipContext:
     Attributes:
         prepared: the competition's recordings, with their folds.
         soundscapes: its labelled soundscapes; None where it has none.
-        folders: attached by the recipe for clip sources, by name.
+        folders: attached for clip sources, by the last part of the name that the recipe gives them.
+        competition: its own folder; None where no source needs it.
     """
 
     prepared: Prepared
     soundscapes: LabelledSoundscapes | None = None
     folders: Mapping[str, Path] = field(default_factory=dict)
+    competition: Path | None = None
+
+    def folder(self, name: str) -> Path:
+        """An attached folder. Raises BirdlibError where there is none of this name."""
+        if name not in self.folders:
+            there = ", ".join(self.folders) or "none"
+            raise BirdlibError(
+                f"CLIPS: the folder {name!r} is not attached (there is {there}); name it in sources.extra"
+            )
+        return self.folders[name]
+
+    def audio(self, name: str) -> Path:
+        """A folder of recordings: an attached one, or one below the competition's own."""
+        if name not in self.folders and self.competition and (self.competition / name).is_dir():
+            return self.competition / name
+        return self.folder(name)

@@ -1,9 +1,10 @@
 """Soundscapes whose birds are known: what validation on clips cannot tell, they can."""
 
 import math
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from birdlib.errors import BirdlibError
 _TABLES = ("train_soundscape_labels.csv", "train_soundscapes_labels.csv")
 _FOLDER = "train_soundscapes"
 _NO_BIRD = "nocall"
+_SITE = re.compile(r"_([A-Z]{3}|S\d{2,3})(?=_|$)")
 _NO_AUDIO = 0.1  # seconds: a window that has less of the recording has none
 
 
@@ -28,12 +30,14 @@ class LabelledSoundscapes:
 
     Attributes:
         notes: what a person should know, a line each.
+        recordings: by stem, the file and what its header says.
+        truth: by stem, then by the window's end in seconds, float32 [classes] of 0 and 1.
     """
 
     classes: tuple[str, ...]
     notes: tuple[str, ...]
-    _paths: Mapping[str, Path]
-    _truth: Mapping[str, Mapping[int, np.ndarray]]  # stem -> end in seconds -> float32 [classes]
+    recordings: Mapping[str, tuple[Path, RecordingInfo]]
+    truth: Mapping[str, Mapping[int, np.ndarray]]
     _faults: dict[str, str] = field(default_factory=dict)  # stem -> what decoding found
 
     @classmethod
@@ -90,18 +94,27 @@ class LabelledSoundscapes:
                 notes += [f"{table.name}: left out: {what}", *lines]
         if not truth:
             raise BirdlibError(f"{audio}: no window of {table.name} can be used ({'; '.join([*missing, *wrong][:3])})")
-        paths = {stem: recordings[stem][0] for stem in sorted(truth)}
-        return cls(tuple(classes), tuple(notes), paths, truth)
+        return cls(tuple(classes), tuple(notes), {stem: recordings[stem] for stem in sorted(truth)}, truth)
+
+    def fold_of(self, stem: str, n_folds: int) -> int:
+        """The fold that a soundscape is held back in: whole sites, or recordings, are held back together."""
+        groups = sorted({group_of(other) for other in self.recordings})
+        return groups.index(group_of(stem)) % n_folds
+
+    def only(self, stems: Collection[str]) -> "LabelledSoundscapes | None":
+        """Some of the soundscapes; None where there is none among them."""
+        kept = {stem: recording for stem, recording in self.recordings.items() if stem in stems}
+        return replace(self, recordings=kept) if kept else None
 
     @property
     def soundscapes(self) -> tuple[str, ...]:
         """The recordings' stems, in order."""
-        return tuple(self._paths)
+        return tuple(self.recordings)
 
     @property
     def row_ids(self) -> tuple[str, ...]:
         """All windows, in the order of ``windows``, also those that decoding finds to be without audio."""
-        return tuple(f"{stem}_{end}" for stem in self._paths for end in sorted(self._truth[stem]))
+        return tuple(f"{stem}_{end}" for stem in self.recordings for end in sorted(self.truth[stem]))
 
     def windows(
         self, sample_rate: int, window_seconds: float, padding: str = CYCLIC
@@ -111,8 +124,8 @@ class LabelledSoundscapes:
         What is short of audio is padded as the model learnt it. A window without any is left out, and so is a
         recording that cannot be decoded: what is damaged is printed when it is met first.
         """
-        for stem, path in self._paths.items():
-            ends = sorted(self._truth[stem])
+        for stem, (path, _) in self.recordings.items():
+            ends = sorted(self.truth[stem])
             try:
                 waves, damage = read_windows(
                     path,
@@ -130,13 +143,19 @@ class LabelledSoundscapes:
                 self._tell(stem, damage, int((~audible).sum()))
             if audible.any():
                 ends = np.array(ends)[audible].tolist()
-                truth = np.stack([self._truth[stem][end] for end in ends])
+                truth = np.stack([self.truth[stem][end] for end in ends])
                 yield tuple(f"{stem}_{end}" for end in ends), waves[audible], truth
 
     def _tell(self, stem: str, damage: str, windows: int) -> None:
         if stem not in self._faults:
             self._faults[stem] = damage
-            print(f"{_FOLDER}: {damage}; {windows} of its {len(self._truth[stem])} windows left out", flush=True)
+            print(f"{_FOLDER}: {damage}; {windows} of its {len(self.truth[stem])} windows left out", flush=True)
+
+
+def group_of(stem: str) -> str:
+    """The site that a soundscape's name tells (`_COL_` in 2021, `_S05_` in 2026); else the name without its count."""
+    site = _SITE.search(stem)
+    return site[1] if site else re.sub(r"_\d{1,2}$", "", stem)
 
 
 def _ends(row: LabelRow, seconds: float) -> list[int]:

@@ -134,6 +134,11 @@ class TrainSettings:
         return sum(stage.epochs for stage in self.stages)
 
     @property
+    def learns_from_soundscapes(self) -> bool:
+        """Whether any stage takes labelled soundscapes, which then do not judge."""
+        return any(table["name"] == "soundscapes" for stage in self.stages for table in stage.clips)
+
+    @property
     def needs_teacher(self) -> bool:
         """Whether any stage learns, or starts, from a teacher."""
         starts = any(stage.start["name"] == "teacher_backbone" for stage in self.stages)

@@ -72,6 +72,8 @@ class Validation:
         prepared: the recordings and their folds; of each held-out one, the first window is heard.
         metric: the competition's, as ``birdlib.competition.editions`` names it.
         soundscapes: labelled ones, None if the competition has none.
+        soundscapes_are_learnt: whether training takes them, too: then a model hears those of its fold only, and one of
+            all data none.
         batch_size: windows at a time.
         workers: processes that read audio.
         padding: how short recordings fill a window.
@@ -87,10 +89,12 @@ class Validation:
         batch_size: int,
         workers: int,
         padding: str,
+        soundscapes_are_learnt: bool = False,
     ) -> None:
         self.prepared, self.front_end, self.soundscapes = prepared, front_end, soundscapes
         self.metric = KEYS.get(metric, AUC)  # other years ranked by none of ours
         self.batch_size, self.workers, self.padding = batch_size, workers, padding
+        self.soundscapes_are_learnt = soundscapes_are_learnt
 
     def __call__(
         self,
@@ -104,17 +108,18 @@ class Validation:
         What goes wrong is in the report and costs its own scores only: a training of hours is worth more.
         """
         faults: dict[str, str] = {}
+        judging = self._judging(fold)
         clips, of_clips = _guarded(
             CLIPS, faults, lambda: self._hear_clips(model, fold, mel, autocast), lambda heard: heard.metrics()
         )
         soundscapes, of_soundscapes = _guarded(
             SOUNDSCAPES,
             faults,
-            lambda: self._hear_soundscapes(model, mel, autocast),
+            lambda: self._hear_soundscapes(model, judging, mel, autocast),
             lambda heard: soundscape_metrics(heard.truth, heard.scores, heard.row_ids),
         )
         # Where soundscapes choose the best epoch, clips do not take over for an epoch.
-        main = (of_clips if self.soundscapes is None else of_soundscapes) or {}
+        main = (of_clips if judging is None else of_soundscapes) or {}
         scores = {CLIPS: of_clips, SOUNDSCAPES: of_soundscapes}
         return ValidationReport(scores, main.get(self.metric), clips, soundscapes, faults)
 
@@ -147,18 +152,26 @@ class Validation:
         # A target between 0 and 1 is a matter of training; for ranking, a label is there or not.
         return Predictions(row_ids, filenames, self.prepared.classes, scores, (truth >= 0.5) * np.float32(1), weights)
 
-    def _hear_soundscapes(self, model, mel, autocast) -> Predictions | None:
-        if self.soundscapes is None:
+    def _judging(self, fold: int | str) -> LabelledSoundscapes | None:
+        """The soundscapes that a model of this fold has not learnt from."""
+        if self.soundscapes is None or not self.soundscapes_are_learnt:
+            return self.soundscapes
+        n_folds = self.prepared.n_folds
+        stems = [stem for stem in self.soundscapes.recordings if self.soundscapes.fold_of(stem, n_folds) == fold]
+        return self.soundscapes.only(stems)
+
+    def _hear_soundscapes(self, model, soundscapes: LabelledSoundscapes | None, mel, autocast) -> Predictions | None:
+        if soundscapes is None:
             return None
         row_ids, probabilities, truth = [], [], []
-        windows = self.soundscapes.windows(self.front_end.sample_rate, self.front_end.window_seconds, self.padding)
+        windows = soundscapes.windows(self.front_end.sample_rate, self.front_end.window_seconds, self.padding)
         for ids, waves, labels in windows:
             row_ids += list(ids)
             truth.append(labels)
             for batch in torch.from_numpy(waves).split(self.batch_size):
                 probabilities.append(_probabilities(model, mel, batch, autocast))
         if not row_ids:
-            names = shown(self.soundscapes.soundscapes, "labelled soundscape")
+            names = shown(soundscapes.soundscapes, "labelled soundscape")
             raise BirdlibError(f"{names}: no window can be decoded")
         labels = np.concatenate(truth)
         return Predictions(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from kernelgen.errors import KernelgenError
+from kernelgen.errors import KernelgenError, near
 from kernelgen.inlining.data_files import ShippedFile, check_data_files, shipped_files
 from kernelgen.inlining.imports import Import, ImportFinder
 from kernelgen.inlining.library import Library, Module
@@ -169,7 +169,7 @@ def _included(library: Library, pattern: str) -> list[Module]:
     found = [exact] if exact else [module for module in library.modules() if fnmatchcase(module.name, pattern)]
     if not found:
         raise KernelgenError(
-            f"include = [{pattern!r}]: the library {library.name} has no such module; "
-            f"name modules that exist, such as {library.name}.*"
+            f"include = [{pattern!r}]: the library {library.name} has no such module"
+            f"{near(pattern, [module.name for module in library.modules()]) or f'; name some, as {library.name}.*'}"
         )
     return found
