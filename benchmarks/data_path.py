@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,17 +73,16 @@ def measure(competition: Path, folder: Path) -> None:
     kernels = load_project(ROOT).kernels
     recipe = kernels["train"].settings
     prepared = Prepared.read(folder, CompetitionFiles(competition))
-    rows = np.random.default_rng(0).permutation(len(prepared.recordings))
+    table = prepared.clip_table(np.random.default_rng(0).permutation(len(prepared.recordings)))
     usual = {"sample_rate": 32_000, "window_seconds": 5, "crop": "random", "padding": "cyclic", "seed": 0}
     lines, reading = [], []
     for name, cache in (("random 5 s of a file, by seeking", None), ("the same from the cache", prepared.cache)):
         if name.startswith("the same") and cache is None:
             continue
-        clips = Clips(prepared, rows, **usual)
-        clips._cache = cache
+        clips = Clips(replace(table, cache=cache), **usual)
         reading.append(milliseconds_of_a_clip(lambda number, c=clips: read(c, number)))
         lines.append((name, reading[-1]))
-    clips = Clips(prepared, rows, **usual)
+    clips = Clips(table, **usual)
     waves, targets = (torch.from_numpy(one) for one in read(clips, 0))
     batch = Batch(waves, targets, torch.ones_like(targets))
     after_reading = 0.0

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -133,11 +134,10 @@ def main() -> int:
         seconds = time.perf_counter() - started
         rows.append(("Read what was prepared", seconds, memory.peak(started, started + seconds)))
 
-        training = prepared.training_rows(0)
+        table = prepared.clip_table(prepared.training_rows(0))
         usual = {"sample_rate": RATE, "window_seconds": 5, "crop": "random", "padding": "cyclic", "seed": 0}
         for name, cache in (("1,000 clips from the files", None), ("1,000 clips from the cache", prepared.cache)):
-            clips = Clips(prepared, training, **usual)
-            clips._cache = cache
+            clips = Clips(replace(table, cache=cache), **usual)
             started = time.perf_counter()
             for position in range(min(1000, len(clips))):
                 clips[0, position]

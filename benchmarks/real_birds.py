@@ -28,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 from esc10 import esc10_as_competition, prepare_with_its_folds  # noqa: E402
 from listening import floor_scores, member_scores, task_of  # noqa: E402
 
+from birdlib.clip_sources.clip_context import ClipContext  # noqa: E402
 from birdlib.competition.layout import CompetitionFiles  # noqa: E402
 from birdlib.competition.rows import ROW_ID  # noqa: E402
 from birdlib.competition.table import read_table  # noqa: E402
@@ -36,10 +37,11 @@ from birdlib.frontend.mel import FrontEnd  # noqa: E402
 from birdlib.metrics.ranking import macro_roc_auc, padded_cmap  # noqa: E402
 from birdlib.metrics.validation import AUC, CMAP  # noqa: E402
 from birdlib.training.clock import SessionClock  # noqa: E402
-from birdlib.training.launch import Members, train_members  # noqa: E402
+from birdlib.training.launch import train_members  # noqa: E402
+from birdlib.training.members import Members  # noqa: E402
 from birdlib.training.predictions import Predictions, combine_out_of_fold, read_predictions  # noqa: E402
-from birdlib.training.settings import TrainSettings  # noqa: E402
-from birdlib.training.trainer import Surroundings  # noqa: E402
+from birdlib.training.settings import Stage, TrainSettings, make_stages  # noqa: E402
+from birdlib.training.surroundings import Surroundings  # noqa: E402
 from birdlib.training.validation import OUT_OF_FOLD, Validation  # noqa: E402
 from kernelgen.recipe import load_project  # noqa: E402
 
@@ -221,7 +223,7 @@ def out_of_fold(prepared: Prepared, settings: Mapping, folder: Path) -> tuple[Pr
     folder.mkdir(parents=True)
     front_end = front_end_of(settings)
     around = Surroundings(
-        prepared=prepared,
+        clips=ClipContext(prepared),
         front_end=front_end,
         validation=Validation(
             prepared,
@@ -240,7 +242,9 @@ def out_of_fold(prepared: Prepared, settings: Mapping, folder: Path) -> tuple[Pr
         clock=SessionClock(720.0, 1.0),
         commit="",
     )
-    wanted = TrainSettings(**{name: settings[name] for name in TrainSettings.__dataclass_fields__})
+    of_stages = {name: settings[name] for name in Stage.__dataclass_fields__}
+    others = {name: settings[name] for name in TrainSettings.__dataclass_fields__}
+    wanted = TrainSettings(**others | {"stages": make_stages(settings["stages"], **of_stages)})
     if not train_members(Members(wanted, settings["seeds"][:1], list(range(prepared.n_folds))), around, 1):
         raise SystemExit("twelve hours were not enough")
     paths = [next(folder.glob(f"*-fold{fold}-*{OUT_OF_FOLD}")) for fold in range(prepared.n_folds)]

@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import matplotlib
@@ -38,6 +39,7 @@ sys.path.insert(0, str(ROOT))
 from birdlib.competition.editions import edition  # noqa: E402
 from birdlib.competition.layout import recordings_in  # noqa: E402
 from birdlib.frontend.mel import FrontEnd  # noqa: E402
+from birdlib.models.variant import variant  # noqa: E402
 from kernelgen.recipe import load_project  # noqa: E402
 from kernelgen.running.environment import find_environment  # noqa: E402
 
@@ -407,7 +409,10 @@ def main() -> int:
         "frames": front_end.frames,
         "classes": [f"class{number:03d}" for number in range(facts.classes)],
         "soundscapes": list(map(str, find_soundscapes(options.audio, options.folder, options.soundscapes))),
-        "wanted": list(settings["architectures"]),
+        "wanted": [
+            (variant(architecture, head["name"]), architecture, head)
+            for head, architecture in product(settings["heads"], settings["architectures"])
+        ],
         "seeds": 5,
     }
     make_competition_folder(options.folder, [Path(path) for path in about["soundscapes"]], about["classes"])

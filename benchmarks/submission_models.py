@@ -11,6 +11,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,19 +22,27 @@ from usual_notebooks import clock  # noqa: E402
 CALIBRATION = 12  # windows that NNCF sees: few, since how fast a model is does not depend on them
 
 
-def rooms_of(architectures: list[str], seeds: int) -> dict[str, list[tuple[str, int]]]:
-    """Architecture and seed of the models of each folder: those of the ensemble, and one of each other architecture."""
+class Network(NamedTuple):
+    """A backbone, the table of its head, and the name of both."""
+
+    name: str
+    architecture: str
+    head: dict
+
+
+def rooms_of(networks: list[Network], seeds: int) -> dict[str, list[tuple[Network, int]]]:
+    """Network and seed of the models of each folder: those of the ensemble, and one of each other network."""
     return {
-        "weights": [(architectures[0], seed) for seed in range(1, seeds + 1)],
-        "weights-others": [(architecture, 1) for architecture in architectures[1:]],
+        "weights": [(networks[0], seed) for seed in range(1, seeds + 1)],
+        "weights-others": [(network, 1) for network in networks[1:]],
     }
 
 
-def name_of(architecture: str, seed: int) -> str:
-    return f"{architecture}-untrained-seed{seed}"
+def name_of(network: Network, seed: int) -> str:
+    return f"{network.name}-untrained-seed{seed}"
 
 
-def make_mels(folder: Path, soundscapes: list[Path], seeds: int, architectures: list[str]) -> None:
+def make_mels(folder: Path, soundscapes: list[Path], seeds: int, networks: list[Network]) -> None:
     """The windows' mel spectrograms, what they cost, and which models there will be."""
     import torch
 
@@ -54,16 +63,19 @@ def make_mels(folder: Path, soundscapes: list[Path], seeds: int, architectures: 
     about["front_end_cpu_seconds"] = float((clock() - before)[1] / len(mels))
     (folder / "peers").mkdir(exist_ok=True)
     np.save(folder / "peers" / "mels.npy", mels)
-    rooms = rooms_of(architectures, seeds)
+    rooms = rooms_of(networks, seeds)
     about["names"] = [name_of(*model) for model in rooms["weights"]]
-    about["architectures"] = {model[0]: name_of(*model) for model in [rooms["weights"][0], *rooms["weights-others"]]}
+    about["architectures"] = {
+        model[0].name: name_of(*model) for model in [rooms["weights"][0], *rooms["weights-others"]]
+    }
     (folder / "about.json").write_text(json.dumps(about))
 
 
-def make_models(folder: Path, room: str, soundscapes: list[Path], seeds: int, architectures: list[str]) -> None:
+def make_models(folder: Path, room: str, soundscapes: list[Path], seeds: int, networks: list[Network]) -> None:
     """A folder's models, which differ in all their weights, in every runtime's form."""
     import torch
 
+    from birdlib.export.openvino_ir import Scores
     from birdlib.export.untrained import seeded_model
     from birdlib.export.weight_dataset import WeightDataset, real_mels
     from birdlib.frontend.mel import FrontEnd
@@ -72,16 +84,16 @@ def make_models(folder: Path, room: str, soundscapes: list[Path], seeds: int, ar
     front_end, classes = FrontEnd.from_dict(about["front_end"]), tuple(about["classes"])
     statistics = real_mels(tuple(soundscapes), front_end, "cyclic", windows_each=8)
     dataset = WeightDataset(folder / room, "benchmark", measured_seconds=0.2)
-    for architecture, seed in rooms_of(architectures, seeds)[room]:
-        name = name_of(architecture, seed)
+    for network, seed in rooms_of(networks, seeds)[room]:
+        name = name_of(network, seed)
         model = seeded_model(
-            architecture, len(classes), statistics, front_end, seed=seed, dropout=0.3, drop_path=0.2
-        ).eval()
+            network.architecture, network.head, len(classes), statistics, front_end, seed=seed, drop_path=0.2
+        )
         dataset.add(
             model,
             mels=statistics,
             name=name,
-            architecture=architecture,
+            architecture=network.name,
             front_end=front_end,
             classes=classes,
             seed=seed,
@@ -91,12 +103,13 @@ def make_models(folder: Path, room: str, soundscapes: list[Path], seeds: int, ar
             padding="cyclic",
             recipe={},
         )
-        torch.save(model, folder / "peers" / f"{name}.pt")
+        scores = Scores(model).eval()
+        torch.save(scores, folder / "peers" / f"{name}.pt")
         example = statistics[:2]
         with torch.no_grad():
-            torch.jit.trace(model, example).save(str(folder / "peers" / f"{name}.torchscript"))
+            torch.jit.trace(scores, example).save(str(folder / "peers" / f"{name}.torchscript"))
             torch.onnx.export(
-                model,
+                scores,
                 (example,),
                 folder / "peers" / f"{name}.onnx",
                 dynamo=False,
@@ -127,10 +140,11 @@ def main() -> None:
     folder, what = Path(sys.argv[1]), sys.argv[2]
     about = json.loads((folder / "about.json").read_text())
     soundscapes = [Path(path) for path in about["soundscapes"]]
+    networks = [Network(*network) for network in about["wanted"]]
     if what == "mels":
-        make_mels(folder, soundscapes, about["seeds"], about["wanted"])
+        make_mels(folder, soundscapes, about["seeds"], networks)
     else:
-        make_models(folder, what, soundscapes, about["seeds"], about["wanted"])
+        make_models(folder, what, soundscapes, about["seeds"], networks)
 
 
 if __name__ == "__main__":

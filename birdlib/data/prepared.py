@@ -115,20 +115,27 @@ class Prepared:
         return np.flatnonzero(self._folds(fold) == fold)
 
     def clip_table(self, rows: np.ndarray) -> ClipTable:
-        """Some recordings, by their row numbers, as what can be learnt from: clips come from anywhere in them."""
+        """Some recordings, by their row numbers, as what can be learnt from: clips come from anywhere in them.
+
+        Raises:
+            BirdlibError: a row does not exist.
+        """
+        rows = np.asarray(rows, np.int64)
+        if len(rows) and not (rows.min() >= 0 and rows.max() < len(self.recordings)):
+            raise BirdlibError(f"rows {rows.min()} to {rows.max()} of {len(self.recordings)} recordings")
         recordings = self.recordings.iloc[rows]
         targets, weights = self.targets(rows)
         seconds = recordings["seconds"].to_numpy(np.float64)
         table = pd.DataFrame(
             {
                 "path": [self.audio / filename for filename in recordings["filename"]],
-                "number": np.asarray(rows, np.int64),
+                "number": rows,
                 "first": 0.0,
                 "seconds": seconds,
                 "recording_seconds": seconds,
                 "sample_rate": recordings["sample_rate"].to_numpy(),
                 "channels": recordings["channels"].to_numpy(),
-                "cached": np.asarray(rows, np.int64) if self.cache else -1,
+                "cached": rows if self.cache else -1,
                 "group": recordings["author"].to_numpy(),
                 "weight": 1.0,
                 "source": RECORDINGS,

@@ -47,7 +47,7 @@ def export_ir(
     flush_denormals(plain)
     with torch.no_grad():
         expected = torch.cat([model.scores(batch) for batch in mels.split(8)]).sigmoid().numpy()
-        graph = ov.convert_model(_Scores(plain), example_input=mels[:2], input=[-1, *mels.shape[1:]])
+        graph = ov.convert_model(Scores(plain), example_input=mels[:2], input=[-1, *mels.shape[1:]])
     graph.inputs[0].get_tensor().set_names({"mel"})
     graph.outputs[0].get_tensor().set_names({"logits"})
     settle_names(graph, name)
@@ -72,7 +72,7 @@ def export_ir(
     return {file.name: sha256(folder / file.name) for file in files}, difference
 
 
-class _Scores(torch.nn.Module):
+class Scores(torch.nn.Module):
     """What a submission needs of a model."""
 
     def __init__(self, model: BirdModel) -> None:

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from birdlib.export.openvino_ir import Scores
 from birdlib.export.untrained import seeded_model
 from birdlib.export.weight_dataset import WeightDataset
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 
+POOLED = {"name": "pooled"}
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
 
@@ -47,9 +49,10 @@ def two_models(small):
         models = {}
         for seed in (1, 2):
             name = f"test_resnet-untrained-seed{seed}"
-            models[name] = seeded_model("test_resnet", len(classes), mels, small, seed=seed, dropout=0.1, drop_path=0.1)
+            model = seeded_model("test_resnet", POOLED, len(classes), mels, small, seed=seed, drop_path=0.1)
+            models[name] = Scores(model)
             weights.add(
-                models[name],
+                model,
                 mels=mels,
                 name=name,
                 architecture="test_resnet",

@@ -119,7 +119,8 @@ def test_waiting_is_not_work(data_path, monkeypatch):
 
 def test_a_batch_is_read_as_the_loader_reads_and_begins_anew_where_the_recordings_end(data_path, competition, prepared):
     own = Prepared.read(prepared[1], CompetitionFiles(competition))
-    clips = Clips(own, np.arange(9), sample_rate=32_000, window_seconds=5, crop="random", padding="cyclic", seed=0)
+    table = own.clip_table(np.arange(9))
+    clips = Clips(table, sample_rate=32_000, window_seconds=5, crop="random", padding="cyclic", seed=0)
     waves, targets = data_path.read(clips, 1)
     assert waves.shape == (16, 160_000) and waves.dtype == np.float32
     assert targets.shape == (16, 3)

@@ -1,5 +1,7 @@
 """Export: IRs that compute what torch computes, or nothing."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import soundfile
@@ -13,11 +15,18 @@ from birdlib.inference.requests import compile_for_cpu
 from birdlib.models.architectures import BirdModel
 from birdlib.weights.manifest import Int8Verdict, read_manifest
 
-from ..networks import attention_head, pooled_head
+from ..networks import attention_head, pooled_head, sed_head
 
 FRONT_END = FrontEnd(16000, 5, 512, 512, 32, 50, 8000)
 # 1e-40 and -1e-39 by their bits, since a processor told to ignore such numbers would write zeros.
 DENORMALS = torch.tensor([71362, -2146770024], dtype=torch.int32).view(torch.float32)
+HEADS = {
+    "pooled": pooled_head,
+    "attention": attention_head,
+    "sed": sed_head,
+    "sed, log-sum-exp": partial(sed_head, pooling="log_sum_exp", frame_share=0.3),
+    "sed, clip only": partial(sed_head, frame_share=0.0),
+}
 
 
 def model(head=pooled_head, seed=0):
@@ -31,7 +40,7 @@ def mels():
     return torch.randn(10, *FRONT_END.shape, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("head", [pooled_head, attention_head])
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 @pytest.mark.parametrize("precision", ["f32", "f16"])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_ir_gives_torchs_probabilities_at_any_batch(tmp_path, mels, head, precision, batch):
@@ -40,7 +49,7 @@ def test_the_ir_gives_torchs_probabilities_at_any_batch(tmp_path, mels, head, pr
     assert set(files) == {"net.xml", "net.bin"} == {path.name for path in tmp_path.iterdir()}
     compiled = compile_for_cpu(tmp_path / "net.xml", "f32")
     with torch.no_grad():
-        expected = net(mels[:batch]).sigmoid().numpy()
+        expected = net.scores(mels[:batch]).sigmoid().numpy()
     found = torch.from_numpy(compiled({0: mels[:batch].numpy()})[0]).sigmoid().numpy()
     assert np.abs(found - expected).max() <= PARITY_BOUNDS[precision]
     assert difference <= PARITY_BOUNDS[precision]
@@ -60,8 +69,8 @@ class Branching(torch.nn.Module):
         super().__init__()
         self.inner = model()
 
-    def forward(self, mel):
-        logits = self.inner(mel)
+    def scores(self, mel):
+        logits = self.inner.scores(mel)
         return logits + 0.01 if len(mel) == 2 else logits
 
 

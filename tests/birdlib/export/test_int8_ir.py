@@ -13,7 +13,7 @@ from birdlib.export.openvino_ir import export_ir, probabilities
 from birdlib.inference.requests import compile_for_cpu, the_core
 from birdlib.models.architectures import BirdModel
 
-from ..networks import attention_head, pooled_head
+from ..networks import attention_head, pooled_head, sed_head
 
 SHAPE = (1, 64, 80)
 
@@ -46,7 +46,7 @@ def digest(xml):
     return [hashlib.sha256(file.read_bytes()).hexdigest() for file in (xml, xml.with_suffix(".bin"))]
 
 
-@pytest.mark.parametrize(("head", "precision"), [(pooled_head, "f32"), (attention_head, "f16")])
+@pytest.mark.parametrize(("head", "precision"), [(pooled_head, "f32"), (attention_head, "f16"), (sed_head, "f32")])
 def test_an_int8_model_hears_nearly_the_same(nncf, tmp_path, mels, head, precision):
     xml = float_ir(tmp_path, mels, head, precision)
     quantize_ir(xml, mels.numpy(), tmp_path / "int8.xml")

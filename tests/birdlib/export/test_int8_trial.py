@@ -208,7 +208,7 @@ def test_int8_that_loses_nothing_is_taken(verdict, data, float_model):
     rows = data.prepared.validation_rows(1)
     assert found.windows == len(rows)
     with torch.no_grad():
-        scores = float_model[0](first_windows(data, rows)).double().sigmoid().numpy()
+        scores = float_model[0].scores(first_windows(data, rows)).double().sigmoid().numpy()
     expected = validation_metrics(data.prepared.targets(rows)[0], scores)
     assert found.float_scores == pytest.approx({key: expected[key] for key in ("padded_cmap", "macro_roc_auc")})
     row = shown(found)

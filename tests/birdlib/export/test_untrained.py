@@ -6,6 +6,8 @@ import torch
 from birdlib.export.untrained import extreme_sounds, seeded_model
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 
+from ..networks import split_variant
+
 FRONT_END = FrontEnd(32000, 5, 2048, 1024, 64, 50, 14000)
 
 
@@ -20,24 +22,25 @@ def windows():
     return MelSpectrogram(FRONT_END)(0.3 * torch.stack(sweeps) + noise)
 
 
-def model(architecture, windows, seed=1):
-    return seeded_model(architecture, 7, windows, FRONT_END, seed=seed, dropout=0.3, drop_path=0.2)
+def model(variant, windows, seed=1):
+    architecture, head = split_variant(variant)
+    return seeded_model(architecture, {"name": head}, 7, windows, FRONT_END, seed=seed, drop_path=0.2)
 
 
 def test_the_same_seed_gives_the_same_model_and_another_seed_another(windows):
     def logits(seed):
         with torch.no_grad():
-            return model("test_efficientnet", windows[:6], seed)(windows)
+            return model("test_efficientnet", windows[:6], seed).scores(windows)
 
     assert torch.equal(logits(1), logits(1)) and not torch.equal(logits(1), logits(2))
 
 
-@pytest.mark.parametrize("architecture", ["rexnet150", "efficientnet-b2-time"])
-def test_a_model_is_well_conditioned_also_on_windows_that_it_was_not_fitted_to(windows, architecture):
-    net = model(architecture, windows[:6])
+@pytest.mark.parametrize("variant", ["rexnet150", "efficientnet-b2-time", "rexnet150-sed"])
+def test_a_model_is_well_conditioned_also_on_windows_that_it_was_not_fitted_to(windows, variant):
+    net = model(variant, windows[:6])
     nudge = 1e-6 * torch.randn(windows.shape, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        exact, nudged = net(windows).sigmoid(), net(windows + nudge).sigmoid()
+        exact, nudged = net.scores(windows).sigmoid(), net.scores(windows + nudge).sigmoid()
     assert (exact - nudged).abs().max() < 1e-5
     assert exact.std(0).mean() > 1e-4  # it is not that they all give the same
 
