@@ -249,10 +249,11 @@ def test_a_model_says_how_it_learnt_to_hear_a_window_that_is_short_of_audio(fold
     assert [model.facts()["padding"] for model in models] == ["cyclic", "zeros"]
 
 
-def test_a_model_whose_window_is_no_row_of_the_submission_is_refused(folder):
-    where = folder(checkpoint(front_end=replace(FRONT_END, window_seconds=10)))
-    with pytest.raises(BirdlibError, match="-seed1: window_seconds = 10: a row of the submission is 5 s"):
-        find_models([where], metric=PADDED_CMAP)
+def test_a_model_that_hears_less_than_a_row_of_the_submission_is_refused(folder):
+    longer, shorter = (replace(FRONT_END, window_seconds=seconds) for seconds in (10, 4))
+    assert find(folder(checkpoint(front_end=longer), name="longer"))
+    where = folder(checkpoint(front_end=shorter), name="shorter")
+    assert "-seed1: window_seconds = 4: a row of the submission is 5 s" in problem(where)
 
 
 def test_a_renamed_checkpoint_is_told_its_name(folder):
@@ -268,6 +269,8 @@ def test_a_renamed_checkpoint_is_told_its_name(folder):
         (lambda s: replace(s, architecture="test_resnet"), "its weights are not those of test_resnet with 3 classes"),
         (lambda s: replace(s, classes=("a", "b")), "its weights are not those of test_efficientnet with 2 classes"),
         (lambda s: replace(s, channels=3), "its weights are not those of test_efficientnet"),
+        (lambda s: replace(s, head={"name": "sed"}), "its weights are not those of test_efficientnet-sed with 3 classes"),
+        (lambda s: replace(s, head={"name": "sad"}), "heads: 'sad' is not in this notebook"),
         (lambda s: replace(s, architecture="nonesuch"), "timm has no model 'nonesuch'"),
         (lambda s: replace(s, ema={}), "its weights are not those of"),
         (lambda s: replace(s, ema=s.ema | {"head.linear.bias": torch.tensor([0.0, 1.0, float("nan")])}),

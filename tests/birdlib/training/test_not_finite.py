@@ -10,13 +10,13 @@ import torch
 from birdlib.data.prepared import Prepared
 from birdlib.errors import BirdlibError
 from birdlib.training import safekeeping
-from birdlib.training import trainer as trainer_module
+from birdlib.training import stage_run as stage_module
 from birdlib.training.log import read_metrics
 from birdlib.training.members import Members
 from birdlib.training.optimiser import gradient_norm
 from birdlib.weights.checkpoint import LAST, checkpoints_in, load_checkpoint, save_checkpoint
 
-from .conftest import StepsClock, train_here
+from .conftest import DISTILLATION, StepsClock, train_here
 
 
 def train(settings, around, **changes):
@@ -56,16 +56,16 @@ def states(monkeypatch):
 
 @pytest.fixture
 def poisoned(prepared, monkeypatch):
-    """One recording's weight is NaN, or those of all; its file's name."""
+    """The numbers of the recordings whose targets are NaN: one, and those that a test adds."""
     rows = [5]
-    targets = Prepared.targets
+    clip_table = Prepared.clip_table
 
     def with_nan(self, wanted):
-        values, weights = targets(self, wanted)
-        weights[[row in rows for row in wanted]] = np.nan
-        return values, weights
+        table = clip_table(self, wanted)
+        table.targets[[row in rows for row in wanted]] = np.nan
+        return table
 
-    monkeypatch.setattr(Prepared, "targets", with_nan)
+    monkeypatch.setattr(Prepared, "clip_table", with_nan)
     return rows
 
 
@@ -132,14 +132,14 @@ def test_gradients_that_are_not_finite_are_skipped_though_the_loss_is(settings, 
             return gradient * float("inf")
 
     calls = iter(range(99))
-    objective = trainer_module.Objective.__call__
+    objective = stage_module.Objective.__call__
 
     def overflowing(self, *arguments, **options):
         loss = objective(self, *arguments, **options)
         return Backwards.apply(loss) if next(calls) == 2 else loss
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer_module.Objective, "__call__", overflowing)
+        patch.setattr(stage_module.Objective, "__call__", overflowing)
         assert train(settings(), surroundings(tmp_path / "out"))
     (record,) = skipped(tmp_path / "out")
     assert record["step"] == 3 and record["loss"] is not None
@@ -171,7 +171,7 @@ def test_weights_that_give_no_finite_loss_do_not_replace_the_checkpoint_of_befor
     settings, surroundings, tmp_path, monkeypatch
 ):
     """The loss tells of it only a step after such weights were saved."""
-    build = trainer_module.build_optimiser
+    build = stage_module.build_optimiser
 
     def too_large(model, **arguments):
         optimiser = build(model, **arguments)
@@ -187,7 +187,7 @@ def test_weights_that_give_no_finite_loss_do_not_replace_the_checkpoint_of_befor
         return optimiser
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer_module, "build_optimiser", too_large)
+        patch.setattr(stage_module, "build_optimiser", too_large)
         said = fault(settings(max_skipped=2), surroundings(tmp_path / "out"))
     name = f"test_resnet-wdfbn-ema-2-full-seed1{LAST}"
     assert f"{name} is the state before; resume with a lower LEARNING_RATE, or with CLIP_NORM = 1.0" in said
@@ -203,7 +203,7 @@ def test_weights_beyond_float32_are_not_saved(settings, surroundings, tmp_path, 
     assert not train(settings(), around)
     (path,) = checkpoints_in(around.folder)
     before, step = path.read_bytes(), load_checkpoint(path).step
-    build = trainer_module.build_optimiser
+    build = stage_module.build_optimiser
 
     def far_too_large(model, **arguments):
         optimiser = build(model, **arguments)
@@ -215,7 +215,7 @@ def test_weights_beyond_float32_are_not_saved(settings, surroundings, tmp_path, 
         optimiser.register_step_pre_hook(overflow)
         return optimiser
 
-    monkeypatch.setattr(trainer_module, "build_optimiser", far_too_large)
+    monkeypatch.setattr(stage_module, "build_optimiser", far_too_large)
     said = fault(settings(), surroundings(tmp_path / "out"))
     assert f"no longer finite at step {step + 1}" in said and "a lower LEARNING_RATE" in said
     assert path.read_bytes() == before
@@ -244,7 +244,8 @@ def test_a_teacher_with_a_nan_is_named_at_once(settings, surroundings, tmp_path)
     teacher = load_checkpoint(path)
     teacher.ema["head.linear.weight"][0] = np.inf
     save_checkpoint(teacher, path)
-    said = fault(settings(), surroundings(tmp_path / "out"), teachers=(tmp_path / "teacher",))
+    around = surroundings(tmp_path / "out")
+    said = fault(settings(loss=DISTILLATION), around, teachers=(tmp_path / "teacher",))
     assert f"teacher {teacher.name}: has weights that are not finite" in said
 
 

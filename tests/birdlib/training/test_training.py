@@ -212,14 +212,14 @@ def test_predictions_are_those_of_the_averaged_weights_on_the_first_seconds(sett
         wave, _ = soundfile.read(prepared.audio / filename, frames=samples, dtype="float32")
         wave = np.resize(wave, samples)  # repeats what is too short
         with torch.no_grad():
-            expected = model.eval()(MelSpectrogram(around.front_end)(torch.from_numpy(wave)[None])).sigmoid()
+            expected = model.eval().scores(MelSpectrogram(around.front_end)(torch.from_numpy(wave)[None])).sigmoid()
         np.testing.assert_allclose(found, expected[0].numpy(), atol=1e-5)
 
 
 def test_a_training_on_all_data_hears_all_and_validates_on_nothing(settings, session, prepared, tmp_path):
     around = session("out")
     full = Trainer(settings(), around, Accelerator(cpu=True), seed=1, fold="full", teachers=[])
-    assert sorted(full.rows) == list(range(len(prepared.recordings)))
+    assert sorted(full.stage_run.table.rows["number"]) == list(range(len(prepared.recordings)))
     checkpoint = only(train(settings(), around, folds=["full"]))
     assert files(tmp_path / "out") == {"last.pt", "metrics.jsonl"}  # no best epoch either
     assert checkpoint.scores == {"clips": None, "soundscapes": None} and checkpoint.best_score is None
@@ -235,13 +235,13 @@ def test_a_training_hears_nothing_that_its_fold_holds_back(settings, session, pr
     def note(self, key):
         item = read(self, key)
         if self.crop == "random":
-            heard.add(item[3])
+            heard.add(self.table.rows["path"][item[3]])
         return item
 
     monkeypatch.setattr(Clips, "__getitem__", note)
     train(settings(), session("out"), folds=[fold])
-    folds = prepared.recordings["fold"]
-    assert len(heard) >= 12 and heard <= set(folds.index[folds != fold])
+    filenames = prepared.recordings["filename"][prepared.recordings["fold"] != fold]
+    assert len(heard) >= 12 and heard <= {prepared.audio / filename for filename in filenames}
 
 
 @pytest.fixture
