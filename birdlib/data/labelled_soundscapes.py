@@ -106,6 +106,10 @@ class LabelledSoundscapes:
         kept = {stem: recording for stem, recording in self.recordings.items() if stem in stems}
         return replace(self, recordings=kept) if kept else None
 
+    def unheard(self, fold: int | str, n_folds: int) -> "LabelledSoundscapes | None":
+        """Those that a model of this fold has not learnt from where training takes them; None where it knows all."""
+        return self.only([stem for stem in self.recordings if self.fold_of(stem, n_folds) == fold])
+
     @property
     def soundscapes(self) -> tuple[str, ...]:
         """The recordings' stems, in order."""

@@ -66,7 +66,7 @@ class TrialAudio:
         return self._once("calibration", saved, windows, lambda: _clips(prepared, saved, rows, "random", keys)).mels
 
     def judging(self, saved: Checkpoint) -> Heard:
-        """Labelled soundscapes if the competition has them, or what the model's fold held back.
+        """Labelled soundscapes that the model has not learnt from, if there are any, or what its fold held back.
 
         A model of all data has held nothing back: it is heard on clips that it learnt from.
 
@@ -78,6 +78,8 @@ class TrialAudio:
 
     def _judging(self, prepared: Prepared, saved: Checkpoint) -> Heard:
         soundscapes = LabelledSoundscapes.find(self.files, prepared.classes)
+        if soundscapes is not None and saved.has_learnt_soundscapes:
+            soundscapes = soundscapes.unheard(saved.fold, prepared.n_folds)
         if soundscapes is not None:
             return _windows(soundscapes, saved.front_end, saved.settings["padding"])
         held_out = prepared.validation_rows(saved.fold)
@@ -99,7 +101,8 @@ class TrialAudio:
 
     def _once(self, kind: str, saved: Checkpoint, windows: int | None, read) -> Heard:
         """Models of one fold and front end stand beside each other: what was read last is kept, and no more."""
-        key = (saved.front_end, str(saved.fold), saved.settings["secondary"], saved.settings["padding"], windows)
+        recipe = saved.settings["secondary"], saved.settings["padding"], saved.has_learnt_soundscapes
+        key = (saved.front_end, str(saved.fold), recipe, windows)
         if kind not in self._last or self._last[kind][0] != key:
             self._last.pop(kind, None)
             self._last[kind] = key, read()

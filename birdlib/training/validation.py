@@ -156,9 +156,7 @@ class Validation:
         """The soundscapes that a model of this fold has not learnt from."""
         if self.soundscapes is None or not self.soundscapes_are_learnt:
             return self.soundscapes
-        n_folds = self.prepared.n_folds
-        stems = [stem for stem in self.soundscapes.recordings if self.soundscapes.fold_of(stem, n_folds) == fold]
-        return self.soundscapes.only(stems)
+        return self.soundscapes.unheard(fold, self.prepared.n_folds)
 
     def _hear_soundscapes(self, model, soundscapes: LabelledSoundscapes | None, mel, autocast) -> Predictions | None:
         if soundscapes is None:

@@ -83,6 +83,11 @@ class Checkpoint:
         """The network and its head as one name, such as "rexnet150-time"."""
         return variant(self.architecture, self.head["name"])
 
+    @property
+    def has_learnt_soundscapes(self) -> bool:
+        """Whether labelled soundscapes were among its clips: those that it has heard do not judge it."""
+        return any(clips["name"] == "soundscapes" for stage in self.settings["stages"] for clips in stage["clips"])
+
     def build(self) -> BirdModel:
         """A model of this kind, with other weights."""
         return build_model(

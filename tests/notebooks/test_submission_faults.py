@@ -222,7 +222,7 @@ def test_a_model_that_the_recipe_names_and_nobody_exported_is_told(submit, rerun
     assert "MODELS: 'absent' means no model of " in done.text
     if rerun:
         assert (check_table(done, submit) > 0).all().all()
-        assert "The plan: 3 of 3 models" in done.text
+        assert "The plan: 4 of 4 models" in done.text
 
 
 @pytest.mark.parametrize("rerun", [False, True], ids=["commit run", "hidden rerun"])

@@ -13,7 +13,6 @@ import torch
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.prepared import Prepared
 from birdlib.frontend.mel import MelSpectrogram
-from birdlib.models.architectures import build_model
 from birdlib.training.log import read_metrics
 from birdlib.training.predictions import read_predictions
 from birdlib.weights.checkpoint import load_checkpoint, save_checkpoint
@@ -111,7 +110,8 @@ def test_students_learn_from_the_teacher_of_their_fold_and_begin_with_its_backbo
         student = checkpoint(trained, kernel, name)
         assert student.finished and student.teachers == (TEACHER,) and student.fold == teacher.fold == 0
         assert student.data_version == teacher.data_version
-    assert checkpoint(trained, "demo-distill-time", STUDENTS["demo-distill-time"]).settings["backbone_from_teacher"]
+    (stage,) = checkpoint(trained, "demo-distill-time", STUDENTS["demo-distill-time"]).settings["stages"]
+    assert stage["start"] == {"name": "teacher_backbone"}
 
 
 def test_what_a_model_is_scored_on_was_held_back_and_sings_nothing_of_what_it_heard(trained):
@@ -143,11 +143,11 @@ def test_the_submission_is_what_torch_makes_of_the_averaged_weights(trained):
     expected = []
     for kernel, name in STUDENTS.items():
         student = checkpoint(trained, kernel, name)
-        model = build_model(student.architecture, len(student.classes), dropout=0.0, drop_path=0.0).eval()
+        model = student.build().eval()
         model.load_state_dict(student.ema)
         windows = torch.from_numpy(wave[: 5 * student.front_end.samples].reshape(5, -1))
         with torch.no_grad():
-            expected.append(model(MelSpectrogram(student.front_end)(windows)).sigmoid().numpy())
+            expected.append(model.scores(MelSpectrogram(student.front_end)(windows)).sigmoid().numpy())
     found = table.loc[[f"{path.stem}_{end}" for end in range(5, 30, 5)], list(student.classes)]
     np.testing.assert_allclose(found, np.mean(expected, axis=0), atol=1e-4)
 

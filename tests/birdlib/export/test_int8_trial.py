@@ -66,6 +66,10 @@ def network(prepared):
     return build_model("test_resnet", len(prepared.classes), dropout=0.0, drop_path=0.0)
 
 
+def recipe(clips="focal_recordings"):
+    return {"padding": "cyclic", "secondary": "target", "stages": [{"clips": [{"name": clips}]}]}
+
+
 def checkpoint(data, fold=0, **changes):
     values = {
         "name": f"net-{fold}",
@@ -80,7 +84,7 @@ def checkpoint(data, fold=0, **changes):
         "step": 1,
         "finished": True,
         "data_version": data.prepared.data_version,
-        "settings": {"padding": "cyclic", "secondary": "target"},
+        "settings": recipe(),
         "scores": {},
         "best_score": None,
         "best_epoch": None,
@@ -112,6 +116,14 @@ def test_labelled_soundscapes_judge_better_than_clips(data):
     heard = TrialAudio(data.output, data.with_soundscapes).judging(checkpoint(data))
     assert heard.what == SOUNDSCAPES and heard.mels.shape == (4, *FRONT_END.shape)
     assert heard.truth.shape == (4, len(data.prepared.classes)) and heard.truth.any()
+
+
+def test_a_soundscape_that_was_learnt_from_does_not_judge(data):
+    """The only one is held back by fold 0."""
+    audio = TrialAudio(data.output, data.with_soundscapes)
+    learnt = [checkpoint(data, fold=fold, settings=recipe("soundscapes")) for fold in (0, 1, "full")]
+    assert [audio.judging(model).what for model in learnt] == [SOUNDSCAPES, HELD_OUT, LEARNT]
+    assert audio.judging(checkpoint(data, fold=1)).what == SOUNDSCAPES
 
 
 def test_a_model_of_all_data_is_heard_on_clips_that_it_learnt_from_and_says_so(data):
