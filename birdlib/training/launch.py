@@ -16,7 +16,7 @@ from birdlib.errors import BirdlibError
 from birdlib.training.following import Training
 from birdlib.training.members import Members, Planned, plan_members
 from birdlib.training.process import Task
-from birdlib.training.resuming import flat_recipe
+from birdlib.training.resuming import flat_recipes
 from birdlib.training.surroundings import Surroundings
 from birdlib.weights.checkpoint import checkpoints_in
 
@@ -134,8 +134,8 @@ def _gpus() -> list[str]:
 
 
 def _other_settings(plan: Planned, members: Members) -> str:
-    wanted = flat_recipe(members.settings.recipe())
-    others = {name: value for name, value in flat_recipe(plan.earlier.settings).items() if wanted.get(name) != value}
+    earlier, wanted = flat_recipes(plan.earlier.settings, members.settings.recipe())
+    others = {name: value for name, value in earlier.items() if wanted.get(name) != value}
     return f", with {', '.join(f'{name} = {value}' for name, value in others.items())}" if others else ""
 
 

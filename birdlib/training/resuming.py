@@ -58,8 +58,9 @@ def check_continues(
     Raises:
         BirdlibError: it is of another training, or has done more epochs than are wanted; the text says what differs.
     """
+    wanted, done = flat_recipes(settings.recipe(), saved.settings)
     mine = {
-        **flat_recipe(settings.recipe()),
+        **wanted,
         **around.front_end.as_dict(),
         "classes": around.clips.prepared.classes,
         "data_version": around.clips.prepared.data_version,
@@ -67,7 +68,7 @@ def check_continues(
         "teachers": saved.teachers if teachers is None else teachers,
     }
     theirs = {
-        **flat_recipe(saved.settings),
+        **done,
         **saved.front_end.as_dict(),
         "classes": saved.classes,
         "data_version": saved.data_version,
@@ -88,26 +89,28 @@ def check_continues(
             f"{saved.name}{LAST}: is in stage {saved.stage + 1}, and there are {len(settings.stages)}; resume with "
             "as many, or train anew (EARLIER = None)"
         )
-    done = (saved.step - saved.stage_first_step) / saved.steps_per_epoch
-    wanted = settings.stages[saved.stage].epochs
-    if done > wanted:
+    epochs = (saved.step - saved.stage_first_step) / saved.steps_per_epoch
+    of_stage = settings.stages[saved.stage].epochs
+    if epochs > of_stage:
         raise BirdlibError(
-            f"{saved.name}{LAST}: {done:.4g} epochs are done, and EPOCHS is {wanted}; "
-            f"resume with EPOCHS = {math.ceil(done)} or more, or train anew (EARLIER = None)"
+            f"{saved.name}{LAST}: {epochs:.4g} epochs are done, and EPOCHS is {of_stage}; "
+            f"resume with EPOCHS = {math.ceil(epochs)} or more, or train anew (EARLIER = None)"
         )
 
 
-def flat_recipe(recipe: dict) -> dict:
-    """A recipe with the settings of its stages side by side: "loss" of the only one, "stage 2 loss" of several."""
-    stages = recipe["stages"]
-    flat = {name: value for name, value in recipe.items() if name not in ("stages", "epochs")}
-    for number, stage in enumerate(stages, 1):
-        flat |= {_name_in_stage(name, number, len(stages)): _plain(value) for name, value in stage.items()}
+def flat_recipes(*recipes: dict) -> list[dict]:
+    """Recipes with the settings of their stages side by side, under names that can be compared.
+
+    "loss" where each has one stage; "stage 1 loss" and "stage 2 loss" where any has more.
+    """
+    several = any(len(recipe["stages"]) > 1 for recipe in recipes)
+    flat = []
+    for recipe in recipes:
+        flat.append({name: value for name, value in recipe.items() if name not in ("stages", "epochs")})
+        for number, stage in enumerate(recipe["stages"], 1):
+            prefix = f"stage {number} " if several else ""
+            flat[-1] |= {f"{prefix}{name}": _plain(value) for name, value in stage.items()}
     return flat
-
-
-def _name_in_stage(name: str, number: int, stages: int) -> str:
-    return name if number == 1 and stages == 1 else f"stage {number} {name}"
 
 
 def _may_change(name: str, saved: Checkpoint) -> bool:

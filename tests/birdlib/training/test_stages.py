@@ -106,6 +106,22 @@ def test_what_is_to_come_may_change_on_resume_and_what_is_done_may_not(settings,
     assert train(settings(stages=gentler), surroundings(tmp_path / "out"))
 
 
+def test_a_stage_may_be_added_or_left_out_on_resume(settings, surroundings, tmp_path):
+    first, second = {"epochs": 1}, {"epochs": 1, "learning_rate": 3e-4}
+    assert train(settings(stages=[first, second]), surroundings(tmp_path / "at once", checkpoint_minutes=99.0))
+    whole = only(tmp_path / "at once")
+    # A finished training of one stage goes on to a second one.
+    assert train(settings(stages=[first]), surroundings(tmp_path / "added"))
+    assert train(settings(stages=[first, second]), surroundings(tmp_path / "added"))
+    added = only(tmp_path / "added")
+    assert (added.name, added.stage) == (whole.name, 1) and same(added.model, whole.model)
+    # One that was to have two ends after the first.
+    assert not train(settings(stages=[first, second]), surroundings(tmp_path / "left out", clock=StepsClock(1)))
+    assert only(tmp_path / "left out").step == 1
+    assert train(settings(stages=[first]), surroundings(tmp_path / "left out"))
+    assert only(tmp_path / "left out").finished and only(tmp_path / "left out").epoch == 1
+
+
 @pytest.mark.parametrize(
     ("stages", "said"),
     [
