@@ -17,12 +17,13 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import InitProcessGroupKwargs
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
 
 from birdlib.errors import BirdlibError
 from birdlib.training.life import show_life_by
 from birdlib.training.members import Members
 from birdlib.training.precision import capability_here, mixed_precision
+from birdlib.training.settings import TrainSettings
 from birdlib.training.surroundings import Surroundings
 from birdlib.training.trainer import Trainer
 
@@ -55,12 +56,7 @@ def train(task: Task) -> bool:
         BirdlibError: it cannot begin or go on; what was saved stays.
     """
     settings = task.members.settings
-    accelerator = Accelerator(
-        cpu=not torch.cuda.is_available(),  # or processes without GPUs would not find each other
-        mixed_precision=mixed_precision(settings.precision, capability_here()),
-        # The others wait while the first process validates.
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=2))],
-    )
+    accelerator = accelerator_for(settings)
     # Going on to the same numbers needs a GPU that gives the same sums twice.
     torch.backends.cudnn.deterministic = True
     teachers = task.members.teachers_of(task.fold, task.around)
@@ -83,6 +79,20 @@ def train(task: Task) -> bool:
         )
     accelerator.end_training()
     return finished
+
+
+def accelerator_for(settings: TrainSettings) -> Accelerator:
+    """Of this process, as one of those that ``torch.distributed`` knows of."""
+    return Accelerator(
+        cpu=not torch.cuda.is_available(),  # or processes without GPUs would not find each other
+        mixed_precision=mixed_precision(settings.precision, capability_here()),
+        kwargs_handlers=[
+            # The others wait while the first process validates.
+            InitProcessGroupKwargs(timeout=timedelta(hours=2)),
+            # A stage whose loss asks for no embedding gives its layer no gradient.
+            DistributedDataParallelKwargs(find_unused_parameters=settings.embedding_size > 0),
+        ],
+    )
 
 
 def main(folder: Path) -> None:
