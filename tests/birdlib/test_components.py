@@ -5,7 +5,6 @@ import sys
 import pytest
 
 import birdlib
-
 from birdlib.components import component
 from birdlib.errors import BirdlibError
 

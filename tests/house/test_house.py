@@ -98,6 +98,7 @@ ANYWHERE = {"components", "errors", "progress"}
 ROOMS = {
     "audio": set(),
     "augmentation": set(),
+    "blends": {"scores"},
     "competition": set(),
     "components": set(),
     "data": {"audio", "competition"},
@@ -111,9 +112,11 @@ ROOMS = {
     "models": set(),
     # Pictures show what all rooms make, and nothing needs a picture.
     "plots": {"audio", "augmentation", "data", "frontend", "metrics", "models", "submission", "training"},
+    "postprocessing": {"scores"},
     "progress": set(),
+    "scores": {"competition", "metrics"},
     "sources": set(),
-    "submission": {"audio", "competition", "ensemble", "frontend", "inference"},
+    "submission": {"audio", "competition", "ensemble", "frontend", "inference", "scores"},
     "training": {"audio", "augmentation", "competition", "data", "frontend", "metrics", "models", "weights"},
     "weights": {"audio", "frontend"},
     "wheels": set(),
