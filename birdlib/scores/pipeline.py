@@ -1,4 +1,4 @@
-"""From score tables to scores: blend and post-processing, the same for validation, selection and submission."""
+"""Blend and post-processing of score tables, the same in validation, selection and submission."""
 
 import fnmatch
 import math
