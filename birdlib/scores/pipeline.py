@@ -9,12 +9,11 @@ import numpy as np
 
 from birdlib.components import component
 from birdlib.errors import BirdlibError
-from birdlib.scores.row_layout import RowLayout
+from birdlib.scores.post_process import PostprocessingStep, post_process
 from birdlib.scores.score_table import ScoreTable
 from birdlib.scores.taxonomy import check_taxa
 
 Blend = Callable[[Sequence[np.ndarray], np.ndarray], np.ndarray]
-PostprocessingStep = Callable[[np.ndarray, RowLayout, Sequence[str] | None], np.ndarray]
 # Classes that are blended at a time: all of many models at once would not fit into memory.
 _BLOCK = 64
 
@@ -69,7 +68,7 @@ class Scoring:
                 raise BirdlibError(f"blend: the weight of {name!r} means no model; there are {', '.join(members)}")
             if isinstance(weight, dict):
                 check_taxa(list(weight), taxa, f"blend: the weight of {name!r}")
-        self.postprocessed(np.zeros((0, len(taxa or [])), np.float32), [], taxa)
+        post_process(self.steps, np.zeros((0, len(taxa or [])), np.float32), [], taxa)
 
     def __call__(
         self, tables: Sequence[ScoreTable], classes: Sequence[str], taxa: Sequence[str] | None = None
@@ -95,20 +94,7 @@ class Scoring:
         for start in range(0, len(labels), _BLOCK):
             block = slice(start, start + _BLOCK)
             blended[:, block] = self.blend([table.probabilities(labels[block]) for table in tables], weights[:, block])
-        return self.postprocessed(blended, row_ids, taxa)
-
-    def postprocessed(
-        self, probabilities: np.ndarray, row_ids: Sequence[str], taxa: Sequence[str] | None = None
-    ) -> np.ndarray:
-        """Take probabilities, float32 [rows, classes], through all steps; a row that is named twice counts once."""
-        if not self.steps:
-            return probabilities
-        layout = RowLayout.of(row_ids)
-        first, window = layout.distinct()
-        layout, probabilities = layout.take(first), probabilities[first]
-        for step in self.steps:
-            probabilities = step(probabilities, layout, taxa)
-        return probabilities[window]
+        return post_process(self.steps, blended, row_ids, taxa)
 
     def _weights(self, member: str, count: int, taxa: Sequence[str] | None) -> np.ndarray:
         """The weights of a member's classes, float64 [classes]."""
