@@ -89,16 +89,16 @@ class ScoringLoop:
             report.outcome = "scored"
             if report.windows:
                 plan.learn(member, report.seconds / report.windows)
-        elif not ensemble.tables and run.left() <= 0:
+        elif run.left() <= 0 and not ensemble.tables:
             unfinished, recordings = self._unfinished(logits)
             report.outcome = f"scored {recordings} of {len(self.windows.soundscapes)} recordings until the time was up"
+            print(f"{label}: {report.outcome}")
         else:
             report.outcome = "dropped: too slow"
-            self.dropped.append(member)
-        if report.outcome != "scored":
             print(f"{label}: {report.outcome}")
-        if report.outcome.startswith("scored"):
-            self._take_in(member, logits, unfinished)
+            self.dropped.append(member)
+            return
+        self._take_in(member, logits, unfinished)
 
     def _pass(self, compiled: CompiledMember, logits: np.ndarray, label: str, report: MemberReport) -> bool:
         """One model over the windows, until its end, the deadline, or a better use of the time.
@@ -124,18 +124,20 @@ class ScoringLoop:
                 left = total - report.windows
                 if counted and (seconds > enough or seconds > FIRST_SECONDS and counted > FIRST_WINDOWS * total):
                     plan.learn(member, seconds / counted)
-                    if left and seconds / counted * left > run.left() and self._better_use(member):
+                    late = left and seconds / counted * left > run.left()
+                    if late and self._better_use(report.windows + run.left() * counted / seconds):
                         return False
                 if left and run.left() <= 0:
                     return False
         return True
 
-    def _better_use(self, member: Member) -> bool:
-        """Whether another model gets further in the time that this one will not end in."""
-        if not self.ensemble.tables:
-            cost = self.plan.seconds_per_window(member)
-            return any(self.plan.seconds_per_window(other) < cost for other in self.plan.members)
-        return bool(self.plan.fitting())
+    def _better_use(self, reached: float) -> bool:
+        """Whether another model makes more of the time than one that will have scored so many windows at its end."""
+        if self.ensemble.tables:  # then only whole passes count
+            return bool(self.plan.fitting())
+        left = self.plan.run.left() - self.plan.compile_seconds
+        costs = [self.plan.seconds_per_window(member) for member in self.plan.members]
+        return any(left > cost * reached for cost in costs)
 
     def _unfinished(self, logits: np.ndarray) -> tuple[np.ndarray, int]:
         """The rows, int64 [n], of the recordings that were not scored to their end, and how many were.

@@ -170,7 +170,7 @@ def test_where_no_model_fits_the_fastest_gets_the_time(run, competition, tmp_pat
 
 def test_a_strong_model_gives_way_to_a_faster_one_where_it_would_not_end(run, competition, tmp_path, monkeypatch):
     weights, models = three_models(tmp_path)
-    claim(weights, first=0.02, third=0.03)
+    claim(weights, first=0.04, third=0.04)
     slow_down(monkeypatch, run, {"first": 15.0, "second": 5.0, "third": 15.0})
     run.set_limit(1.0, 0.0)
     task, table = submit(run, competition, weights, tmp_path)
@@ -178,10 +178,28 @@ def test_a_strong_model_gives_way_to_a_faster_one_where_it_would_not_end(run, co
     np.testing.assert_allclose(written(tmp_path), expected_scores(task, [models["second"]]), atol=1e-4)
 
 
+def test_a_model_that_is_nearly_done_does_not_give_way_to_one_that_would_score_less(
+    run, competition, tmp_path, monkeypatch
+):
+    weights, models = three_models(tmp_path)
+    claim(weights, first=0.04)
+    predict = CompiledMember.predict
+
+    def slow_at_last(compiled, blocks, logits):
+        for number, count in enumerate(predict(compiled, blocks, logits)):
+            run.now += 5.0 if number < 3 else 20.0
+            yield count
+
+    monkeypatch.setattr(CompiledMember, "predict", slow_at_last)
+    run.set_limit(38 / 60, 0.0)
+    task, table = submit(run, competition, weights, tmp_path)
+    assert outcomes(table)[0] == ("first", "scored")  # though a faster one was there when it seemed to be late
+
+
 def test_where_all_faster_models_fail_the_dropped_one_is_begun_once_more(run, competition, tmp_path, monkeypatch):
     models = {"strong": (small_model(1), 0.9), "broken": (broken_model(), 0.8)}
     weights = write_weights(tmp_path / "weights", models)
-    claim(weights, strong=0.02)
+    claim(weights, strong=0.04)
     slow_down(monkeypatch, run, {"strong": 15.0, "broken": 1.0})
     run.set_limit(66 / 60, 0.0)
     run.rerun = True
