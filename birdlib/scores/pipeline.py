@@ -3,6 +3,7 @@
 import fnmatch
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,8 @@ from birdlib.scores.score_table import ScoreTable
 from birdlib.scores.taxonomy import check_taxa
 
 Blend = Callable[[Sequence[np.ndarray], np.ndarray], np.ndarray]
-# Classes that are blended at a time: all of many models at once would not fit into memory.
-_BLOCK = 64
+# Classes that one thread blends at a time: all of many models at once would not fit into memory.
+_BLOCK = 32
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,13 @@ class Scoring:
         labels = [label.strip() for label in classes]
         weights = np.array([self._weights(table.name, len(labels), taxa) for table in tables])
         blended = np.empty((len(row_ids), len(labels)), np.float32)
-        for start in range(0, len(labels), _BLOCK):
+
+        def blend_block(start: int) -> None:
             block = slice(start, start + _BLOCK)
             blended[:, block] = self.blend([table.probabilities(labels[block]) for table in tables], weights[:, block])
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(blend_block, range(0, len(labels), _BLOCK)))
         return post_process(self.steps, blended, row_ids, taxa)
 
     def _weights(self, member: str, count: int, taxa: Sequence[str] | None) -> np.ndarray:
