@@ -6,6 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from birdlib.blends.geometric import Geometric
+from birdlib.blends.logit import Logit
+from birdlib.blends.mean import Mean
+from birdlib.blends.minimum import Minimum
+from birdlib.blends.power import Power
+from birdlib.blends.rank import Rank
 from birdlib.components import component
 from birdlib.errors import BirdlibError
 
@@ -66,17 +72,23 @@ def mean_logit(values, weights):
 
 mean = of_cells(lambda values, weights: np.average(values, weights=weights))
 REFERENCES = {
-    "mean": ({}, mean),
-    "rank": ({}, lambda tables, weights: mean([ranks(table) for table in tables], weights)),
-    "logit": ({}, of_cells(mean_logit)),
-    "geometric": ({}, of_cells(lambda values, weights: stats.gmean(values, weights=weights))),
-    "power": ({"exponent": EXPONENT}, of_cells(lambda values, weights: stats.pmean(values, EXPONENT, weights=weights))),
-    "minimum": ({}, of_cells(lambda values, weights: min(values))),
+    "mean": (Mean(), mean),
+    "rank": (Rank(), lambda tables, weights: mean([ranks(table) for table in tables], weights)),
+    "logit": (Logit(), of_cells(mean_logit)),
+    "geometric": (Geometric(), of_cells(lambda values, weights: stats.gmean(values, weights=weights))),
+    "power": (Power(EXPONENT), of_cells(lambda values, weights: stats.pmean(values, EXPONENT, weights=weights))),
+    "minimum": (Minimum(), of_cells(lambda values, weights: min(values))),
 }
 
 
 def blend_of(name):
-    return component("blends", {"name": name, **REFERENCES[name][0]})
+    return REFERENCES[name][0]
+
+
+def test_a_recipe_names_them():
+    exponents = {"power": {"exponent": EXPONENT}}
+    made = {name: component("blends", {"name": name, **exponents.get(name, {})}) for name in REFERENCES}
+    assert made == {name: blend for name, (blend, _) in REFERENCES.items()}
 
 
 @pytest.mark.parametrize("name", REFERENCES)

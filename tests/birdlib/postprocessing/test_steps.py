@@ -8,6 +8,12 @@ from scipy.stats import rankdata
 
 from birdlib.components import component
 from birdlib.errors import BirdlibError
+from birdlib.postprocessing.class_rank import ClassRank
+from birdlib.postprocessing.cut_off import CutOff
+from birdlib.postprocessing.file_maximum import FileMaximum
+from birdlib.postprocessing.probability_power import ProbabilityPower
+from birdlib.postprocessing.smoothing import Smoothing
+from birdlib.postprocessing.top_k_scaling import TopKScaling
 from birdlib.scores.row_layout import RowLayout
 
 CLASSES = 3
@@ -100,30 +106,35 @@ def ranked(row_ids, p):
     return result
 
 
+BY_TAXON = {"Insecta": [1, 1, 1], "Aves": [1]}
 REFERENCES = {
-    "smoothing": ({"kernel": KERNEL}, lambda ids, p: smoothed(ids, p, [KERNEL] * 3)),
-    "smoothing, lopsided": (
-        {"name": "smoothing", "kernel": (0, 2, 1)},
-        lambda ids, p: smoothed(ids, p, [(0, 2, 1)] * 3),
-    ),
-    "smoothing by taxon": (
-        {"name": "smoothing", "kernel": KERNEL, "taxa": {"Insecta": [1, 1, 1], "Aves": [1]}},
-        lambda ids, p: smoothed(ids, p, [[1], [1, 1, 1], KERNEL]),
-    ),
-    "file_maximum": ({"share": 0.3}, lambda ids, p: file_maximum(ids, p, 0.3)),
-    "top_k_scaling": ({"k": 2, "power": 0.4}, lambda ids, p: top_k_scaled(ids, p, 2, 0.4)),
-    "top_k_scaling of all": (
-        {"name": "top_k_scaling", "k": 100, "power": 1.0},
-        lambda ids, p: top_k_scaled(ids, p, 100, 1.0),
-    ),
-    "probability_power": ({"exponent": 1.5}, lambda ids, p: each_cell(p, lambda r, c: float(p[r, c]) ** 1.5)),
-    "cut_off": ({"threshold": 0.5}, lambda ids, p: cut_off(ids, p, 0.5)),
-    "class_rank": ({}, ranked),
+    "smoothing": (Smoothing(KERNEL), lambda ids, p: smoothed(ids, p, [KERNEL] * 3)),
+    "smoothing, lopsided": (Smoothing((0, 2, 1)), lambda ids, p: smoothed(ids, p, [(0, 2, 1)] * 3)),
+    "smoothing by taxon": (Smoothing(KERNEL, BY_TAXON), lambda ids, p: smoothed(ids, p, [[1], [1, 1, 1], KERNEL])),
+    "file_maximum": (FileMaximum(0.3), lambda ids, p: file_maximum(ids, p, 0.3)),
+    "top_k_scaling": (TopKScaling(2, 0.4), lambda ids, p: top_k_scaled(ids, p, 2, 0.4)),
+    "top_k_scaling of all": (TopKScaling(100, 1.0), lambda ids, p: top_k_scaled(ids, p, 100, 1.0)),
+    "probability_power": (ProbabilityPower(1.5), lambda ids, p: each_cell(p, lambda r, c: float(p[r, c]) ** 1.5)),
+    "cut_off": (CutOff(0.5), lambda ids, p: cut_off(ids, p, 0.5)),
+    "class_rank": (ClassRank(), ranked),
 }
 
 
 def step_of(name):
-    return component("postprocessing", {"name": name, **REFERENCES[name][0]})
+    return REFERENCES[name][0]
+
+
+def test_a_recipe_names_them():
+    tables = [
+        {"name": "smoothing", "kernel": KERNEL, "taxa": BY_TAXON},
+        {"name": "file_maximum", "share": 0.3},
+        {"name": "top_k_scaling", "k": 2, "power": 0.4},
+        {"name": "probability_power", "exponent": 1.5},
+        {"name": "cut_off", "threshold": 0.5},
+        {"name": "class_rank"},
+    ]
+    steps = [step_of("smoothing by taxon"), *(step_of(table["name"]) for table in tables[1:])]
+    assert [component("postprocessing", table) for table in tables] == steps
 
 
 @pytest.mark.parametrize("name", REFERENCES)

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
+from birdlib.blends.mean import Mean
+from birdlib.blends.rank import Rank
 from birdlib.errors import BirdlibError
+from birdlib.postprocessing.class_rank import ClassRank
+from birdlib.postprocessing.file_maximum import FileMaximum
+from birdlib.postprocessing.probability_power import ProbabilityPower
+from birdlib.postprocessing.smoothing import Smoothing
+from birdlib.postprocessing.top_k_scaling import TopKScaling
 from birdlib.scores.pipeline import Scoring
 from birdlib.scores.score_table import ScoreTable
 
@@ -13,6 +20,12 @@ ROW_IDS = ("b_10", "a_5", "b_5", "a_10")
 def table(name, classes, seed, row_ids=ROW_IDS):
     logits = np.random.default_rng(seed).normal(0, 2, (len(row_ids), len(classes))).astype(np.float32)
     return ScoreTable(name, tuple(row_ids), tuple(classes), logits)
+
+
+def test_a_recipe_is_a_blend_its_weights_and_steps():
+    steps = [{"name": "class_rank"}, {"name": "probability_power", "exponent": 2.0}]
+    recipe = Scoring.of({"name": "rank", "weights": {"a*": 2}}, steps)
+    assert recipe == Scoring(Rank(), {"a*": 2}, (ClassRank(), ProbabilityPower(2.0)))
 
 
 def test_the_default_is_the_mean_of_the_probabilities_over_the_models_that_know_a_class():
@@ -48,13 +61,12 @@ def test_weights_are_by_the_first_glob_that_matches_and_by_taxon():
 
 def test_steps_follow_the_blend_in_their_order():
     one = table("one", "ab", 1)
-    power, maximum = {"name": "probability_power", "exponent": 2.0}, {"name": "file_maximum", "share": 1.0}
-    scale = {"name": "top_k_scaling", "k": 2, "power": 1.0}
+    power, maximum, scale = ProbabilityPower(2.0), FileMaximum(1.0), TopKScaling(2, 1.0)
     p = one.probabilities()
     best = np.array([np.maximum(p[0], p[2]), np.maximum(p[1], p[3])])[[0, 1, 0, 1]]
-    np.testing.assert_allclose(Scoring.of({"name": "mean"}, [maximum, power])([one], "ab"), best**2, rtol=1e-6)
-    first = Scoring.of({"name": "mean"}, [maximum, scale])([one], "ab")
-    second = Scoring.of({"name": "mean"}, [scale, maximum])([one], "ab")
+    np.testing.assert_allclose(Scoring(Mean(), {}, (maximum, power))([one], "ab"), best**2, rtol=1e-6)
+    first = Scoring(Mean(), {}, (maximum, scale))([one], "ab")
+    second = Scoring(Mean(), {}, (scale, maximum))([one], "ab")
     np.testing.assert_allclose(first, best**2, rtol=1e-6)
     assert np.abs(first - second).max() > 0.01
 
@@ -63,8 +75,7 @@ def test_a_row_that_is_named_twice_counts_once():
     once = table("one", "ab", 1, ("a_5", "a_10", "a_15"))
     rows = [0, 1, 1, 2, 1]
     twice = ScoreTable("one", ("a_5", "a_10", "a_10.0", "a_15", " a_10"), once.classes, once.logits[rows])
-    steps = [{"name": "smoothing", "kernel": [1, 2, 1]}, {"name": "class_rank"}]
-    scoring = Scoring.of({"name": "mean"}, steps)
+    scoring = Scoring(Mean(), {}, (Smoothing([1, 2, 1]), ClassRank()))
     np.testing.assert_array_equal(scoring([twice], "ab"), scoring([once], "ab")[rows])
 
 

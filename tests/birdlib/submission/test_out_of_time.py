@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from birdlib.blends.mean import Mean
 from birdlib.ensemble.members import CompiledMember
 from birdlib.scores.pipeline import Scoring
 
@@ -139,7 +140,14 @@ def test_steps_take_no_part_of_a_recording_for_the_whole(run, competition, tmp_p
     claim(weights, only=100.0)
     slow_down(monkeypatch, run, {"only": 15.0})
     run.set_limit(29 / 60, 0.0)
-    scoring = Scoring.of({"name": "mean"}, [{"name": "file_maximum", "share": 1.0}])
+
+    def file_maximum(probabilities, layout, taxa):
+        highest = np.empty_like(probabilities)
+        for rows in layout.files:
+            highest[rows] = np.fmax.reduce(probabilities[rows])
+        return highest
+
+    scoring = Scoring(Mean(), {}, (file_maximum,))
     task, table = submit(run, competition, weights, tmp_path, scoring=scoring)
     rows = task.soundscapes[0].rows
     highest = expected_scores(task, [small_model(1)])[rows].max(axis=0)

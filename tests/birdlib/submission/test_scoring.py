@@ -10,6 +10,7 @@ import soundfile
 import torch
 
 from birdlib.audio.recordings import read_windows
+from birdlib.blends.mean import Mean
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.competition.table import check_submission, read_table
 from birdlib.ensemble.members import CompiledMember, load_members, unknown_classes
@@ -291,7 +292,7 @@ def test_each_models_logits_are_kept_whether_or_not_the_table_can_be_written(run
     assert stored.row_ids == task.plan.row_ids and stored.classes == CLASSES
     np.testing.assert_allclose(stored.probabilities(), expected_scores(task, [models["weak"][0]]), atol=1e-4)
     again = [ScoreTable.load(tmp_path / "scores" / f"{name}.npz") for name in models]
-    np.testing.assert_array_equal(Scoring.of({"name": "mean"})(again[::-1], CLASSES), table.scores())
+    np.testing.assert_array_equal(Scoring(Mean(), {}, ())(again[::-1], CLASSES), table.scores())
 
 
 def test_a_score_table_that_cannot_be_kept_costs_nothing_in_the_hidden_rerun(run, competition, tmp_path):
@@ -308,23 +309,6 @@ def test_a_score_table_that_cannot_be_kept_costs_nothing_in_the_hidden_rerun(run
     )
 
 
-def test_blend_and_steps_of_the_recipe_make_the_table(run, competition, tmp_path):
-    models = {"strong": (small_model(2), 0.9), "weak": (small_model(1), 0.1)}
-    weights = write_weights(tmp_path / "weights", models)
-    blend = {"name": "geometric", "weights": {"weak": 0.5}}
-    smoothing = {"name": "smoothing", "kernel": [1, 2, 1]}
-    task, _ = submit(run, competition, weights, tmp_path, scoring=Scoring.of(blend, [smoothing]))
-    strong, weak = (expected_scores(task, [model]) for model, _ in models.values())
-    blended = np.exp((2 * np.log(strong) + np.log(weak)) / 3)
-    expected = blended.copy()
-    for soundscape in task.soundscapes:
-        own = blended[soundscape.rows]
-        padded = np.pad(own, ((1, 1), (0, 0)))
-        weight = np.convolve(np.ones(len(own)), [1, 2, 1], "same")[:, None]
-        expected[soundscape.rows] = (padded[:-2] + 2 * own + padded[2:]) / weight
-    np.testing.assert_allclose(pd.read_csv(tmp_path / "submission.csv")[list(CLASSES)], expected, atol=1e-4)
-
-
 def test_a_step_that_fails_costs_itself_in_the_hidden_rerun_and_stops_the_commit_run(run, competition, tmp_path):
     model = small_model(1)
     weights = write_weights(tmp_path / "weights", {"m": (model, 0.5)})
@@ -332,7 +316,7 @@ def test_a_step_that_fails_costs_itself_in_the_hidden_rerun_and_stops_the_commit
     def broken(probabilities, layout, taxa):
         raise ZeroDivisionError("a step that nobody tested")
 
-    scoring = Scoring(Scoring.of({"name": "mean"}).blend, {}, (broken,))
+    scoring = Scoring(Mean(), {}, (broken,))
     with pytest.raises(ZeroDivisionError):
         submit(run, competition, weights, tmp_path, scoring=scoring)
     run.rerun = True
