@@ -53,9 +53,9 @@ CHOICES = {
 }
 STEPS = (
     {"name": "smoothing", "kernel": [0.1, 0.2, 0.4, 0.2, 0.1]},
-    {"name": "file_maximum"},
-    {"name": "top_k_scaling"},
-    {"name": "probability_power", "exponent": 2.0},
+    {"name": "file_maximum", "share": 0.2},
+    {"name": "top_k_scaling", "k": 1, "power": 0.4},
+    {"name": "probability_power", "exponent": 1.5},
     {"name": "cut_off", "threshold": 0.1},
     {"name": "class_rank"},
 )

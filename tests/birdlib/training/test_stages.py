@@ -111,8 +111,8 @@ def test_what_is_to_come_may_change_on_resume_and_what_is_done_may_not(settings,
     [
         ([{"epoch": 3}], "STAGES: stage 1 has no setting 'epoch'; it may set epochs, clips"),
         ([{}, {"epochs": 0}], "stage 2: settings out of range: EPOCHS = 0"),
-        ([{}, {"loss": [{"name": "focl"}]}], "stage 2: losses: 'focl' is not in this notebook"),
-        ([{"schedule": {"name": "cosine", "last": 2}}], "schedule cosine: last = 2; expected a number from 0 to 1"),
+        ([{}, {"loss": [{"name": "focl"}]}], "stage 2: losses: unknown name 'focl'"),
+        ([{"schedule": {"name": "cosine", "last": 2}}], "schedules: cosine: last = 2; expected a number from 0 to 1"),
     ],
 )
 def test_stages_that_cannot_be_are_one_line(stages, said):
