@@ -17,6 +17,7 @@ from birdlib.data.prepared import Prepared
 from birdlib.data.reading import read_clip
 from birdlib.ensemble.members import CompiledMember, load_members
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
+from birdlib.scores.score_table import ScoreTable
 from birdlib.submission.preparation import Task, prepare
 from birdlib.submission.windows import Windows
 
@@ -40,12 +41,14 @@ def member_scores(weights: Path, task: Task) -> dict[str, np.ndarray]:
         front_ends = [one.entry.front_end for one in members]
         windows = Windows(task.soundscapes, front_ends, Path(scratch), _raise, members[0].entry.padding)
         for member in members:
-            found = np.full((len(task.plan.row_ids), len(member.columns)), np.nan, np.float32)
+            logits = np.full((len(task.plan.row_ids), len(member.outputs)), np.nan, np.float32)
             compiled = CompiledMember(member, precision="f32", batch_size=4)
-            for _ in compiled.predict(windows.blocks(member.entry.front_end), found):
+            for _ in compiled.predict(windows.blocks(member.entry.front_end), logits):
                 pass
-            scores[member.name] = np.zeros((len(found), len(task.plan.classes)), np.float32)
-            scores[member.name][:, member.columns] = found
+            table = ScoreTable(member.name, task.plan.row_ids, member.classes, logits)
+            known = table.probabilities([label.strip() for label in task.plan.classes])
+            unknown = ~np.isin(np.char.strip(np.array(task.plan.classes)), table.classes)
+            scores[member.name] = np.where(unknown, np.float32(0), known)
     return scores
 
 

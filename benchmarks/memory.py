@@ -23,10 +23,11 @@ from birdlib.competition.layout import CompetitionFiles  # noqa: E402
 from birdlib.demo.competition import make_competition  # noqa: E402
 from birdlib.ensemble.members import load_members  # noqa: E402
 from birdlib.frontend.mel import FrontEnd  # noqa: E402
-from birdlib.submission.plan import make_plan  # noqa: E402
+from birdlib.submission.ensemble_table import EnsembleTable  # noqa: E402
+from birdlib.submission.plan import Plan  # noqa: E402
 from birdlib.submission.preparation import prepare  # noqa: E402
 from birdlib.submission.run import Run  # noqa: E402
-from birdlib.submission.scoring import EnsembleTable, score_ensemble  # noqa: E402
+from birdlib.submission.scoring import ScoringLoop  # noqa: E402
 from birdlib.submission.windows import Windows  # noqa: E402
 from birdlib.weights.manifest import ModelEntry, sha256, write_manifest  # noqa: E402
 
@@ -108,8 +109,8 @@ def main() -> int:
         task = prepare(CompetitionFiles(folder / "competition"), folder / "submission.csv", 5)
         members = load_members(weights, task.plan.classes, stop)
         windows = Windows(task.soundscapes, [member.entry.front_end for member in members], folder, stop)
-        table = EnsembleTable(len(task.plan.row_ids), len(task.plan.classes), 0.0)
-        score_ensemble(make_plan(run, members, windows, precision="f32"), windows, table, task.save)
+        table = EnsembleTable(run, task.plan.row_ids, task.plan.classes, folder=folder / "scores")
+        ScoringLoop(Plan(run, list(members), len(windows)), windows, table, task.save, "f32").score()
         stored = sum(file.stat().st_size for file in folder.glob("mels-*"))
         rows = {
             "soundscapes of 10 minutes": f"{options.soundscapes}",
@@ -123,7 +124,7 @@ def main() -> int:
         }
         for name, value in rows.items():
             print(f"| {name} | {value} |")
-        assert table.models == len(members)
+        assert len(table.tables) == len(members)
     finally:
         shutil.rmtree(folder)
     return 0

@@ -1,90 +1,92 @@
-"""Components: everything of a recipe that has a name and parameters, and the checks of what a recipe says of it.
+"""Components: what a recipe names in a table, such as a loss, a post-processing step or a blend."""
 
-``{"name": "focal", "gamma": 2.0}`` of the kind ``losses`` is ``birdlib.losses.focal.Focal(gamma=2.0)``: a file of its
-own, and a dataclass whose fields are the parameters. One more is one more file.
-"""
-
-import dataclasses
 import math
+import re
 from collections.abc import Sequence
+from dataclasses import MISSING, fields, is_dataclass
 from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
+from pkgutil import iter_modules
 
 from birdlib.errors import BirdlibError
 
 
-def component(kind: str, table: dict) -> Any:
-    """Build what a recipe's table names.
+def component(kind: str, table: dict) -> object:
+    """Make the component that a recipe's table describes.
+
+    ``component("losses", {"name": "soft_auc", "share": 0.8})`` is ``birdlib.losses.soft_auc.SoftAuc(share=0.8)``.
 
     Args:
-        kind: a folder of the library: "losses", "heads", …
-        table: ``name`` and parameters. Lists in it become tuples.
+        kind: the folder of the library that holds the components of this kind, a file each.
+        table: ``name``, which is the file's, and the parameters, which are the fields of its dataclass.
 
     Raises:
-        BirdlibError: the name or a parameter is unknown, a parameter is missing, or the component refuses one.
+        BirdlibError: the name or a parameter is unknown, missing or out of range.
     """
     if not isinstance(table, dict) or not isinstance(table.get("name"), str):
-        raise BirdlibError(f'{kind}: {table!r}; expected a table with a name, as {{ name = "…" }}')
+        raise BirdlibError(f'{kind}: {table!r}; expected a table with a name, such as {{ name = "{_names(kind)[0]}" }}')
     name = table["name"]
-    module = f"birdlib.{kind}.{name}"
-    if not name.isidentifier() or find_spec(module) is None:
-        raise BirdlibError(
-            f"{kind}: {name!r} is not in this notebook; name a file of birdlib/{kind}/, and build it again"
-        )
-    made = getattr(import_module(f"birdlib.{kind}.{name}"), "".join(word.capitalize() for word in name.split("_")))
-    parameters = {key: _frozen(value) for key, value in table.items() if key != "name"}
-    fields = {field.name: field for field in dataclasses.fields(made)}
-    if unknown := [key for key in parameters if key not in fields]:
-        raise BirdlibError(f"{kind}: {name} has no parameter {unknown[0]!r}; it has {', '.join(fields) or 'none'}")
-    missing = [
-        field.name
-        for field in fields.values()
-        if field.name not in parameters
-        and field.default is dataclasses.MISSING
-        and field.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise BirdlibError(f"{kind}: {name} needs {', '.join(missing)}; add it to the recipe's table")
+    made = _class(kind, name)
+    parameters = {key: value for key, value in table.items() if key != "name"}
+    required = {field.name: field.default is MISSING and field.default_factory is MISSING for field in fields(made)}
+    if unknown := sorted(set(parameters) - set(required)):
+        expected = ", ".join(required) or "no parameter at all"
+        raise BirdlibError(f"{kind}: {name} has no parameter {unknown[0]!r}; expected {expected}")
+    if missing := [key for key, needed in required.items() if needed and key not in parameters]:
+        raise BirdlibError(f"{kind}: {name} needs {missing[0]!r}; add it")
     return made(**parameters)
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
-
-
-def checked_number(where: str, name: str, value: float, low: float, high: float = math.inf) -> float:
-    """The value as a float.
+def check_number(made: object, field: str, low: float, high: float = math.inf, *, whole: bool = False) -> None:
+    """Refuse a component's field that is no number, not finite or outside of low to high (both allowed).
 
     Args:
-        where: whose parameter it is, as messages call it: "loss focal".
+        whole: whether the number has to be an int.
 
     Raises:
-        BirdlibError: it is no number, not finite, or outside of low to high (both allowed).
+        BirdlibError: one line that names the component, the field and its range.
     """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    value = getattr(made, field)
+    is_number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value) or not low <= value <= high:
-        allowed = f"a number from {low:g}" + (f" to {high:g}" if high < math.inf else " on")
-        raise BirdlibError(f"{where}: {name} = {value!r}; expected {allowed}")
-    return float(value)
+        expected = f"a {'whole ' if whole else ''}number from {low:g}" + (f" to {high:g}" if high < math.inf else " on")
+        raise BirdlibError(f"{where(made)}: {field} = {value!r}; expected {expected}")
 
 
-def checked_whole(where: str, name: str, value: int, low: int) -> int:
-    """The value. Raises BirdlibError where it is no whole number from ``low`` on."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise BirdlibError(f"{where}: {name} = {value!r}; expected a whole number from {low} on")
-    return value
-
-
-def checked_choice(where: str, name: str, value: str, choices: Sequence[str]) -> str:
-    """The value. Raises BirdlibError where it is none of the choices."""
+def check_choice(made: object, field: str, choices: Sequence[str]) -> None:
+    """Refuse a component's field that is none of some choices."""
+    value = getattr(made, field)
     if value not in choices:
-        raise BirdlibError(f"{where}: {name} = {value!r}; expected one of {', '.join(map(repr, choices))}")
-    return value
+        raise BirdlibError(f"{where(made)}: {field} = {value!r}; expected one of {', '.join(map(repr, choices))}")
 
 
-def checked_shares(where: str, name: str, values: Sequence[float], count: int) -> None:
-    """Raises BirdlibError where these are not so many shares of 1."""
-    numbers = [checked_number(where, name, value, 0, 1) for value in values]
-    if len(numbers) != count or abs(sum(numbers) - 1) > 1e-6:
-        raise BirdlibError(f"{where}: {name} = {list(values)}; expected {count} numbers that add up to 1")
+def check_shares(made: object, field: str, count: int) -> None:
+    """Refuse a component's field that is not so many numbers from 0 on that add up to 1."""
+    values = getattr(made, field)
+    are_numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+    if len(values) != count or not are_numbers or min(values) < 0 or abs(sum(values) - 1) > 1e-6:
+        raise BirdlibError(f"{where(made)}: {field} = {list(values)}; expected {count} numbers that add up to 1")
+
+
+def where(made: object) -> str:
+    """Say which component this is, for messages: "losses: soft_auc"."""
+    return ": ".join(type(made).__module__.split(".")[-2:])
+
+
+def _class(kind: str, name: str) -> type:
+    """The dataclass of a component: CamelCase of its file's name."""
+    module = f"birdlib.{kind}.{name}"
+    if re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        try:
+            made = getattr(import_module(module), "".join(word.capitalize() for word in name.split("_")), None)
+        except ModuleNotFoundError as error:
+            if error.name != module:  # a package that the component needs
+                raise
+        else:
+            if is_dataclass(made):
+                return made
+    raise BirdlibError(f"{kind}: unknown name {name!r}; expected one of {', '.join(_names(kind))}")
+
+
+def _names(kind: str) -> list[str]:
+    """The components of a kind that this library holds; of a built notebook's, those that its recipe includes."""
+    return sorted(module.name for module in iter_modules(import_module(f"birdlib.{kind}").__path__)) or ["..."]

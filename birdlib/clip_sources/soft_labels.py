@@ -11,7 +11,7 @@ from birdlib.clip_sources.clip_context import ClipContext
 from birdlib.competition.editions import WINDOW_SECONDS
 from birdlib.competition.layout import recordings_in
 from birdlib.competition.rows import ROW_ID, one_line, shown, split_row_id
-from birdlib.components import checked_number
+from birdlib.components import check_number
 from birdlib.data.clip_table import ClipTable
 from birdlib.errors import BirdlibError
 
@@ -40,9 +40,9 @@ class SoftLabels:
     power: float = 1.0
 
     def __post_init__(self) -> None:
-        checked_number("clips soft_labels", "least", self.least, 0, 1)
-        checked_number("clips soft_labels", "floor", self.floor, 0, 1)
-        checked_number("clips soft_labels", "power", self.power, 0.01)
+        check_number(self, "least", 0, 1)
+        check_number(self, "floor", 0, 1)
+        check_number(self, "power", 0.01)
 
     def table(self, context: ClipContext, fold: int | str) -> ClipTable:
         """All of it, whatever the fold: whoever made the table has to keep a fold's windows out of it.

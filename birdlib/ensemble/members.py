@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pandas as pd
-from scipy.special import expit
 
 from birdlib.competition.editions import check_window_seconds
 from birdlib.errors import BirdlibError, last_line
@@ -24,17 +23,21 @@ class Member:
     """One model of the ensemble and where its outputs belong.
 
     Attributes:
-        outputs, columns: int [known classes]; output ``outputs[i]`` is the submission's class ``columns[i]``.
+        outputs: int [known classes], those of the model's outputs that the submission has a column for.
     """
 
     entry: ModelEntry
     xml: Path
     outputs: np.ndarray
-    columns: np.ndarray
 
     @property
     def name(self) -> str:
         return self.entry.name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of ``outputs``."""
+        return tuple(self.entry.classes[output] for output in self.outputs)
 
 
 def load_members(
@@ -43,16 +46,14 @@ def load_members(
     on_fault: Callable[[Exception], None],
     models: Sequence[str] = ("*",),
 ) -> list[Member]:
-    """The models of a weight dataset, those of most worth first, their classes mapped by name onto the submission's.
+    """The models of a weight dataset, those of most worth first, with the classes that the submission asks for.
 
     Faulty models go to ``on_fault``, which may raise; the others are returned.
 
     Args:
         models: names or globs in the order of their worth; those that one glob means, by their score.
     """
-    columns: dict[str, list[int]] = {}  # a sample may name a class twice, or with spaces around it
-    for column, label in enumerate(classes):
-        columns.setdefault(label.strip(), []).append(column)
+    asked = {label.strip() for label in classes}
     members = []
     entries = []
     for entry in _by_worth(read_manifest(folder, on_fault), models, folder, on_fault):
@@ -66,8 +67,8 @@ def load_members(
     cuts = [_cut(entry) for entry in entries]
     usual = max(cuts, key=cuts.count, default="")
     for entry in entries:
-        known = [(output, column) for output, label in enumerate(entry.classes) for column in columns.get(label, ())]
-        if not known:
+        outputs = np.flatnonzero([label in asked for label in entry.classes])
+        if not len(outputs):
             on_fault(
                 BirdlibError(
                     f"{entry.name}: none of its {len(entry.classes)} classes (such as {entry.classes[0]!r}) is among "
@@ -78,7 +79,7 @@ def load_members(
         elif _cut(entry) != usual:
             on_fault(BirdlibError(f"{entry.name}: takes {_cut(entry)}, the ensemble {usual}; submit them apart"))
         else:
-            members.append(Member(entry, folder / entry.xml, *np.array(known).T))
+            members.append(Member(entry, folder / entry.xml, outputs))
     return members
 
 
@@ -143,13 +144,13 @@ class CompiledMember:
             )
         self._finite = True
 
-    def predict(self, blocks: Blocks, scores: np.ndarray, *, wait: bool = True) -> Iterator[int]:
-        """Score windows, as they come, into the rows of ``scores``.
+    def predict(self, blocks: Blocks, logits: np.ndarray) -> Iterator[int]:
+        """Score windows, as they come, into the rows of ``logits``.
 
         Args:
             blocks: pairs of window indices, int [n], and mel spectrograms, float32 [n, 1, n_mels, frames].
-            scores: float32 [windows, known classes]; gets probabilities.
-            wait: end with the last score in its place; else ``finish`` has to be called before they are looked at.
+            logits: float32 [windows, known classes]; gets the model's outputs. They are all in their places when the
+                iteration ends or is closed.
 
         Yields:
             The number of windows handed over, batch by batch, so that the caller can show and stop.
@@ -162,24 +163,16 @@ class CompiledMember:
             for indices, mels in _batches(blocks, self.batch_size):
                 if len(mels) < self.batch_size:
                     mels = np.concatenate([mels, np.zeros((self.batch_size - len(mels), *mels.shape[1:]), np.float32)])
-                self._requests.start(mels, partial(self._keep, indices, scores))
+                self._requests.start(mels, partial(self._keep, indices, logits))
                 yield len(indices)
-        except BaseException:
+        finally:
             self._requests.finish()
-            raise
-        if wait:
-            self.finish()
+            if not self._finite:
+                raise BirdlibError(f"{self.member.name}: gives NaN or infinity for real windows; export it anew")
 
-    def finish(self) -> None:
-        """Wait for what was handed over; BirdlibError if an output was not finite."""
-        self._requests.finish()
-        if not self._finite:
-            raise BirdlibError(f"{self.member.name}: gives NaN or infinity for real windows; export it anew")
-
-    def _keep(self, rows: np.ndarray, scores: np.ndarray, logits: np.ndarray) -> None:
-        logits = logits[: len(rows), self.member.outputs]
-        self._finite &= bool(np.isfinite(logits).all())
-        scores[rows] = expit(logits)
+    def _keep(self, rows: np.ndarray, logits: np.ndarray, outputs: np.ndarray) -> None:
+        logits[rows] = outputs[: len(rows), self.member.outputs]
+        self._finite &= bool(np.isfinite(logits[rows]).all())
 
 
 def _batches(blocks: Blocks, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -208,7 +201,7 @@ def members_table(members: list[Member]) -> pd.DataFrame:
             "weights": member.entry.precision,
             "score": member.entry.score,
             "score of": member.entry.score_name,
-            "classes": f"{len(np.unique(member.outputs))} of its {len(member.entry.classes)}",
+            "classes": f"{len(member.outputs)} of its {len(member.entry.classes)}",
             "mel": " x ".join(map(str, member.entry.front_end.shape[1:])),
         }
         for member in members
@@ -219,5 +212,5 @@ def members_table(members: list[Member]) -> pd.DataFrame:
 
 def unknown_classes(members: list[Member], classes: Sequence[str]) -> list[str]:
     """The submission's classes that no member knows."""
-    known = {int(column) for member in members for column in member.columns}
-    return [label for column, label in enumerate(classes) if column not in known]
+    known = {label for member in members for label in member.classes}
+    return [label for label in classes if label.strip() not in known]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from birdlib.components import checked_number, checked_whole
+from birdlib.components import check_number
 from birdlib.models.output import Output
 
 
@@ -26,10 +26,10 @@ class Attention:
     dropout: float = 0.3
 
     def __post_init__(self) -> None:
-        checked_whole("head attention", "heads", self.heads, 1)
-        checked_whole("head attention", "head_size", self.head_size, 1)
-        checked_number("head attention", "attention_dropout", self.attention_dropout, 0, 0.99)
-        checked_number("head attention", "dropout", self.dropout, 0, 0.99)
+        check_number(self, "heads", 1, whole=True)
+        check_number(self, "head_size", 1, whole=True)
+        check_number(self, "attention_dropout", 0, 0.99)
+        check_number(self, "dropout", 0, 0.99)
 
     def build(self, channels: int, n_classes: int) -> nn.Module:
         """The layers, for a map of so many channels."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from birdlib.components import checked_number
+from birdlib.components import check_number
 from birdlib.models.output import Output
 
 
@@ -20,7 +20,7 @@ class Pooled:
     dropout: float = 0.3
 
     def __post_init__(self) -> None:
-        checked_number("head pooled", "dropout", self.dropout, 0, 0.99)
+        check_number(self, "dropout", 0, 0.99)
 
     def build(self, channels: int, n_classes: int) -> nn.Module:
         """The layers, for a map of so many channels."""

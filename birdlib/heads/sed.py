@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from birdlib.components import checked_choice, checked_number
+from birdlib.components import check_choice, check_number
 from birdlib.models.output import Output
 
 ATTENTION, LOG_SUM_EXP = "attention", "log_sum_exp"
@@ -29,10 +29,10 @@ class Sed:
     sharpness: float = 5.0
 
     def __post_init__(self) -> None:
-        checked_choice("head sed", "pooling", self.pooling, (ATTENTION, LOG_SUM_EXP))
-        checked_number("head sed", "frame_share", self.frame_share, 0, 1)
-        checked_number("head sed", "dropout", self.dropout, 0, 0.99)
-        checked_number("head sed", "sharpness", self.sharpness, 0.01)
+        check_choice(self, "pooling", (ATTENTION, LOG_SUM_EXP))
+        check_number(self, "frame_share", 0, 1)
+        check_number(self, "dropout", 0, 0.99)
+        check_number(self, "sharpness", 0.01)
 
     def build(self, channels: int, n_classes: int) -> nn.Module:
         """The layers, for a map of so many channels."""

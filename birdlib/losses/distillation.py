@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 
 from birdlib.augmentation.batch import Batch
-from birdlib.components import checked_choice, checked_shares
+from birdlib.components import check_choice, check_shares
 from birdlib.losses.bce import Bce
 from birdlib.losses.divergence import BERNOULLI, DIVERGENCES, divergence
 from birdlib.losses.label_loss import LabelLoss
@@ -29,8 +29,8 @@ class Distillation(LabelLoss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checked_shares("loss distillation", "shares", self.shares, 3)
-        checked_choice("loss distillation", "divergence", self.divergence, DIVERGENCES)
+        check_shares(self, "shares", 3)
+        check_choice(self, "divergence", DIVERGENCES)
 
     def of_logits(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         teacher = batch.teacher.detach()

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from birdlib.augmentation.batch import Batch
-from birdlib.components import checked_number
+from birdlib.components import check_number
 from birdlib.losses.label_loss import LabelLoss
 
 
@@ -24,8 +24,8 @@ class Focal(LabelLoss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checked_number("loss focal", "gamma", self.gamma, 0)
-        checked_number("loss focal", "positive_weight", self.positive_weight, 0)
+        check_number(self, "gamma", 0)
+        check_number(self, "positive_weight", 0)
 
     def of_logits(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         present = batch.targets * (-logits).sigmoid() ** self.gamma * F.logsigmoid(logits)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 
 from birdlib.augmentation.batch import Batch
-from birdlib.components import checked_number
+from birdlib.components import check_number
 from birdlib.models.output import Output
 
 
@@ -24,7 +24,7 @@ class LabelLoss(ABC):
     needs_teacher: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        checked_number(f"loss {type(self).__name__}", "frame_share", self.frame_share, 0, 1)
+        check_number(self, "frame_share", 0, 1)
 
     def __call__(self, output: Output, batch: Batch) -> torch.Tensor:
         """A scalar, float32."""

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from birdlib.augmentation.batch import Batch
-from birdlib.components import checked_number
+from birdlib.components import check_number
 from birdlib.losses.bce import Bce
 from birdlib.losses.label_loss import LabelLoss
 
@@ -28,8 +28,8 @@ class SoftAuc(LabelLoss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checked_number("loss soft_auc", "bce_share", self.bce_share, 0)
-        checked_number("loss soft_auc", "scale", self.scale, 1e-3)
+        check_number(self, "bce_share", 0)
+        check_number(self, "scale", 1e-3)
 
     def of_logits(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         present = batch.targets * batch.weights

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from birdlib.augmentation.batch import Batch
-from birdlib.components import checked_number, checked_shares
+from birdlib.components import check_number, check_shares
 from birdlib.errors import BirdlibError
 from birdlib.losses.bce import Bce
 from birdlib.losses.divergence import divergence
@@ -31,8 +31,8 @@ class TableDistillation(LabelLoss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checked_shares("loss table_distillation", "shares", self.shares, 3)
-        checked_number("loss table_distillation", "temperature", self.temperature, 0.01)
+        check_shares(self, "shares", 3)
+        check_number(self, "temperature", 0.01)
 
     def of_logits(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         if self.table not in batch.extra:

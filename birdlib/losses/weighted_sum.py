@@ -1,11 +1,12 @@
 """A recipe's loss: one, or several with their weights."""
 
+import math
 from collections.abc import Sequence
 
 import torch
 
 from birdlib.augmentation.batch import Batch
-from birdlib.components import checked_number, component
+from birdlib.components import component, where
 from birdlib.errors import BirdlibError
 from birdlib.models.output import Output
 
@@ -27,8 +28,10 @@ class WeightedSum:
         self.terms = []
         for term in terms:
             table = {key: value for key, value in term.items() if key != "weight"}
-            weight = checked_number(f"loss {term.get('name')}", "weight", term.get("weight", 1.0), 0)
-            self.terms.append((weight, component("losses", table)))
+            loss, weight = component("losses", table), term.get("weight", 1.0)
+            if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
+                raise BirdlibError(f"{where(loss)}: weight = {weight!r}; expected a number from 0 on")
+            self.terms.append((weight, loss))
 
     @property
     def needs_teacher(self) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from birdlib.components import checked_whole
+from birdlib.components import check_number
 from birdlib.data.clip_table import ClipTable
 
 
@@ -19,7 +19,7 @@ class Balanced:
     least: int = 20
 
     def __post_init__(self) -> None:
-        checked_whole("sampler balanced", "least", self.least, 1)
+        check_number(self, "least", 1, whole=True)
 
     def size(self, table: ClipTable) -> int:
         """Clips of one epoch."""

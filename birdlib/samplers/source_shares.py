@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from birdlib.components import checked_number, checked_whole
+from birdlib.components import check_number
 from birdlib.data.clip_table import ClipTable
 from birdlib.errors import BirdlibError
 
@@ -23,10 +23,10 @@ class SourceShares:
     clips: int = 0
 
     def __post_init__(self) -> None:
-        shares = [checked_number("sampler source_shares", name, share, 0, 1) for name, share in self.shares.items()]
-        if abs(sum(shares) - 1) > 1e-6:
-            raise BirdlibError(f"sampler source_shares: shares = {dict(self.shares)}; they have to add up to 1")
-        checked_whole("sampler source_shares", "clips", self.clips, 0)
+        shares = list(self.shares.values())
+        if not all(isinstance(share, (int, float)) and share >= 0 for share in shares) or abs(sum(shares) - 1) > 1e-6:
+            raise BirdlibError(f"samplers: source_shares: shares = {dict(self.shares)}; they have to add up to 1")
+        check_number(self, "clips", 0, whole=True)
 
     def size(self, table: ClipTable) -> int:
         """Clips of one epoch."""

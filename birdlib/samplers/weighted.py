@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from birdlib.components import checked_whole
+from birdlib.components import check_number
 from birdlib.data.clip_table import ClipTable
 from birdlib.errors import BirdlibError
 
@@ -22,7 +22,7 @@ class Weighted:
     power: float = 1.0
 
     def __post_init__(self) -> None:
-        checked_whole("sampler weighted", "clips", self.clips, 0)
+        check_number(self, "clips", 0, whole=True)
 
     def size(self, table: ClipTable) -> int:
         """Clips of one epoch."""

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from birdlib.components import checked_number
+from birdlib.components import check_number
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Cosine:
     last: float = 0.01
 
     def __post_init__(self) -> None:
-        checked_number("schedule cosine", "warm_up_epochs", self.warm_up_epochs, 0)
-        checked_number("schedule cosine", "last", self.last, 0, 1)
+        check_number(self, "warm_up_epochs", 0)
+        check_number(self, "last", 0, 1)
 
     def factor(self, done: float, epochs: float) -> float:
         """Of the learning rate, after so many of a stage's epochs."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from birdlib.components import checked_number
+from birdlib.components import check_number
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class WarmUp:
     warm_up_epochs: float = 1.0
 
     def __post_init__(self) -> None:
-        checked_number("schedule warm_up", "warm_up_epochs", self.warm_up_epochs, 0)
+        check_number(self, "warm_up_epochs", 0)
 
     def factor(self, done: float, epochs: float) -> float:
         """Of the learning rate, after so many of a stage's epochs."""

@@ -12,7 +12,7 @@ from birdlib.competition.layout import CompetitionFiles
 from birdlib.competition.rows import LONGEST_SECONDS, SHORT_BY, RowPlan, doubles, plan_rows, read_sample, shown
 from birdlib.competition.table import submission_table, write_table
 from birdlib.errors import BirdlibError
-from birdlib.submission.windows import Soundscape
+from birdlib.submission.windows import ScoredSoundscape
 
 # The largest score that is written. BirdCLEF 2023's metric adds rows of 1.0, with which a score of 1.0 would tie.
 HIGHEST_SCORE = np.nextafter(np.float32(1), np.float32(0))
@@ -30,7 +30,7 @@ class Task:
     """
 
     plan: RowPlan
-    soundscapes: list[Soundscape]
+    soundscapes: list[ScoredSoundscape]
     target: Path
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ def prepare(files: CompetitionFiles, target: Path, window_seconds: int = WINDOW_
         if max(ends, default=0) - window_seconds >= seconds:
             asked = f"but rows up to {max(ends):g} s are asked for; it seems to be cut off"
             problems.append(f"{paths[stem].name}: {seconds:.1f} s long, {asked}")
-        soundscapes.append(Soundscape(paths[stem], [float(end) for end in ends], plan.rows[stem]))
+        soundscapes.append(ScoredSoundscape(paths[stem], [float(end) for end in ends], plan.rows[stem]))
     if plan.without_recording and files.test_soundscapes:
         problems.append(f"{len(plan.without_recording)} rows have no recording, such as {plan.without_recording[0]}")
     problems += [f"{files.sample_submission}: {problem}" for problem in _sample_problems(plan)]
@@ -137,7 +137,7 @@ def prepare_dry_run(
     for path, seconds in measured:
         ends = [float(end) for end in np.arange(window_seconds, seconds + 1e-3, window_seconds)]
         ends = ends or [float(window_seconds)]
-        soundscapes.append(Soundscape(path, ends, len(row_ids) + np.arange(len(ends))))
+        soundscapes.append(ScoredSoundscape(path, ends, len(row_ids) + np.arange(len(ends))))
         row_ids += [f"{path.stem}_{end:.0f}" for end in ends]
     plan = RowPlan(tuple(row_ids), ("row_id", *classes), {}, {}, (), (), ())
     return Task(plan, soundscapes, target)

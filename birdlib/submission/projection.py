@@ -18,10 +18,9 @@ def project(run: Run, reports: list[MemberReport], edition: Edition) -> pd.DataF
     scored = [report for report in reports if report.windows and report.outcome.startswith("scored")]
     scoring = sum(report.seconds for report in scored)
     seconds = max(run.elapsed() - scoring, 0.0)
-    windows = max((report.windows for report in scored), default=0)  # a cascade spares the later models some
     rows = []
     for report in scored:
-        seconds += report.seconds / windows * edition.hidden_windows
+        seconds += report.seconds / report.windows * edition.hidden_windows
         rows.append(
             {
                 "model": report.name,

@@ -1,7 +1,5 @@
 """Scoring: model after model over all windows, as many models as the time allows."""
 
-import math
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -11,323 +9,159 @@ import numpy as np
 from birdlib.ensemble.members import CompiledMember, Member
 from birdlib.errors import BirdlibError
 from birdlib.progress import progress_bar
-from birdlib.submission.cascade import Cascade, plan_cascade
-from birdlib.submission.plan import FASTEST_PACE, Candidate, Plan, compile_ahead, compile_candidate, measure_again
+from birdlib.submission.ensemble_table import EnsembleTable
+from birdlib.submission.plan import Plan
 from birdlib.submission.reports import MemberReport
-from birdlib.submission.run import Run
-from birdlib.submission.windows import Soundscape, Windows
+from birdlib.submission.windows import Windows
 
-# The same as a plan's safety for scoring some windows only, where being late would leave whole soundscapes unscored.
-SAFETY_OF_SOME = 1.5
+# A model's cost is known after this share of its windows, or of the time left, and after so many seconds.
+FIRST_WINDOWS, FIRST_TIME, FIRST_SECONDS = 0.03, 0.05, 2.0
 # Seconds left, of which finding out that a model is too slow takes a small part.
 ENOUGH_TO_BEGIN = 20.0
-# Share of the time left that measuring anew may take where no other model fits: it would go unused.
-UNUSED = 0.5
 
 
-@dataclass
-class EnsembleTable:
-    """The mean of the models' probabilities, row by row and class by class."""
+@dataclass(frozen=True)
+class ScoringLoop:
+    """Scores every window by every model that the time has room for, the one of most worth first.
 
-    n_rows: int
-    n_classes: int
-    missing_score: float
-    models: int = 0
-    reports: list[MemberReport] = field(default_factory=list)
+    After each model ``save`` gets the finished ensemble so far. A model that fails or is too slow leaves no trace in
+    it, so all rows are scored by the same models. Where no model fits, the fastest is begun all the same: if the time
+    is up before its end, the table has what it scored, recording by recording.
 
-    def __post_init__(self) -> None:
-        self._sum = np.zeros((self.n_rows, self.n_classes))
-        self._count = np.zeros(self.n_classes)
-        self._scored = np.zeros(self.n_rows, bool)
-
-    def add(self, member: Member, scores: np.ndarray) -> None:
-        """Take in a model's probabilities, float32 [rows, known classes], NaN in rows without audio."""
-        scored = ~np.isnan(scores[:, 0])
-        self._sum[np.ix_(scored, member.columns)] += scores[scored]
-        self._count[member.columns] += 1
-        self._scored |= scored
-        self.models += 1
-
-    @property
-    def known(self) -> np.ndarray:
-        """bool [classes], those that a model knew"""
-        return self._count > 0
-
-    @property
-    def scored_rows(self) -> np.ndarray:
-        """bool [rows]"""
-        return self._scored
-
-    def scores(self) -> np.ndarray:
-        """float32 [rows, classes]: the ensemble so far; rows and classes that nothing scored get missing_score."""
-        scores = np.full((self.n_rows, self.n_classes), self.missing_score, np.float32)
-        cells = np.ix_(self._scored, self.known)
-        scores[cells] = self._sum[cells] / self._count[self.known]
-        return scores
-
-
-def score_ensemble(
-    plan: Plan,
-    windows: Windows,
-    table: EnsembleTable,
-    save: Callable[[np.ndarray], None],
-    *,
-    cascade: float = 0.0,
-    cascade_models: int = 1,
-) -> EnsembleTable:
-    """Score every window by every model that the plan has room for, the one of most worth first.
-
-    After each model ``save`` gets the finished ensemble so far, and the plan is made anew with what that model
-    really took. All rows are always scored by the same models: one that turns out too slow is dropped whole. Where
-    not even one is thought to fit, the fastest is begun all the same, since the machine may have been slow only while
-    it was measured; where it does not get through, it scores every second window (or fewer), and the others copy
-    their nearest neighbour. That no window was scored at all is a fault.
-
-    Args:
-        cascade: probability below which the mean of the first ``cascade_models`` takes a window for quiet; the
-            other models are spared most of those (see ``Cascade``). 0 is no cascade.
+    Attributes:
+        save: writes the submission, float32 [rows, classes].
+        precision, batch_size, streams: see ``CompiledMember``.
+        dropped: models that were too slow; they are begun once more where all others fail.
     """
-    return _Scoring(plan, windows, table, save, cascade, cascade_models).score()
-
-
-@dataclass
-class _Running:
-    """A model that all windows were handed over to; its last requests may still run."""
-
-    compiled: CompiledMember
-    scores: np.ndarray
-    report: MemberReport
-
-
-@dataclass
-class _Scoring:
-    """The state of ``score_ensemble``, whose arguments the first attributes are."""
 
     plan: Plan
     windows: Windows
-    table: EnsembleTable
+    ensemble: EnsembleTable
     save: Callable[[np.ndarray], None]
-    cascade: float
-    cascade_models: int
-    spared: Cascade | None = None
-    running: _Running | None = None
-    begun: bool = False  # a model that was not thought to fit
-    too_slow: list[Candidate] = field(default_factory=list)  # dropped before any other was scored
+    precision: str
+    batch_size: int = 4
+    streams: int = 0
+    dropped: list[Member] = field(default_factory=list)
 
-    def score(self) -> EnsembleTable:
-        plan, run, table = self.plan, self.plan.run, self.table
-        table.reports += [MemberReport(name, "failed") for name in plan.failed]
-        self._score_all_windows()
-        if not table.models:
-            self._score_some_windows()
-        for candidate in plan.candidates:
-            needed, left = plan.seconds(candidate) + plan.shared_seconds(), max(run.left(), 0)
-            table.reports.append(MemberReport(candidate.member.name, f"needs {needed:.0f} s, {left:.0f} s are left"))
-        if self.cascade > 0 and not self.spared:
-            first = f"its first {self.cascade_models} models were not all scored"
-            print(f"The cascade spared nothing: {first}.")
-        if not table.scored_rows.any():
+    def score(self) -> None:
+        """Score until no model fits any more; that no window was scored at all is a fault."""
+        plan, run = self.plan, self.plan.run
+        while fitting := plan.fitting() or self._last_resort():
+            member = fitting[0]
+            (plan.members if member in plan.members else self.dropped).remove(member)
+            number = len(self.ensemble.tables) + 1
+            self._score(member, f"{member.name} ({number} of {number + len(fitting) - 1})")
+        for member in plan.members:
+            outcome = f"needs {plan.seconds(member):.0f} s, {max(run.left(), 0):.0f} s are left"
+            self.ensemble.reports.append(MemberReport(member.name, outcome))
+        if not self.ensemble.scored_rows.any():
             run.fault(BirdlibError("no model scored any window: every score in the table is the missing_score"))
-        return table
 
-    def _score_all_windows(self) -> None:
-        """Model after model over all windows, while there is one that fits the time."""
-        plan, table = self.plan, self.table
-        fresh = True  # whether the costs were measured since the last model was scored
-        while plan.candidates:
-            if 0 < self.cascade and not self.spared and table.models + bool(self.running) >= self.cascade_models:
-                self._settle()  # what the next one hears depends on it
-            chosen = plan.chosen()
-            if not chosen:
-                self._settle()
-                if table.models and not fresh and self._misjudged() and measure_again(plan, UNUSED):
-                    fresh = True
-                    continue
-                chosen = self._fastest_unless_late()
-                if not chosen:
-                    break
-            fresh = False
-            plan.candidates.remove(chosen[0])
-            number = table.models + bool(self.running) + 1
-            self._hand_over(chosen[0], f"{chosen[0].member.name} ({number} of {number + len(chosen) - 1})")
-            if len(plan.chosen()) != len(chosen) - 1:
-                print(plan.summary())
-        self._settle()
-
-    def _fastest_unless_late(self) -> list[Candidate]:
-        """The fastest model, where none is thought to fit and none was scored or begun; else none."""
-        if self.table.models or self.begun or self.plan.run.left() < ENOUGH_TO_BEGIN:
+    def _last_resort(self) -> list[Member]:
+        """The fastest model, where none is thought to fit and none was scored; else none."""
+        left = self.plan.members or self.dropped
+        if not left or self.ensemble.tables or self.plan.run.left() < ENOUGH_TO_BEGIN:
             return []
         print("No model is thought to fit the time; the fastest is begun all the same.")
-        self.begun = True
-        return [min(self.plan.candidates, key=self.plan.seconds)]
+        return [min(left, key=self.plan.seconds)]
 
-    def _score_some_windows(self) -> None:
-        """The fastest model that works over every n-th window."""
-        plan = self.plan
-        for fastest in sorted(plan.candidates + self.too_slow, key=plan.seconds):
-            if fastest in plan.candidates:
-                plan.candidates.remove(fastest)
-            _score_some(plan, fastest, self.windows, self.table, self.save)
-            if self.table.models:
-                return
-
-    def _misjudged(self) -> bool:
-        """Whether what the other models cost is not known well: some were never measured, or the last one took more
-        or much less than measured, so that the machine changed its speed."""
-        measured = all(candidate.measured for candidate in self.plan.candidates)
-        return not measured or self.plan.pace > 1 or self.plan.pace <= FASTEST_PACE
-
-    def _hand_over(self, candidate: Candidate, label: str) -> None:
-        """One model's pass over the windows; the one before it comes to its end meanwhile."""
-        plan, run, member = self.plan, self.plan.run, candidate.member
+    def _score(self, member: Member, label: str) -> None:
+        """One model's pass over the windows, its scores into the table, and the table into the file."""
+        plan, run, ensemble = self.plan, self.plan.run, self.ensemble
         report = MemberReport(member.name, "failed")
-        self.table.reports.append(report)
+        ensemble.reports.append(report)
+        logits = np.full((len(ensemble.row_ids), len(member.outputs)), np.nan, np.float32)
+        started = run.elapsed()
         try:
             with run.timed("Compile the models"):
-                compiled = compile_candidate(plan, candidate)
-                compile_ahead(plan, candidate)
-            scores = np.full((self.table.n_rows, len(member.columns)), np.nan, np.float32)
-            started = time.perf_counter()
-            with run.timed(f"Score {member.name}"):
-                report.windows, in_time = _pass(
-                    run,
-                    compiled,
-                    self.windows,
-                    scores,
-                    label,
-                    heard=self.spared.heard_by(member.columns) if self.spared else None,
-                    drop_if_late=True,
-                    once_begun=self._settle,
+                compiled = CompiledMember(
+                    member, precision=self.precision, batch_size=self.batch_size, streams=self.streams
                 )
-        except Exception as error:
-            run.fault(error, member.name)
-            return
-        report.seconds = time.perf_counter() - started
-        plan.scored(candidate, report.seconds, report.windows)
-        self._settle()  # without a single window there was no beginning
-        if in_time:
-            self.running = _Running(compiled, scores, report)
-            return
-        report.outcome = "dropped: slower than measured"
-        print(f"{label}: {report.outcome}")
-        if not self.table.models:  # where no other gets through either, it may still score some windows
-            candidate.compiled = compiled
-            self.too_slow.append(candidate)
-
-    def _settle(self) -> None:
-        """The last model's scores into the table and the file, once the last of them is there."""
-        if self.running is None:
-            return
-        done, self.running = self.running, None
-        run, member = self.plan.run, done.compiled.member
-        started = time.perf_counter()
-        try:
+            plan.compile_seconds, started = run.elapsed() - started, run.elapsed()
             with run.timed(f"Score {member.name}"):
-                done.compiled.finish()
+                whole = self._pass(compiled, logits, label, report)
         except Exception as error:
             run.fault(error, member.name)
             return
-        done.report.seconds += time.perf_counter() - started
-        done.report.outcome = "scored"
-        if self.spared and self.spared.heard_by(member.columns) is not None:
-            self.spared.fill(done.scores, member.columns)
-        self.table.add(member, done.scores)
-        started = time.perf_counter()
+        report.seconds = run.elapsed() - started
+        unfinished = None
+        if whole:
+            report.outcome = "scored"
+            if report.windows:
+                plan.learn(member, report.seconds / report.windows)
+        elif run.left() <= 0 and not ensemble.tables:
+            unfinished, recordings = self._unfinished(logits)
+            report.outcome = f"scored {recordings} of {len(self.windows.soundscapes)} recordings until the time was up"
+            print(f"{label}: {report.outcome}")
+        else:
+            report.outcome = "dropped: too slow"
+            print(f"{label}: {report.outcome}")
+            self.dropped.append(member)
+            return
+        self._take_in(member, logits, unfinished)
+
+    def _pass(self, compiled: CompiledMember, logits: np.ndarray, label: str, report: MemberReport) -> bool:
+        """One model over the windows, until its end, the deadline, or a better use of the time.
+
+        The plan learns what the model costs from its first windows.
+
+        Returns:
+            Whether the pass came to its end; ``report.windows`` is how many windows were scored.
+        """
+        plan, run, total = self.plan, self.plan.run, len(self.windows)
+        # The first block waits for the first recording, so the speed is that of the blocks behind it.
+        first: tuple[float, int] | None = None
+        enough = max(FIRST_SECONDS, FIRST_TIME * run.left())
+        member = compiled.member
+        blocks = self.windows.blocks(member.entry.front_end)
+        progress = progress_bar(description=label, total=total, unit="window")
+        with closing(compiled.predict(blocks, logits)) as counts, progress:
+            for count in counts:
+                report.windows += count
+                progress.update(count)
+                first = first or (run.elapsed(), report.windows)
+                seconds, counted = run.elapsed() - first[0], report.windows - first[1]
+                left = total - report.windows
+                if counted and (seconds > enough or seconds > FIRST_SECONDS and counted > FIRST_WINDOWS * total):
+                    plan.learn(member, seconds / counted)
+                    late = left and seconds / counted * left > run.left()
+                    if late and self._better_use(report.windows + run.left() * counted / seconds):
+                        return False
+                if left and run.left() <= 0:
+                    return False
+        return True
+
+    def _better_use(self, reached: float) -> bool:
+        """Whether another model makes more of the time than one that will have scored so many windows at its end."""
+        if self.ensemble.tables:  # then only whole passes count
+            return bool(self.plan.fitting())
+        left = self.plan.run.left() - self.plan.compile_seconds
+        costs = [self.plan.seconds_per_window(member) for member in self.plan.members]
+        return any(left > cost * reached for cost in costs)
+
+    def _unfinished(self, logits: np.ndarray) -> tuple[np.ndarray, int]:
+        """The rows, int64 [n], of the recordings that were not scored to their end, and how many were.
+
+        Recordings are scored one after another, so only the last one that was begun may lack its end.
+        """
+        recordings = self.windows.soundscapes
+        begun = [number for number, one in enumerate(recordings) if not np.isnan(logits[one.rows]).all()]
+        whole = begun[-1] if begun else 0
+        if begun and not np.isnan(logits[recordings[whole].rows[-1]]).all():
+            whole += 1
+        return np.concatenate([one.rows for one in recordings[whole:]] or [np.empty(0, np.int64)]), whole
+
+    def _take_in(self, member: Member, logits: np.ndarray, unfinished: np.ndarray | None) -> None:
+        """A model's scores into the ensemble, and the ensemble into the file."""
+        plan, run, ensemble = self.plan, self.plan.run, self.ensemble
+        if unfinished is not None:
+            logits[unfinished] = np.nan
+        started = run.elapsed()
+        with run.timed("Blend and post-process"):
+            ensemble.add(member.name, member.classes, logits, unfinished)
         try:
             with run.timed("Write the table"):
-                self.save(self.table.scores())
+                self.save(ensemble.scores())
         except OSError as error:  # the next model's table may fit again; this one is no fault of any model
             run.fault(BirdlibError(f"submission.csv: cannot be written with {member.name} in it ({error.strerror})"))
-        self.plan.save_seconds = time.perf_counter() - started
-        if 0 < self.cascade and self.table.models == self.cascade_models:
-            table = self.table
-            self.spared = plan_cascade(table.scores(), table.scored_rows, self.cascade, table.known)
-            for candidate in self.plan.candidates:
-                heard = self.spared.heard_by(candidate.member.columns)
-                candidate.windows = None if heard is None else int(heard.sum())
-            spared = f"{len(self.spared.spared):,} of {len(self.windows):,} windows"
-            if hear_all := [one.member.name for one in self.plan.candidates if one.windows is None]:
-                spared += f", but for {', '.join(hear_all)}: they know classes that the first ones do not"
-            print(f"The cascade spares the other models {spared}.")
-
-
-def _pass(
-    run: Run,
-    compiled: CompiledMember,
-    windows: Windows,
-    scores: np.ndarray,
-    label: str,
-    *,
-    heard: np.ndarray | None = None,
-    drop_if_late: bool,
-    once_begun: Callable[[], None] | None = None,
-) -> tuple[int, bool]:
-    """One model over the windows; stops at the deadline, or, if wanted, as soon as it is plain that it will be late.
-
-    Args:
-        heard: bool [rows], of the windows that it scores; None for all.
-        once_begun: called when the first windows are handed over; then the last ones may still run at the end.
-
-    Returns:
-        How many windows were scored, and whether the pass came to its end.
-    """
-    done, total = 0, len(windows) if heard is None else int(heard.sum())
-    # The first block waits for the first recording, so the speed is that of the blocks behind it, and of enough
-    # of them to tell.
-    judged_from = run.elapsed() + max(2.0, run.left() / 20)
-    first: tuple[float, int] | None = None
-    progress = progress_bar(description=label, total=total, unit="window")
-    blocks = windows.blocks(compiled.member.entry.front_end, heard)
-    with closing(compiled.predict(blocks, scores, wait=once_begun is None)) as counts, progress:
-        for count in counts:
-            if done == 0 and once_begun:
-                once_begun()
-            done += count
-            progress.update(count)
-            first = first or (run.elapsed(), done)
-            spent, counted = run.elapsed() - first[0], done - first[1]
-            judged = drop_if_late and counted and run.elapsed() > judged_from
-            late = judged and spent / counted * (total - done) > run.left()
-            if done < total and (late or run.left() <= 0):
-                return done, False
-    return done, True
-
-
-def _score_some(
-    plan: Plan, candidate: Candidate, windows: Windows, table: EnsembleTable, save: Callable[[np.ndarray], None]
-) -> None:
-    """Score every n-th window with one model; the others copy the nearest scored window of their soundscape."""
-    run, member = plan.run, candidate.member
-    seconds_each = candidate.seconds_per_window * plan.pace
-    stride = max(2, math.ceil(len(windows) * seconds_each * SAFETY_OF_SOME / max(run.left(), 1.0)))
-    print(f"No model fits the time for all windows: {member.name} scores every {stride}. window.")
-    report = MemberReport(member.name, f"scored every {stride}. window")
-    table.reports.append(report)
-    thinned = windows.thinned(stride)
-    scores = np.full((table.n_rows, len(member.columns)), np.nan, np.float32)
-    started = time.perf_counter()
-    try:
-        with run.timed("Compile the models"):
-            compiled = compile_candidate(plan, candidate)
-        with run.timed(f"Score {member.name}"):
-            report.windows, _ = _pass(run, compiled, thinned, scores, member.name, drop_if_late=False)
-    except Exception as error:
-        report.outcome = "failed"
-        run.fault(error, member.name)
-        return
-    finally:
-        thinned.close()
-    report.seconds = time.perf_counter() - started
-    for soundscape in windows.soundscapes:
-        copy_neighbours(soundscape, scores)
-    table.add(member, scores)
-    save(table.scores())
-
-
-def copy_neighbours(soundscape: Soundscape, scores: np.ndarray) -> None:
-    """Fill the soundscape's unscored rows (NaN) of ``scores`` with those of the nearest scored window, in place."""
-    scored = np.flatnonzero(~np.isnan(scores[soundscape.rows, 0]))
-    if len(scored):
-        distance = np.abs(np.arange(len(soundscape.rows))[:, None] - scored[None, :])
-        scores[soundscape.rows] = scores[soundscape.rows[scored[distance.argmin(axis=1)]]]
+        plan.save_seconds = run.elapsed() - started

@@ -10,8 +10,6 @@ def check_settings(
     precision: str,
     batch_size: int,
     streams: int,
-    cascade: float,
-    cascade_models: int,
     missing_score: float,
     dry_run_recordings: int,
 ) -> None:
@@ -19,14 +17,10 @@ def check_settings(
     problems = []
     if precision not in PRECISIONS:
         problems.append(f"PRECISION = {precision!r}: expected one of {', '.join(PRECISIONS)}")
-    if not 0 <= batch_size <= 256:
-        problems.append(f"BATCH_SIZE = {batch_size}: expected 1 to 256, or 0 for what is measured best")
+    if not 1 <= batch_size <= 256:
+        problems.append(f"BATCH_SIZE = {batch_size}: expected 1 to 256")
     if not 0 <= streams <= 256:
-        problems.append(f"STREAMS = {streams}: expected 1 to 256, or 0 for what is measured best")
-    if not 0 <= cascade < 1:
-        problems.append(f"CASCADE = {cascade}: expected a probability below 1, or 0 for no cascade")
-    if not 1 <= cascade_models <= 100:
-        problems.append(f"CASCADE_MODELS = {cascade_models}: expected 1 to 100")
+        problems.append(f"STREAMS = {streams}: expected 1 to 256, or 0 for one on each core")
     if not 0 <= missing_score <= 1:
         problems.append(f"MISSING_SCORE = {missing_score}: expected a probability, 0 to 1")
     if not 1 <= dry_run_recordings <= 10_000:

@@ -23,7 +23,7 @@ BLOCK = 12
 
 
 @dataclass(frozen=True)
-class Soundscape:
+class ScoredSoundscape:
     """A recording and the windows of it that are wanted.
 
     Attributes:
@@ -47,7 +47,7 @@ class Windows:
 
     def __init__(
         self,
-        soundscapes: list[Soundscape],
+        soundscapes: list[ScoredSoundscape],
         front_ends: list[FrontEnd],
         scratch: Path,
         on_fault: Callable[[Exception], None],
@@ -68,47 +68,17 @@ class Windows:
     def __len__(self) -> int:
         return sum(len(soundscape.ends) for soundscape in self.soundscapes)
 
-    def thinned(self, stride: int) -> "Windows":
-        """Every ``stride``-th window of the same soundscapes."""
-        some = [Soundscape(item.path, item.ends[::stride], item.rows[::stride]) for item in self.soundscapes]
-        return Windows(some, self.front_ends, self.scratch, self.on_fault, self.padding)
-
-    def blocks(self, front_end: FrontEnd, wanted: np.ndarray | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Rows, int [n], and mels, float32 [n, 1, n_mels, frames], of the windows that have audio.
+    def blocks(self, front_end: FrontEnd) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Rows, int [n], and mels, float32 [n, 1, n_mels, frames], of the windows that have audio, file by file.
 
         The mels are overwritten by those of the next block.
-
-        Args:
-            wanted: bool [rows of the submission]; None for all of them.
         """
         which = self.front_ends.index(front_end)
         if self._rows is not None:
-            yield from self._stored(which, wanted)
+            yield from self._stored(which)
             return
         for rows, mels in self._decoded():
-            if wanted is None:
-                yield rows, mels[which]
-            elif wanted[rows].any():
-                yield rows[wanted[rows]], mels[which][wanted[rows]]
-
-    def seconds_to_prepare(self) -> float:
-        """Seconds that decoding and all front ends take for one window, measured on the first recording's beginning.
-
-        0 where that recording cannot be decoded, which is told when its turn comes.
-        """
-        first = next((item for item in self.soundscapes if len(item.ends)), None)
-        if first is None:
-            return 0.0
-        front_end, count = self.front_ends[0], min(len(first.ends), BLOCK)
-        cut = {"window_seconds": front_end.window_seconds, "sample_rate": front_end.sample_rate}
-        started = time.perf_counter()
-        try:
-            waves, _ = read_windows(first.path, sorted(first.ends)[:count], **cut, padding=self.padding)
-            memory = [np.empty((count, *one.shape), np.float32) for one in self.front_ends]
-            self._transform(np.nan_to_num(waves), [MelSpectrogram(one) for one in self.front_ends], memory)
-        except (Exception, SystemExit):
-            return 0.0
-        return (time.perf_counter() - started) / count
+            yield rows, mels[which]
 
     def close(self) -> None:
         """Remove the scratch files."""
@@ -116,23 +86,17 @@ class Windows:
             file.unlink(missing_ok=True)
         self._rows = None
 
-    def _stored(self, which: int, wanted: np.ndarray | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        shape = self.front_ends[which].shape
-        places = np.arange(len(self._rows)) if wanted is None else np.flatnonzero(wanted[self._rows])
-        if not len(places):  # there is no file where no recording could be decoded
+    def _stored(self, which: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        if not len(self._rows):  # there is no file where no recording could be decoded
             return
-        memory = np.empty((BLOCK, *shape), np.float32)
+        memory = np.empty((BLOCK, *self.front_ends[which].shape), np.float32)
         with self._files[which].open("rb", buffering=0) as file:
-            for start in range(0, len(places), BLOCK):
-                block = places[start : start + BLOCK]
-                mels = memory[: len(block)]
-                # Neighbours lie side by side in the file.
-                for run in np.split(np.arange(len(block)), np.flatnonzero(np.diff(block) != 1) + 1):
-                    part = mels[run[0] : run[-1] + 1]
-                    file.seek(int(block[run[0]]) * mels[0].nbytes)
-                    if file.readinto(part.data.cast("B")) < part.nbytes:
-                        raise BirdlibError(f"{self._files[which]}: shorter than it was written")
-                yield self._rows[block], mels
+            for start in range(0, len(self._rows), BLOCK):
+                rows = self._rows[start : start + BLOCK]
+                mels = memory[: len(rows)]
+                if file.readinto(mels.data.cast("B")) < mels.nbytes:
+                    raise BirdlibError(f"{self._files[which]}: shorter than it was written")
+                yield rows, mels
 
     def _decoded(self) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
         """Blocks of a producer thread, stored on their way; the store counts only once it is whole."""
@@ -252,7 +216,7 @@ class Windows:
         if len(rows):
             yield rows, waves[: len(rows)]
 
-    def _decode(self, soundscape: Soundscape, memory: DecodingMemory) -> np.ndarray:
+    def _decode(self, soundscape: ScoredSoundscape, memory: DecodingMemory) -> np.ndarray:
         front_end = self.front_ends[0]
         try:
             windows, damage = read_windows(

@@ -93,12 +93,14 @@ def test_the_twenty_are_scored_by_their_worth_though_they_have_no_scores():
     assert all("rkl-rxt-" in name for name in meant[0])
 
 
-# What a room of the library may lean on. Errors may be raised, and progress be shown, anywhere.
-ANYWHERE = {"errors", "progress"}
+# What a room of the library may lean on. Components may be made, errors raised and progress shown anywhere.
+ANYWHERE = {"components", "errors", "progress"}
 ROOMS = {
     "audio": set(),
     "augmentation": set(),
+    "blends": {"scores"},
     "competition": set(),
+    "components": set(),
     "data": {"audio", "competition"},
     "demo": {"audio", "competition"},
     "ensemble": {"competition", "inference", "weights"},
@@ -110,9 +112,11 @@ ROOMS = {
     "models": set(),
     # Pictures show what all rooms make, and nothing needs a picture.
     "plots": {"audio", "augmentation", "data", "frontend", "metrics", "models", "submission", "training"},
+    "postprocessing": {"scores"},
     "progress": set(),
+    "scores": {"competition", "metrics"},
     "sources": set(),
-    "submission": {"audio", "competition", "ensemble", "frontend", "inference"},
+    "submission": {"audio", "competition", "ensemble", "frontend", "inference", "scores"},
     "training": {"audio", "augmentation", "competition", "data", "frontend", "metrics", "models", "weights"},
     "weights": {"audio", "frontend"},
     "wheels": set(),

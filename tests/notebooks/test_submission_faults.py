@@ -163,11 +163,11 @@ def test_in_the_hidden_rerun_a_sample_that_cannot_be_understood_is_the_submissio
 
 @pytest.mark.parametrize("rerun", [False, True], ids=["commit run", "hidden rerun"])
 def test_settings_out_of_range_are_named_and_the_file_is_there_all_the_same(submit, rerun):
-    done = submit(rerun=rerun, settings=["missing_score=2.0", "batch_size=-1", "cascade=1.0"])
+    done = submit(rerun=rerun, settings=["missing_score=2.0", "batch_size=0", "streams=-1"])
     assert done.status == (0 if rerun else 1)
     for said in (
-        "BATCH_SIZE = -1: expected 1 to 256",
-        "CASCADE = 1.0: ",
+        "BATCH_SIZE = 0: expected 1 to 256",
+        "STREAMS = -1: expected 1 to 256, or 0 for one on each core",
         "MISSING_SCORE = 2.0: expected a probability",
     ):
         assert said in done.text

@@ -73,9 +73,9 @@ def test_an_embedding_is_learnt_beside_the_classes_where_it_is_asked_for(head):
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ({"pooling": "mean"}, "head sed: pooling = 'mean'; expected one of 'attention', 'log_sum_exp'"),
-        ({"frame_share": 1.5}, "head sed: frame_share = 1.5; expected a number from 0 to 1"),
-        ({"heads": 3}, "heads: sed has no parameter 'heads'; it has pooling, frame_share, dropout, sharpness"),
+        ({"pooling": "mean"}, "heads: sed: pooling = 'mean'; expected one of 'attention', 'log_sum_exp'"),
+        ({"frame_share": 1.5}, "heads: sed: frame_share = 1.5; expected a number from 0 to 1"),
+        ({"heads": 3}, "heads: sed has no parameter 'heads'; expected pooling, frame_share, dropout, sharpness"),
     ],
 )
 def test_a_head_that_cannot_be_is_one_line(parameters, said):

@@ -169,10 +169,10 @@ def test_a_recipes_loss_is_the_weighted_sum_of_its_terms():
     ("terms", "said"),
     [
         ([], "loss: names none"),
-        ([{"name": "focl"}], "losses: 'focl' is not in this notebook"),
-        ([{"name": "focal", "gama": 1}], "losses: focal has no parameter 'gama'; it has frame_share, gamma"),
-        ([{"name": "focal", "gamma": -1}], "loss focal: gamma = -1; expected a number from 0 on"),
-        ([{"name": "bce", "weight": "much"}], "loss bce: weight = 'much'"),
+        ([{"name": "focl"}], "losses: unknown name 'focl'; expected one of"),
+        ([{"name": "focal", "gama": 1}], "losses: focal has no parameter 'gama'; expected frame_share, gamma"),
+        ([{"name": "focal", "gamma": -1}], "losses: focal: gamma = -1; expected a number from 0 on"),
+        ([{"name": "bce", "weight": "much"}], "losses: bce: weight = 'much'"),
         ([{"gamma": 1}], "losses: {'gamma': 1}; expected a table with a name"),
     ],
 )

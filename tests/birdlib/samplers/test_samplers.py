@@ -75,7 +75,7 @@ def test_each_source_has_its_share_and_its_clips_alike():
         ({"recordings": 0.5}, "they have to add up to 1"),
         ({"recordings": 1.0}, "no share for the source 'soundscapes'"),
         ({"recordings": 0.5, "soundscapes": 0.3, "extra": 0.2}, "there is no clip of the source 'extra'"),
-        ({"recordings": 1.5, "soundscapes": -0.5}, "expected a number from 0 to 1"),
+        ({"recordings": 1.5, "soundscapes": -0.5}, "they have to add up to 1"),
     ],
 )
 def test_shares_that_do_not_fit_are_one_line(shares, said):

@@ -30,14 +30,27 @@ def small_model(seed, channels=8, n_classes=6):
     return model
 
 
+_CONVERTED = {}
+
+
+def save_ir(model, front_end, xml):
+    """Write a model's IR; a model that was converted before is not converted again, which takes half a second."""
+    key = repr(model), front_end, tuple(values.numpy().tobytes() for values in model.state_dict().values())
+    if key not in _CONVERTED:
+        example = torch.zeros(2, *front_end.shape)
+        graph = ov.convert_model(model, example_input=example, input=[-1, *front_end.shape])
+        ov.save_model(graph, xml, compress_to_fp16=False)
+        _CONVERTED[key] = xml.read_bytes(), xml.with_suffix(".bin").read_bytes()
+    for suffix, content in zip((".xml", ".bin"), _CONVERTED[key], strict=True):
+        xml.with_suffix(suffix).write_bytes(content)
+
+
 def write_weights(folder, models, classes=CLASSES, front_end=FRONT_END):
     """models: {name: (torch model, score)}; returns the weight dataset's folder."""
     folder.mkdir(exist_ok=True)
     entries = []
     for name, (model, score) in models.items():
-        example = torch.zeros(2, *front_end.shape)
-        graph = ov.convert_model(model, example_input=example, input=[-1, *front_end.shape])
-        ov.save_model(graph, folder / f"{name}.xml", compress_to_fp16=False)
+        save_ir(model, front_end, folder / f"{name}.xml")
         entries.append(
             ModelEntry(
                 name=name,

@@ -4,22 +4,25 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import openvino as ov
 import pandas as pd
 import pytest
 import soundfile
 import torch
 
 from birdlib.audio.recordings import read_windows
+from birdlib.blends.mean import Mean
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.competition.table import check_submission, read_table
 from birdlib.ensemble.members import CompiledMember, load_members, unknown_classes
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import MelSpectrogram
-from birdlib.submission.plan import make_plan
+from birdlib.scores.pipeline import Scoring
+from birdlib.scores.score_table import ScoreTable
+from birdlib.submission.ensemble_table import EnsembleTable
+from birdlib.submission.plan import Plan
 from birdlib.submission.preparation import prepare
-from birdlib.submission.scoring import EnsembleTable, copy_neighbours, score_ensemble
-from birdlib.submission.windows import Soundscape, Windows
+from birdlib.submission.scoring import ScoringLoop
+from birdlib.submission.windows import Windows
 from birdlib.weights.manifest import sha256
 
 from .conftest import CLASSES, COARSE, FRONT_END, small_model, write_weights
@@ -29,12 +32,19 @@ def stop(error):
     raise error
 
 
-def submit(run, competition, weights, tmp_path, on_fault=stop, save=None, missing_score=0.0):
+def submit(run, competition, weights, tmp_path, on_fault=stop, save=None, missing_score=0.0, scoring=None):
     task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
     members = load_members(weights, task.plan.classes, on_fault)
     windows = Windows(task.soundscapes, [member.entry.front_end for member in members], tmp_path, on_fault)
-    table = EnsembleTable(len(task.plan.row_ids), len(task.plan.classes), missing_score)
-    score_ensemble(make_plan(run, members, windows, precision="f32", batch_size=4), windows, table, save or task.save)
+    table = EnsembleTable(
+        run,
+        task.plan.row_ids,
+        task.plan.classes,
+        scoring=scoring,
+        missing_score=missing_score,
+        folder=tmp_path / "scores",
+    )
+    ScoringLoop(Plan(run, members, len(windows)), windows, table, save or task.save, "f32").score()
     windows.close()
     return task, table
 
@@ -155,28 +165,6 @@ def test_a_window_that_is_short_of_audio_is_heard_as_the_model_learnt_it(run, co
         np.testing.assert_allclose(written.loc[f"{soundscape.path.stem}_30"], expected, atol=1e-4)
 
 
-def test_models_that_follow_each_other_without_a_gap_keep_their_scores_apart(run, competition, tmp_path, monkeypatch):
-    begun = []
-    finish = CompiledMember.finish
-    predict = CompiledMember.predict
-
-    def noted(compiled, blocks, scores, **options):
-        begun.append(compiled.member.name)
-        yield from predict(compiled, blocks, scores, **options)
-
-    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: 0.01)
-    monkeypatch.setattr(CompiledMember, "predict", noted)
-    monkeypatch.setattr(CompiledMember, "finish", lambda one: (begun.append(f"end of {one.member.name}"), finish(one)))
-    models = {f"m{number}": (small_model(number), 1 - number / 10) for number in range(3)}
-    weights = write_weights(tmp_path / "weights", models)
-    saved = []
-    task, _ = submit(run, competition, weights, tmp_path, save=lambda scores: saved.append(scores.copy()))
-    assert begun == ["m0", "m1", "end of m0", "m2", "end of m1", "end of m2"]
-    for count in (1, 2, 3):
-        expected = expected_scores(task, [model for model, _ in list(models.values())[:count]])
-        np.testing.assert_allclose(saved[count - 1], expected, atol=1e-4)
-
-
 def test_a_model_that_gives_nan_costs_only_itself_in_the_hidden_rerun(run, competition, tmp_path):
     models = {"strong": (small_model(2), 0.9), "broken": (broken_model(), 0.5), "weak": (small_model(3), 0.1)}
     weights = write_weights(tmp_path / "weights", models)
@@ -192,110 +180,6 @@ def test_a_model_of_another_competition_is_an_error(run, competition, tmp_path):
     weights = write_weights(tmp_path / "weights", {"foreign": (small_model(1), 0.5)}, classes=tuple("uvwxyz"))
     with pytest.raises(BirdlibError, match="foreign: none of its 6 classes"):
         submit(run, competition, weights, tmp_path)
-
-
-def slow_down(monkeypatch, run, slow_name, seconds):
-    """Let every block of one model take a while, though it was measured as fast."""
-    predict = CompiledMember.predict
-
-    def slow(compiled, blocks, scores, **options):
-        for count in predict(compiled, blocks, scores, **options):
-            run.now += seconds if compiled.member.name == slow_name else 0.0
-            yield count
-
-    monkeypatch.setattr(CompiledMember, "predict", slow)
-    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: 0.01)
-
-
-def test_a_model_that_does_not_fit_the_time_is_left_out_whole(run, competition, tmp_path, monkeypatch):
-    models = {"first": (small_model(1), 0.9), "slow": (small_model(2), 0.8), "third": (small_model(3), 0.7)}
-    weights = write_weights(tmp_path / "weights", models)
-    change_manifest(weights, lambda entry: entry.update(architecture=entry["name"]))  # each a kind of its own
-    speeds = {"first": 0.01, "slow": 5.0, "third": 0.01}
-    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: speeds[compiled.member.name])
-    run.set_limit(1.0, 0.0)
-    task, table = submit(run, competition, weights, tmp_path)
-    outcomes = {report.name: report.outcome for report in table.reports}
-    assert outcomes["first"] == outcomes["third"] == "scored"
-    assert outcomes["slow"].startswith("needs ")
-    expected = expected_scores(task, [models["first"][0], models["third"][0]])
-    np.testing.assert_allclose(pd.read_csv(tmp_path / "submission.csv")[list(CLASSES)], expected, atol=1e-4)
-
-
-def test_a_model_that_turns_out_too_slow_is_dropped_and_the_rows_stay_comparable(
-    run, competition, tmp_path, monkeypatch
-):
-    models = {"first": (small_model(1), 0.9), "slow": (small_model(2), 0.8)}
-    weights = write_weights(tmp_path / "weights", models)
-    slow_down(monkeypatch, run, "slow", 3.0)
-    monkeypatch.setattr("birdlib.submission.windows.BLOCK", 3)
-    run.set_limit(10 / 60, 0.0)
-    task, table = submit(run, competition, weights, tmp_path)
-    assert [report.outcome for report in table.reports] == ["scored", "dropped: slower than measured"]
-    np.testing.assert_allclose(
-        pd.read_csv(tmp_path / "submission.csv")[list(CLASSES)], expected_scores(task, [models["first"][0]]), atol=1e-4
-    )
-
-
-def test_when_not_even_one_model_fits_it_scores_some_windows_and_copies_neighbours(
-    run, competition, tmp_path, monkeypatch
-):
-    weights = write_weights(tmp_path / "weights", {"only": (small_model(1), 0.9)})
-    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: 1.0)
-    run.set_limit(18 / 60, 0.0)
-    task, table = submit(run, competition, weights, tmp_path)
-    assert [report.outcome for report in table.reports] == ["scored every 2. window"]
-    every_window = expected_scores(task, [small_model(1)])
-    written = pd.read_csv(tmp_path / "submission.csv")[list(CLASSES)].to_numpy()
-    for soundscape in task.soundscapes:
-        own = written[soundscape.rows]
-        np.testing.assert_allclose(own[::2], every_window[soundscape.rows][::2], atol=1e-4)
-        np.testing.assert_array_equal(own[1::2], own[::2])
-
-
-def test_where_the_fastest_model_cannot_score_even_some_windows_the_next_one_does(
-    run, competition, tmp_path, monkeypatch
-):
-    models = {"broken": (broken_model(), 0.9), "good": (small_model(1), 0.5)}
-    weights = write_weights(tmp_path / "weights", models)
-    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: 1.0)
-    run.set_limit(18 / 60, 0.0)
-    run.rerun = True
-    task, table = submit(run, competition, weights, tmp_path)
-    assert {report.name: report.outcome for report in table.reports} == {
-        "broken": "failed",
-        "good": "scored every 2. window",
-    }
-    some = np.concatenate([soundscape.rows[::2] for soundscape in task.soundscapes])
-    expected = expected_scores(task, [models["good"][0]])
-    np.testing.assert_allclose(table.scores()[some], expected[some], atol=1e-4)
-
-
-def test_a_machine_that_was_slow_only_while_it_was_measured_scores_all_models(run, competition, tmp_path, monkeypatch):
-    models = {f"m{seed}": (small_model(seed), 1 - seed / 10) for seed in (1, 2, 3)}
-    weights = write_weights(tmp_path / "weights", models)
-    measured = iter([100.0])
-    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: next(measured, 0.01))
-    run.set_limit(2.0, 0.0)
-    task, table = submit(run, competition, weights, tmp_path)
-    assert [report.outcome for report in table.reports] == ["scored"] * 3
-    expected = expected_scores(task, [model for model, _ in models.values()])
-    np.testing.assert_allclose(table.scores(), expected, atol=1e-4)
-
-
-def test_on_a_machine_that_is_as_slow_as_measured_finding_out_takes_little_of_the_time(
-    run, competition, tmp_path, monkeypatch
-):
-    weights = write_weights(tmp_path / "weights", {"only": (small_model(1), 0.9)})
-    slow_down(monkeypatch, run, "only", 20.0)
-    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: 5.0)
-    monkeypatch.setattr("birdlib.submission.windows.BLOCK", 4)
-    run.set_limit(80 / 60, 0.0)
-    task, table = submit(run, competition, weights, tmp_path)
-    outcomes = [report.outcome for report in table.reports]
-    assert outcomes[0] == "dropped: slower than measured" and outcomes[1].startswith("scored every ")
-    assert len(outcomes) == 2
-    assert table.scored_rows.all()
 
 
 @pytest.mark.parametrize("failing", [0, 1])
@@ -328,25 +212,8 @@ def test_where_no_recording_can_be_decoded_no_model_is_blamed(run, competition, 
     assert not [fault for fault in run.faults if "mels-0" in fault or fault.startswith(("m1", "m2"))], run.faults
 
 
-def test_neighbours_are_the_nearest_scored_windows_of_the_same_soundscape(tmp_path):
-    soundscape = Soundscape(tmp_path / "s.ogg", [5.0 * n for n in range(1, 8)], np.array([6, 5, 4, 3, 2, 1, 0]))
-    scores = np.full((9, 2), np.nan, np.float32)
-    scores[6], scores[1] = 0.1, 0.9  # the first and the sixth window
-    copy_neighbours(soundscape, scores)
-    np.testing.assert_allclose(scores[[6, 5, 4, 3, 2, 1, 0], 0], [0.1, 0.1, 0.1, 0.9, 0.9, 0.9, 0.9])
-    assert np.isnan(scores[7:]).all()
-
-
 def test_a_model_that_gives_nan_is_a_fault_and_not_a_hole_in_the_table(run, competition, tmp_path):
-    weights = write_weights(tmp_path / "weights", {"good": (small_model(2), 0.5)})
-    broken = small_model(1)
-    with torch.no_grad():
-        broken[-1].bias[2] = float("nan")
-    graph = ov.convert_model(broken, example_input=torch.randn(2, *FRONT_END.shape), input=[-1, *FRONT_END.shape])
-    ov.save_model(graph, weights / "good.xml", compress_to_fp16=False)
-    manifest = json.loads((weights / "manifest.json").read_text())
-    manifest["models"][0]["files"] = {name: sha256(weights / name) for name in ("good.xml", "good.bin")}
-    (weights / "manifest.json").write_text(json.dumps(manifest))
+    weights = write_weights(tmp_path / "weights", {"good": (broken_model(), 0.5)})
     with pytest.raises(BirdlibError, match="good: gives NaN or infinity"):
         submit(run, competition, weights, tmp_path)
 
@@ -403,81 +270,77 @@ def test_where_only_a_broken_model_is_at_hand_the_default_stays_and_it_is_said(r
     weights = write_weights(tmp_path / "weights", {"broken": (broken_model(), 0.5)})
     run.rerun = True
     _, table = submit(run, competition, weights, tmp_path, missing_score=0.25)
-    assert [report.outcome for report in table.reports] == ["failed"] and not table.models
+    assert [report.outcome for report in table.reports] == ["failed"] and not table.tables
     assert (table.scores() == 0.25).all()
     assert "no model scored any window" in run.faults[-1]
 
 
 def test_no_model_at_all_stops_the_commit_run(run, competition, tmp_path):
     task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
-    table = EnsembleTable(len(task.plan.row_ids), len(task.plan.classes), 0.0)
+    table = EnsembleTable(run, task.plan.row_ids, task.plan.classes, folder=tmp_path)
     windows = Windows(task.soundscapes, [], tmp_path, stop)
     with pytest.raises(BirdlibError, match="no model scored any window"):
-        score_ensemble(make_plan(run, [], windows, precision="f32"), windows, table, task.save)
+        ScoringLoop(Plan(run, [], len(windows)), windows, table, task.save, "f32").score()
 
 
-def count_compiled(monkeypatch):
-    """The names of the models that are compiled from now on."""
-    names = []
-    make = CompiledMember.__init__
-
-    def noted(self, member, **options):
-        names.append(member.name)
-        make(self, member, **options)
-
-    monkeypatch.setattr(CompiledMember, "__init__", noted)
-    return names
-
-
-def test_when_the_time_is_used_up_no_further_model_is_begun(run, competition, tmp_path, monkeypatch):
-    models = {f"m{number}": (small_model(number), 1 - number / 10) for number in range(4)}
+def test_each_models_logits_are_kept_whether_or_not_the_table_can_be_written(run, competition, tmp_path):
+    models = {"strong": (small_model(2), 0.9), "weak": (small_model(1), 0.1)}
     weights = write_weights(tmp_path / "weights", models)
-    slow_down(monkeypatch, run, "m0", 12.0)
-    compiled = count_compiled(monkeypatch)
-    run.set_limit(1.0, 0.0)
-    _, table = submit(run, competition, weights, tmp_path)
-    assert table.reports[0].outcome == "scored" and len(table.reports) == 4
-    assert all(report.outcome.endswith(" 0 s are left") for report in table.reports[1:])
-    assert compiled == ["m0", "m1"]  # m1 while there seemed to be time for it, before m0 ran
+    task, table = submit(run, competition, weights, tmp_path)
+    assert sorted(path.name for path in (tmp_path / "scores").iterdir()) == ["strong.npz", "weak.npz"]
+    stored = ScoreTable.load(tmp_path / "scores" / "weak.npz")
+    assert stored.row_ids == task.plan.row_ids and stored.classes == CLASSES
+    np.testing.assert_allclose(stored.probabilities(), expected_scores(task, [models["weak"][0]]), atol=1e-4)
+    again = [ScoreTable.load(tmp_path / "scores" / f"{name}.npz") for name in models]
+    np.testing.assert_array_equal(Scoring(Mean(), {}, ())(again[::-1], CLASSES), table.scores())
 
 
-def test_a_first_recording_that_comes_late_does_not_count_against_the_model(run, competition, tmp_path, monkeypatch):
-    weights = write_weights(tmp_path / "weights", {"only": (small_model(1), 0.9)})
+def test_a_score_table_that_cannot_be_kept_costs_nothing_in_the_hidden_rerun(run, competition, tmp_path):
+    models = {"strong": (small_model(2), 0.9), "weak": (small_model(1), 0.1)}
+    weights = write_weights(tmp_path / "weights", models)
+    (tmp_path / "scores").write_text("a file where the folder should be")
+    with pytest.raises(BirdlibError, match="strong.npz: cannot be written"):
+        submit(run, competition, weights, tmp_path)
+    run.rerun = True
+    task, table = submit(run, competition, weights, tmp_path)
+    assert [report.outcome for report in table.reports] == ["scored"] * 2 and len(run.faults) == 2
+    np.testing.assert_allclose(
+        table.scores(), expected_scores(task, [model for model, _ in models.values()]), atol=1e-4
+    )
+
+
+def test_a_step_that_fails_costs_itself_in_the_hidden_rerun_and_stops_the_commit_run(run, competition, tmp_path):
+    model = small_model(1)
+    weights = write_weights(tmp_path / "weights", {"m": (model, 0.5)})
+
+    def broken(probabilities, layout, taxa):
+        raise ZeroDivisionError("a step that nobody tested")
+
+    scoring = Scoring(Mean(), {}, (broken,))
+    with pytest.raises(ZeroDivisionError):
+        submit(run, competition, weights, tmp_path, scoring=scoring)
+    run.rerun = True
+    task, table = submit(run, competition, weights, tmp_path, scoring=scoring)
+    assert run.faults == ["Blend and post-process: ZeroDivisionError: a step that nobody tested"]
+    np.testing.assert_allclose(table.scores(), expected_scores(task, [model]), atol=1e-4)
+
+
+@pytest.mark.parametrize("taken", ["early", "late"])
+def test_a_model_that_fails_at_any_time_leaves_no_trace(run, competition, tmp_path, monkeypatch, taken):
+    models = {"strong": (small_model(2), 0.9), "failing": (small_model(1), 0.5), "weak": (small_model(3), 0.1)}
+    weights = write_weights(tmp_path / "weights", models)
     predict = CompiledMember.predict
 
-    def waiting(compiled, blocks, scores, **options):
-        for number, count in enumerate(predict(compiled, blocks, scores, **options)):
-            run.now += 0.0 if number else 5.0
+    def failing(compiled, blocks, logits):
+        for number, count in enumerate(predict(compiled, blocks, logits)):
+            if compiled.member.name == "failing" and number == {"early": 0, "late": 4}[taken]:
+                raise RuntimeError("[CPU] out of memory")
             yield count
 
-    monkeypatch.setattr(CompiledMember, "predict", waiting)
-    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: 0.01)
-    monkeypatch.setattr("birdlib.submission.windows.BLOCK", 3)
-    run.set_limit(8 / 60, 0.0)
-    _, table = submit(run, competition, weights, tmp_path)
-    assert [report.outcome for report in table.reports] == ["scored"]
-
-
-def test_a_model_that_the_manifest_knows_to_be_too_slow_is_not_even_compiled_where_time_is_short(
-    run, competition, tmp_path, monkeypatch
-):
-    models = {"first": (small_model(1), 0.9), "slow": (small_model(2), 0.8), "third": (small_model(3), 0.7)}
-    weights = write_weights(tmp_path / "weights", models)
-
-    def edit(entry):
-        entry["architecture"] = entry["name"]
-        entry["seconds_per_window"] = 10.0 if entry["name"] == "slow" else 0.01
-
-    change_manifest(weights, edit)
-    monkeypatch.setattr("birdlib.submission.plan.seconds_per_window", lambda compiled: 0.01)
-    monkeypatch.setattr("birdlib.submission.plan.MEASURING", 0.0)
-    monkeypatch.setattr("birdlib.submission.scoring.UNUSED", 0.0)
-    compiled = count_compiled(monkeypatch)
-    run.set_limit(1.0, 0.0)
-    _, table = submit(run, competition, weights, tmp_path)
-    assert {report.name: report.outcome == "scored" for report in table.reports} == {
-        "first": True,
-        "slow": False,
-        "third": True,
-    }
-    assert compiled == ["first", "third"]
+    monkeypatch.setattr(CompiledMember, "predict", failing)
+    run.rerun = True
+    task, table = submit(run, competition, weights, tmp_path)
+    assert [report.outcome for report in table.reports] == ["scored", "failed", "scored"]
+    assert sorted(path.name for path in (tmp_path / "scores").iterdir()) == ["strong.npz", "weak.npz"]
+    expected = expected_scores(task, [models["strong"][0], models["weak"][0]])
+    np.testing.assert_allclose(pd.read_csv(tmp_path / "submission.csv")[list(CLASSES)], expected, atol=1e-4)

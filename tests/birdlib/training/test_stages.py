@@ -127,8 +127,8 @@ def test_a_stage_may_be_added_or_left_out_on_resume(settings, surroundings, tmp_
     [
         ([{"epoch": 3}], "STAGES: stage 1 has no setting 'epoch'; it may set epochs, clips"),
         ([{}, {"epochs": 0}], "stage 2: settings out of range: EPOCHS = 0"),
-        ([{}, {"loss": [{"name": "focl"}]}], "stage 2: losses: 'focl' is not in this notebook"),
-        ([{"schedule": {"name": "cosine", "last": 2}}], "schedule cosine: last = 2; expected a number from 0 to 1"),
+        ([{}, {"loss": [{"name": "focl"}]}], "stage 2: losses: unknown name 'focl'"),
+        ([{"schedule": {"name": "cosine", "last": 2}}], "schedules: cosine: last = 2; expected a number from 0 to 1"),
     ],
 )
 def test_stages_that_cannot_be_are_one_line(stages, said):
