@@ -12,7 +12,6 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +21,17 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from listening import task_of  # noqa: E402
-from real_birds import aligned_truth, copy_without_truth, front_end_of, settings_of, surroundings_of  # noqa: E402
+from real_birds import aligned_truth, copy_without_truth, settings_of, surroundings_of  # noqa: E402
 
 from birdlib.audio.recordings import read_windows  # noqa: E402
 from birdlib.competition.editions import WINDOW_SECONDS  # noqa: E402
 from birdlib.competition.layout import CompetitionFiles  # noqa: E402
-from birdlib.components import component  # noqa: E402
-from birdlib.data.prepared import Prepared  # noqa: E402
+from birdlib.competition.rows import split_row_id  # noqa: E402
 from birdlib.data.preparation import prepare  # noqa: E402
+from birdlib.data.prepared import Prepared  # noqa: E402
 from birdlib.frontend.mel import MelSpectrogram  # noqa: E402
 from birdlib.metrics.ranking import macro_roc_auc, padded_cmap  # noqa: E402
 from birdlib.metrics.resampling import ranking_intervals  # noqa: E402
-from birdlib.competition.rows import split_row_id  # noqa: E402
 from birdlib.scores.pipeline import Scoring  # noqa: E402
 from birdlib.scores.score_table import ScoreTable  # noqa: E402
 from birdlib.submission.preparation import Task  # noqa: E402

@@ -221,8 +221,24 @@ def out_of_fold(prepared: Prepared, settings: Mapping, folder: Path) -> tuple[Pr
     """A model for every fold, and what each says of the clips that it never heard: together, and one by one."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    members = Members(settings_of(settings), settings["seeds"][:1], list(range(prepared.n_folds)))
+    if not train_members(members, surroundings_of(prepared, settings, folder), 1):
+        raise SystemExit("twelve hours were not enough")
+    paths = [next(folder.glob(f"*-fold{fold}-*{OUT_OF_FOLD}")) for fold in range(prepared.n_folds)]
+    return combine_out_of_fold(paths)[0], [read_predictions(path) for path in paths]
+
+
+def settings_of(settings: Mapping) -> TrainSettings:
+    """What a kernel's settings ask of a training."""
+    of_stages = {name: settings[name] for name in Stage.__dataclass_fields__}
+    others = {name: settings[name] for name in TrainSettings.__dataclass_fields__}
+    return TrainSettings(**others | {"stages": make_stages(settings["stages"], **of_stages)})
+
+
+def surroundings_of(prepared: Prepared, settings: Mapping, folder: Path) -> Surroundings:
+    """Of a training that writes to the folder, in a session of twelve hours."""
     front_end = front_end_of(settings)
-    around = Surroundings(
+    return Surroundings(
         clips=ClipContext(prepared),
         front_end=front_end,
         validation=Validation(
@@ -242,13 +258,6 @@ def out_of_fold(prepared: Prepared, settings: Mapping, folder: Path) -> tuple[Pr
         clock=SessionClock(720.0, 1.0),
         commit="",
     )
-    of_stages = {name: settings[name] for name in Stage.__dataclass_fields__}
-    others = {name: settings[name] for name in TrainSettings.__dataclass_fields__}
-    wanted = TrainSettings(**others | {"stages": make_stages(settings["stages"], **of_stages)})
-    if not train_members(Members(wanted, settings["seeds"][:1], list(range(prepared.n_folds))), around, 1):
-        raise SystemExit("twelve hours were not enough")
-    paths = [next(folder.glob(f"*-fold{fold}-*{OUT_OF_FOLD}")) for fold in range(prepared.n_folds)]
-    return combine_out_of_fold(paths)[0], [read_predictions(path) for path in paths]
 
 
 def accuracy(heard: Predictions) -> float:

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from accelerate import Accelerator
 
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.prepared import Prepared
 from birdlib.demo.ogg import write_ogg
+from birdlib.training.trainer import Trainer
 from kernelgen.recipe import load_project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,6 +124,19 @@ def test_esc10_keeps_its_own_folds(real_birds, sounds, tmp_path):
         assert not set(prepared.validation_rows(fold)) & set(prepared.training_rows(fold))
     again = Prepared.read(tmp_path / "prepared", CompetitionFiles(tmp_path / "competition"))
     assert again.data_version == prepared.data_version
+
+
+def test_the_recipe_of_a_kernel_is_what_a_benchmark_trains(real_birds, sounds, tmp_path):
+    files = real_birds.esc10_as_competition(sounds, tmp_path / "competition")
+    prepared = real_birds.prepare_with_its_folds(sounds, files, tmp_path / "prepared")
+    mini = load_project(ROOT).kernels["mini-train"].settings
+    recipe = mini | {"epochs": 1, "stages": [{}, {"learning_rate": 1e-4}], "head": {"name": "sed"}}
+    wanted = real_birds.settings_of(recipe)
+    assert [stage.learning_rate for stage in wanted.stages] == [3e-3, 1e-4]
+    around = real_birds.surroundings_of(prepared, recipe, tmp_path)
+    trainer = Trainer(wanted, around, Accelerator(cpu=True), seed=1, fold=0, teachers=[])
+    assert trainer.name == "test_resnet-sed-wdfbn-ema-2-fold0-seed1"
+    assert len(trainer.stage_run.table) == 16 and trainer.stage_run.plan.steps_per_epoch == 2
 
 
 def test_accuracy_is_the_share_of_clips_whose_class_scores_highest(real_birds):
