@@ -14,10 +14,10 @@ from birdlib.submission.plan import Plan
 from birdlib.submission.reports import MemberReport
 from birdlib.submission.windows import Windows
 
-# A model's cost is known after this share of its windows, or of the time left, and after so many seconds.
-FIRST_WINDOWS, FIRST_TIME, FIRST_SECONDS = 0.03, 0.05, 2.0
+# A model's cost is known after this share of its windows, unless they take hardly any time, or of the time left.
+FIRST_WINDOWS, HARDLY_ANY, FIRST_TIME = 0.03, 0.01, 0.05
 # Up to this share of its windows a model that will be late is begun anew, on windows that are spread evenly.
-EARLY = 0.1
+EARLY = 0.2
 # Share of the time left that decoding for that may take.
 DECODING = 0.3
 
@@ -58,7 +58,7 @@ class ScoringLoop:
 
     def _last_resort(self) -> list[Member]:
         """The fastest model, where none fits and none was scored, with all windows decoded for it; else none."""
-        run, left = self.plan.run, self.plan.members + self.dropped
+        run, left = self.plan.run, self.dropped + self.plan.members
         if self.ensemble.tables or not left or run.left() <= 0:
             return []
         print("No model fits the time; the fastest is begun all the same, on windows that are spread evenly.")
@@ -114,19 +114,20 @@ class ScoringLoop:
             Whether the pass came to its end; ``report.windows`` is how many windows were scored.
         """
         plan, run, total = self.plan, self.plan.run, len(self.windows)
-        # The first block waits for the first recording, so the speed is that of the blocks behind it.
+        # The first windows wait for a recording, and some are handed over at once: the speed is that of the others.
         first: tuple[float, int] | None = None
-        enough = max(FIRST_SECONDS, FIRST_TIME * run.left())
+        waiting, time = min(compiled.at_once, FIRST_WINDOWS * total), max(run.left(), 0.0)
         blocks = self.windows.blocks(compiled.member.entry.front_end, spread)
         progress = progress_bar(description=label, total=total, unit="window")
         with closing(compiled.predict(blocks, logits)) as counts, progress:
             for count in counts:
                 report.windows += count
                 progress.update(count)
-                first = first or (run.elapsed(), report.windows)
-                seconds, counted = run.elapsed() - first[0], report.windows - first[1]
                 left = total - report.windows
-                if counted and (seconds > enough or seconds > FIRST_SECONDS and counted > FIRST_WINDOWS * total):
+                first = first or ((run.elapsed(), report.windows) if report.windows >= waiting else None)
+                seconds, counted = (run.elapsed() - first[0], report.windows - first[1]) if first else (0.0, 0)
+                share = HARDLY_ANY if counted > FIRST_WINDOWS * total else FIRST_TIME
+                if counted and seconds > share * time:
                     plan.learn(compiled.member, seconds / counted)
                     late = left and seconds / counted * left > run.left()
                     if late and not spread and self._better_use(report.windows):
