@@ -28,11 +28,14 @@ def component(kind: str, table: dict) -> Any:
         raise BirdlibError(f'{kind}: {table!r}; expected a table with a name, as {{ name = "…" }}')
     name = table["name"]
     module = f"birdlib.{kind}.{name}"
-    if not name.isidentifier() or find_spec(module) is None:
+    made = None
+    if name.isidentifier() and find_spec(module) is not None:
+        # Files beside the components (what they share) have no class of their name.
+        made = getattr(import_module(module), "".join(word.capitalize() for word in name.split("_")), None)
+    if not dataclasses.is_dataclass(made):
         raise BirdlibError(
-            f"{kind}: {name!r} is not in this notebook; name a file of birdlib/{kind}/, and build it again"
+            f"{kind}: {name!r} is not in this notebook; name a component of birdlib/{kind}/, and build it again"
         )
-    made = getattr(import_module(f"birdlib.{kind}.{name}"), "".join(word.capitalize() for word in name.split("_")))
     parameters = {key: _frozen(value) for key, value in table.items() if key != "name"}
     fields = {field.name: field for field in dataclasses.fields(made)}
     if unknown := [key for key in parameters if key not in fields]:

@@ -14,9 +14,17 @@ def test_a_table_becomes_the_dataclass_of_its_name():
 
 
 @pytest.mark.parametrize(
+    ("kind", "name"), [("losses", "divergence"), ("losses", "weighted_sum"), ("augmentation", "recipe")]
+)
+def test_a_file_that_components_share_is_no_component(kind, name):
+    with pytest.raises(BirdlibError, match=f"^{kind}: '{name}' is not in this notebook; name a component"):
+        component(kind, {"name": name})
+
+
+@pytest.mark.parametrize(
     ("table", "said"),
     [
-        ({"name": "balancd"}, "samplers: 'balancd' is not in this notebook; name a file of birdlib/samplers/"),
+        ({"name": "balancd"}, "samplers: 'balancd' is not in this notebook; name a component of birdlib/samplers/"),
         ({"name": "../losses/bce"}, "samplers: '../losses/bce' is not in this notebook"),
         ({"name": 3}, "samplers: {'name': 3}; expected a table with a name"),
         ("balanced", "samplers: 'balanced'; expected a table with a name"),

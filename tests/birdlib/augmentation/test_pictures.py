@@ -1,5 +1,6 @@
 """The picture of a recipe's augmentations shows what really happens to a clip."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib
@@ -13,8 +14,10 @@ import pytest
 import soundfile
 import torch
 
+from birdlib.augmentation.augmentation_context import AugmentationContext
 from birdlib.augmentation.batch import Batch
-from birdlib.augmentation.recipe import Augmentation
+from birdlib.augmentation.recipe import read_steps
+from birdlib.clip_sources.clip_context import ClipContext
 from birdlib.data.clip_table import ClipTable
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
@@ -41,7 +44,8 @@ def draw():
 
     def draw(steps, size=4):
         mel = MelSpectrogram(FRONT_END)
-        figures.append(plot_augmentations(Augmentation(steps), clips(size), mel, list("abcd")))
+        context = AugmentationContext(FRONT_END.sample_rate, Path)
+        figures.append(plot_augmentations(read_steps(steps), context, clips(size), mel, list("abcd")))
         figures[-1].canvas.draw()
         return figures[-1]
 
@@ -50,10 +54,10 @@ def draw():
         plt.close(figure)
 
 
-def test_every_step_is_a_row_of_clip_partner_mixture_and_labels(draw):
+def test_every_step_is_a_row_of_clip_partner_result_and_labels(draw):
     axes = np.array(draw(STEPS).axes).reshape(5, 4)
     assert [row[0].get_ylabel().partition("\n")[0] for row in axes] == [step["name"] for step in STEPS]
-    assert [axis.get_title() for axis in axes[0]] == ["clip", "partner", "mixture", "labels"]
+    assert [axis.get_title() for axis in axes[0]] == ["clip", "partner", "result", "labels"]
     pictures = [[np.asarray(axis.images[0].get_array()) for axis in row[:3]] for row in axes]
     # The doubled clip is the clip and its partner side by side, on an axis of twice the seconds.
     clip, partner, doubled = pictures[1]
@@ -99,18 +103,29 @@ def recordings(folder, count):
 
 
 class Settings:
+    """Two stages, of which the second adds a step."""
+
     padding = "cyclic"
-    stages = (SimpleNamespace(augmentations=STEPS),)
+    stages = (SimpleNamespace(augmentations=STEPS[:4]), SimpleNamespace(augmentations=STEPS[1:]))
+
+
+CONTEXT = ClipContext(prepared=None)
 
 
 @pytest.mark.parametrize("count", [1, 3, 20])
 def test_a_training_shows_its_own_recordings(tmp_path, count):
-    figure = plot_recipe(recordings(tmp_path, count), Settings, FRONT_END)
+    figure = plot_recipe(recordings(tmp_path, count), Settings, CONTEXT, FRONT_END)
     figure.canvas.draw()
-    assert len(figure.axes) == 4 * len(STEPS)
+    assert [axis.get_ylabel().split("\n") for axis in figure.axes[::4]] == [
+        ["sumup", "0% of batches"],
+        ["concatmix", "50% of batches"],
+        ["sumix", "100% of batches"],
+        ["mixup", "100% of batches"],
+        ["cutmix", "50% of batches"],
+    ]
     plt.close(figure)
 
 
 def test_a_fold_without_recordings_is_one_line(tmp_path):
     with pytest.raises(BirdlibError, match="no clips to train with; prepare"):
-        plot_recipe(recordings(tmp_path, 0), Settings, FRONT_END)
+        plot_recipe(recordings(tmp_path, 0), Settings, CONTEXT, FRONT_END)
