@@ -69,7 +69,7 @@ def plot_augmentations(
 ) -> Figure:
     """A row for every step, each on the untouched batch: clip, partner and result as mel spectrograms, and labels.
 
-    Shown is the first clip whose partner has other labels.
+    Shown is the first clip whose partner has other labels, or, without partners, the clip that changes most.
 
     Args:
         batch: waves, float32 [batch, samples] of one window each.
@@ -86,42 +86,47 @@ def plot_augmentations(
     low, high = np.quantile(mels.numpy(), [_DARKEST, _BRIGHTEST])
     scale = {"vmin": low, "vmax": max(high, low + 1e-3)}
     figure, axes = plt.subplots(
-        len(steps), 4, figsize=(WIDTH, 1.7 * len(steps)), squeeze=False, layout="constrained", width_ratios=[3, 3, 3, 2]
+        len(steps), 4, figsize=(WIDTH, 1.5 * len(steps)), squeeze=False, layout="constrained", width_ratios=[3, 3, 3, 2]
     )
     seconds = mel_module.front_end.window_seconds
     for number, (row, step) in enumerate(zip(axes, steps, strict=True)):
         before = replace(batch, input=mels) if step.takes == MELS else batch
         after, partner = step.applied(before, torch.Generator().manual_seed(seed + number), context)
-        clip, other = _shown_pair(batch.targets, partner)
-        result = after.input if step.takes == MELS else _mels(mel_module, after)
-        pictures = {"clip": mels[clip], "partner": None if other is None else mels[other], "result": result[clip]}
+        results = after.input if step.takes == MELS else _mels(mel_module, after)
+        if partner is None:
+            # What a step changes may be there in some clips only: a low-pass needs high frequencies.
+            clip, other = int((results - mels).abs().mean((1, 2, 3)).argmax()), None
+        else:
+            clip, other = _pair(batch.targets, partner)
+        pictures = {"clip": mels[clip], "partner": None if other is None else mels[other], "result": results[clip]}
+        lengths = {"clip": seconds, "partner": seconds, "result": seconds * after.parts}
         for axis, (title, mel) in zip(row, pictures.items(), strict=False):
-            axis.set_yticks([])
-            if mel is None:
-                _leave_empty(axis)
-                continue
-            show_mel(axis, mel[0].numpy(), 0, seconds * (after.parts if title == "result" else 1), **scale)
-            axis.tick_params(colors=GREY, labelsize=8)
+            with_seconds = step is steps[-1] or lengths[title] > seconds
+            _plot_mel(axis, mel, lengths[title], with_seconds=with_seconds, **scale)
         row[0].set_ylabel(f"{step.name}\n{step.p:.0%} of {step.happens_to}", color=INK, fontsize=9)
         labels = {"clip": batch.targets[clip], "partner": None if other is None else batch.targets[other]}
-        _plot_labels(row[3], labels | {"result": after.targets[clip]}, classes)
+        _plot_labels(row[3], labels | {"result": after.targets[clip]}, classes, with_ticks=step is steps[-1])
     for axis, (title, colour) in zip(axes[0], (_COLOURS | {"labels": INK}).items(), strict=True):
         axis.set_title(title, color=colour, fontsize=10.5, fontweight="bold")
-    for axis in axes[-1, :3]:
+    for axis in axes[-1, [0, 2]]:
         axis.set_xlabel("seconds", color=GREY, fontsize=9)
     return figure
 
 
-def _shown_pair(targets: torch.Tensor, partner: torch.Tensor | None) -> tuple[int, int | None]:
-    """A clip and its partner, if possible with other labels than the clip's."""
-    if partner is None:
-        return 0, None
+def _pair(targets: torch.Tensor, partner: torch.Tensor) -> tuple[int, int]:
+    """The first clip whose partner has other labels, and that partner."""
     differs = (targets != targets[partner]).any(1).nonzero().flatten().tolist()
     clip = differs[0] if differs else 0
     return clip, int(partner[clip])
 
 
-def _leave_empty(axis: Axes) -> None:
+def _plot_mel(axis: Axes, mel: torch.Tensor | None, seconds: float, *, with_seconds: bool, **scale: float) -> None:
+    """A mel spectrogram, float32 [1, n_mels, frames], or words where there is no partner."""
+    axis.set_yticks([])
+    if mel is not None:
+        show_mel(axis, mel[0].numpy(), 0, seconds, **scale)
+        axis.tick_params(colors=GREY, labelsize=8, labelbottom=with_seconds)
+        return
     axis.set_xticks([])
     axis.spines[:].set_visible(False)
     axis.text(0.5, 0.5, "no partner", ha="center", va="center", transform=axis.transAxes, color=GREY, fontsize=9)
@@ -133,7 +138,9 @@ def _mels(mel_module: MelSpectrogram, batch: Batch) -> torch.Tensor:
         return mel_of_parts(mel_module, batch.input.to(mel_module.window.device), batch.parts).cpu()
 
 
-def _plot_labels(axis: Axes, targets: dict[str, torch.Tensor | None], classes: Sequence[str], most: int = 5) -> None:
+def _plot_labels(
+    axis: Axes, targets: dict[str, torch.Tensor | None], classes: Sequence[str], *, with_ticks: bool, most: int = 5
+) -> None:
     """Bars of the classes that the clip, its partner or the result has."""
     known = {title: values.numpy() for title, values in targets.items() if values is not None}
     table = np.stack(list(known.values()))
@@ -146,7 +153,7 @@ def _plot_labels(axis: Axes, targets: dict[str, torch.Tensor | None], classes: S
     axis.set_ylim(max(len(chosen), 3) - 0.5, -0.5)
     axis.set(xlim=(0, 1.05), xticks=[0, 0.5, 1])
     axis.yaxis.tick_right()
-    axis.tick_params(colors=GREY, labelsize=8)
+    axis.tick_params(colors=GREY, labelsize=8, labelbottom=with_ticks)
     axis.spines[["top", "left"]].set_visible(False)
     axis.spines[["right", "bottom"]].set_color("#b5bac2")
     axis.grid(axis="x", color=FAINT, linewidth=0.6)

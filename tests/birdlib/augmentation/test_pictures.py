@@ -42,10 +42,10 @@ def clips(size):
 def draw():
     figures = []
 
-    def draw(steps, size=4):
-        mel = MelSpectrogram(FRONT_END)
+    def draw(steps, size=4, batch=None, module=MelSpectrogram):
+        mel = module(FRONT_END)
         context = AugmentationContext(FRONT_END.sample_rate, Path)
-        figures.append(plot_augmentations(read_steps(steps), context, clips(size), mel, list("abcd")))
+        figures.append(plot_augmentations(read_steps(steps), context, batch or clips(size), mel, list("abcd")))
         figures[-1].canvas.draw()
         return figures[-1]
 
@@ -72,6 +72,37 @@ def test_labels_are_those_of_the_three_pictures(draw):
     heights = [round(bar.get_width(), 3) for bar in row[3].patches]
     # Two classes: the clip has the one, its partner the other, the mixture both.
     assert heights == [1, 0, 0, 1, 1, 1] and len(row[3].get_yticklabels()) == 2
+
+
+def test_a_step_without_partners_shows_the_clip_that_it_changes_most(draw):
+    """Of four clips one has high frequencies, which a low-pass takes."""
+    batch = clips(4)
+    seconds = torch.arange(FRONT_END.samples) / FRONT_END.sample_rate
+    batch.input[[0, 1, 3]] = torch.sin(2 * torch.pi * 200 * seconds)
+    row = draw([{"name": "low_pass", "p": 0.3, "low": 1000.0, "high": 1000.0}], batch=batch).axes
+    assert row[0].get_ylabel() == "low_pass\n30% of clips"
+    assert not row[1].images and [text.get_text() for text in row[1].texts] == ["no partner"]
+    clip, result = (np.asarray(row[place].images[0].get_array()) for place in (0, 2))
+    expected = MelSpectrogram(FRONT_END)(batch.input)[2, 0].numpy()
+    np.testing.assert_allclose(clip, expected, atol=1e-6)
+    assert np.abs(result - clip).mean() > 0.3
+    # Its only class is the third, which the clip and the result have alike.
+    assert [label.get_text() for label in row[3].get_yticklabels()] == ["c"]
+    assert [bar.get_width() for bar in row[3].patches] == [1, 1]
+
+
+def test_all_pictures_share_one_scale_whatever_the_front_ends_numbers_are(draw):
+    class Decibels(MelSpectrogram):
+        def forward(self, wave):
+            return 20 * super().forward(wave) - 60
+
+    steps = [STEPS[2], {"name": "frequency_mask", "p": 0.5}]
+    for module in (MelSpectrogram, Decibels):
+        images = [image for axis in draw(steps, module=module).axes for image in axis.images]
+        (limits,) = {image.get_clim() for image in images}
+        shades = [np.clip((np.asarray(image.get_array()) - limits[0]) / np.ptp(limits), 0, 1) for image in images]
+        inside = np.mean([((shade > 0) & (shade < 1)).mean() for shade in shades])
+        assert inside > 0.9, "colours that a picture uses"
 
 
 @pytest.mark.parametrize(("steps", "size"), [([], 4), (STEPS, 1)])
