@@ -1,13 +1,18 @@
 """The augmentations of a recipe together: order, probabilities, doubled clips, and what is refused."""
 
+import dataclasses
+import importlib
+import re
 from pathlib import Path
 
 import pytest
 import torch
 
+import birdlib.augmentation
 from birdlib.augmentation.augmentation_context import AugmentationContext
 from birdlib.augmentation.batch import Batch
 from birdlib.augmentation.recipe import Augmentation
+from birdlib.augmentation.steps import MELS, Step
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.models.architectures import BirdModel
@@ -152,3 +157,28 @@ def test_waves_where_mels_are_due_are_refused():
     with pytest.raises(BirdlibError, match=r"input \[4, 1, 3, 4\]; expected waves"):
         before = waves()
         augmentation.waves(Batch(before.input.view(4, 1, 3, 4), before.targets, before.weights), generator())
+
+
+def test_the_docs_table_has_every_step_and_its_parameters_with_their_defaults():
+    text = (Path(__file__).parents[3] / "docs/training.md").read_text(encoding="utf-8")
+    section = text.partition("### Augmentations")[2].partition("\n#")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| `")]
+    rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
+    told = {name: row for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    folder = Path(birdlib.augmentation.__path__[0])
+    steps = {}
+    for path in folder.glob("*.py"):
+        name = "".join(word.capitalize() for word in path.stem.split("_"))
+        made = getattr(importlib.import_module(f"birdlib.augmentation.{path.stem}"), name, None)
+        if isinstance(made, type) and issubclass(made, Step):
+            steps[path.stem] = made
+    assert told.keys() == steps.keys()
+    for name, made in steps.items():
+        _, on, _, parameters, _ = told[name]
+        assert on == f"{'mels' if made.takes == MELS else 'waves'}, {made.happens_to}"
+        fields = {field.name: field.default for field in dataclasses.fields(made) if field.name != "p"}
+        assert re.findall(r"`(\w+)`", parameters) == list(fields)
+        for field, default in fields.items():
+            if default is not dataclasses.MISSING:
+                value = f'"{default}"' if isinstance(default, str) else f"{default:g}"
+                assert f"`{field}` ({value}" in parameters
