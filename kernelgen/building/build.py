@@ -21,7 +21,6 @@ from kernelgen.recipe.project import Kernel, Project
 from kernelgen.rendering.template_cell import TemplateCell, cell_ids
 from kernelgen.verifying.checks import verify
 from kernelgen.verifying.library_place import first_use
-from kernelgen.verifying.parsing import check_syntax
 from kernelgen.writing import write_text
 
 _KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -42,24 +41,23 @@ def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKerne
         KernelgenError: one line for each thing that is wrong.
     """
     cells = template_cells(project, kernel, commit)
-    code = [
+    code = tuple(
         Code(kernel.template_name, cell.python, cell.line, cell.text)
         for cell in cells
         if cell.kind == "code" and not cell.is_library
-    ]
-    check_syntax(code)
+    )
     library = project.library_files()
     needed = closure(library, code, include=kernel.include, files=kernel.files)
     inlined = library_cells(library, needed)
     if inlined and not any(cell.is_library for cell in cells):
-        use = first_use(cells, project.library, at_once=False)
-        place = f"{kernel.template_name}:{use[1]}" if use else kernel.template_name
+        use = first_use(library, code)
+        place = f"{kernel.template_name}:{use}" if use else kernel.template_name
         raise KernelgenError(
             f"{place}: needs {project.library}, but the template has no {{{{ library() }}}}; put it alone in a "
             "code cell above the first import"
         )
     notebook = _notebook(cells, inlined or [without_library()], origin(project, kernel, commit))
-    built = BuiltKernel(kernel, notebook, kernel_metadata(project, kernel), needed, tuple(cells))
+    built = BuiltKernel(kernel, notebook, kernel_metadata(project, kernel), needed, tuple(cells), code)
     verify(project, built)
     return built
 
