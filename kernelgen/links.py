@@ -26,7 +26,7 @@ def links_below(folder: Path) -> list[Path]:
 
 
 def keep_links_inside(folder: Path, seen_as: PurePosixPath) -> list[str]:
-    """Makes a run's output safe to give away; returns the names of the links that were removed.
+    """Make a run's output safe to give away; return the names of the links that were removed.
 
     A link that leads out of the output is removed. An absolute one that stays inside becomes a relative one; it may
     have been written while the folder was seen as ``seen_as``.

@@ -9,7 +9,7 @@ from kernelgen.errors import KernelgenError
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes ``text`` in UTF-8 to a temporary name beside ``path``, then renames it."""
+    """Write ``text`` in UTF-8 to a temporary name beside ``path``, then rename it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

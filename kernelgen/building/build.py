@@ -35,7 +35,7 @@ _LANGUAGE = {
 
 
 def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKernel:
-    """Renders, inlines and verifies one kernel. The same inputs, of which ``commit`` is one, give the same.
+    """Render, inline and verify one kernel. The same inputs, of which ``commit`` is one, give the same.
 
     Raises:
         KernelgenError: one line for each thing that is wrong.
@@ -50,7 +50,7 @@ def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKerne
     needed = closure(library, code, include=kernel.include, files=kernel.files)
     inlined = library_cells(library, needed)
     if inlined and not any(cell.is_library for cell in cells):
-        use = first_use(library, code)
+        use = first_use(library, code, at_once=False)
         place = f"{kernel.template_name}:{use}" if use else kernel.template_name
         raise KernelgenError(
             f"{place}: needs {project.library}, but the template has no {{{{ library() }}}}; put it alone in a "
@@ -63,7 +63,7 @@ def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKerne
 
 
 def write_kernel(built: BuiltKernel, out: Path) -> Path:
-    """Writes OUT/NAME/NAME.ipynb and OUT/NAME/kernel-metadata.json; returns the notebook's path.
+    """Write OUT/NAME/NAME.ipynb and OUT/NAME/kernel-metadata.json; return the notebook's path.
 
     What else lies in OUT/NAME, the last run above all, stays.
     """
@@ -75,7 +75,7 @@ def write_kernel(built: BuiltKernel, out: Path) -> Path:
 
 
 def template_cells(project: Project, kernel: Kernel, commit: str) -> list[TemplateCell]:
-    """Renders a kernel's template; of the library there is nothing yet but the cell that makes room for it.
+    """Render a kernel's template; of the library there is nothing yet but the cell that makes room for it.
 
     Raises:
         KernelgenError: with file and line, where the template cannot be rendered.

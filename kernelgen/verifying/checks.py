@@ -28,7 +28,7 @@ _CATCHES = re.compile(r"ImportError|ModuleNotFound|Exception")
 
 
 def verify(project: Project, built: BuiltKernel) -> None:
-    """Raises one KernelgenError with a line for everything that is wrong with ``built``."""
+    """Raise one KernelgenError with a line for everything that is wrong with ``built``."""
     where = f"kernel {built.kernel.name}"
     cells = source_of_cells(built.code, IMAGE_PYTHON)
     modules = [source_of_module(module, IMAGE_PYTHON) for module in built.closure.modules]

@@ -70,7 +70,7 @@ def _texts(built: BuiltKernel) -> Iterator[tuple[str, int, str]]:
 
 
 def _paths(root: Path) -> re.Pattern[str]:
-    """Finds paths of this machine: the project's folder, the home folder, a temporary folder of its own."""
+    """Return what finds paths of this machine: the project's folder, the home folder, a temporary folder of its own."""
     places = {str(root), str(root.resolve()), os.path.expanduser("~"), tempfile.gettempdir()}
     # What any machine has, Kaggle's included, tells nothing.
     places -= {"/", "/root", "/tmp", "/var/tmp", "/usr/tmp", "/home", "/kaggle", "/kaggle/working", "~", ""}
@@ -79,7 +79,7 @@ def _paths(root: Path) -> re.Pattern[str]:
 
 
 def _owner(project: Project, built: BuiltKernel) -> re.Pattern[str]:
-    """Finds the owner's name: before a slug, and as a word where it can be no other word."""
+    """Return what finds the owner's name: before a slug, and as a word where it can be no other word."""
     owner, kernel = project.owner, built.kernel
     if not owner or owner.lower() == "kaggle":
         return re.compile("(?!)")  # /kaggle/working is everywhere

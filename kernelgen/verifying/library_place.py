@@ -19,8 +19,12 @@ _RUNNERS = frozenset(
 _WRITES = re.compile(r"\s*%%(?:writefile|file|html|markdown|latex|javascript|js|svg)\b")
 
 
-def first_use(library: Library, code: Sequence[Code]) -> int | None:
-    """The first line of a template that needs the library as soon as its cell runs; None if there is none."""
+def first_use(library: Library, code: Sequence[Code], *, at_once: bool = True) -> int | None:
+    """The first line of a template that needs the library; None if there is none.
+
+    Args:
+        at_once: whether code in functions, which runs later, does not count.
+    """
     # A command or a piece of code that imports the library: `-m pk.train`, `import pk`.
     mention = re.compile(rf"(?:(?<![\w-])-m\W+|\b(?:import|from)\s+){re.escape(library.name)}(?![\w-])")
     source = source_of_cells(code, IMAGE_PYTHON)
@@ -31,7 +35,7 @@ def first_use(library: Library, code: Sequence[Code]) -> int | None:
         for node in source.parents
         if isinstance(node, ast.Import | ast.ImportFrom | ast.Call)
         and _needs(node, library, mention)
-        and _runs_at_once(node, source)
+        and (_runs_at_once(node, source) or not at_once)
     ]
     return min(lines, default=None)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-from itertools import pairwise
 
 from kernelgen.inlining.source import ParsedSource
 
 # In a kernel's working folder `../input` is the same place.
 _MOUNT = re.compile(r"(?:^|[^\w.-])/*kaggle/+input(?![\w-])|^(?:\./)*\.\./+input(?:/|$)")
-# The same in two strings: Path("/kaggle") / "input", join("/kaggle", "input"), "/kaggle" + "/input".
-_IN_PIECES = re.compile(r"/+kaggle/*\n/*input(?:/|$)")
+# The same in pieces: Path("/kaggle") / "input", join("/", "kaggle", "input"), "/kaggle" + "/input".
+_IN_PIECES = re.compile(r"/\0?/*kaggle/*\0/*input(?![^/\0])")
 
 
 def mount_problems(source: ParsedSource) -> list[str]:
@@ -24,7 +23,8 @@ def mount_problems(source: ParsedSource) -> list[str]:
             if isinstance(value, str):
                 strings.append((node.lineno, value))
     lines = {line for line, text in [*strings, *source.magics] if _MOUNT.search(text)}
-    lines |= {line for (line, text), (_, next_text) in pairwise(strings) if _IN_PIECES.match(f"{text}\n{next_text}")}
+    joined = "\0".join(text.replace("\0", " ") for _, text in strings)
+    lines |= {strings[joined.count("\0", 0, match.end())][0] for match in _IN_PIECES.finditer(joined)}
     return [
         f"{source.where(line)}: writes the path of a mounted source; declare the source in kernels.toml and use "
         "{{ sources.NAME | literal }}"
