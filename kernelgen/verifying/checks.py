@@ -72,7 +72,7 @@ def _name_problems(built: BuiltKernel) -> list[str]:
     names = frozenset().union(*(part.names for part in injected))
     problems = []
     if not any(cell.injects for cell in cells):
-        known = frozenset(IN_CELLS | names).union(*(cell.binds for cell in cells))
+        known = frozenset(IN_CELLS | names)
         for line, name in template_names(tuple((cell.python, cell.line) for cell in cells), where, known):
             problems.append(f"{where}:{line}: undefined name {name}; define or import it")
     for module, found in facts.items():
