@@ -15,7 +15,6 @@ from kernelgen.inlining.library import Library, Module
 from kernelgen.inlining.notebook_limits import check_limits
 from kernelgen.inlining.scripts import check_scripts
 from kernelgen.inlining.source import Code, ParsedSource, source_of_cells, source_of_module
-from kernelgen.inlining.syntax import IMAGE_PYTHON
 
 # With these a package binds names that no reader can tell.
 _BINDS_ANYTHING = r"__getattr__|import \*|\b(globals|vars|locals|exec|setattr|__dict__)\b|\bsys\.modules\b"
@@ -53,14 +52,12 @@ def closure(
     *,
     include: Sequence[str] = (),
     files: Sequence[str] = (),
-    python: tuple[int, int] = IMAGE_PYTHON,
 ) -> Closure:
     """Follow what a template's `code` imports, the modules in `include` and the data `files`.
 
     Args:
         include: names or globs of library modules that are imported by names which cannot be read off the source.
         files: data files, folders or globs, relative to the library's root.
-        python: the version that the notebook will meet.
 
     Raises:
         KernelgenError: with file and line, where the notebook's library could not behave as the folder does: missing
@@ -68,8 +65,8 @@ def closure(
     """
     included = [module for pattern in include for module in _included(library, pattern)]
     written = {name for cell in code for name in cell.writes_modules}
-    walk = _Walk(library, python, ImportFinder(library, written, [module.name for module in included]))
-    cells = source_of_cells(code, python)
+    walk = _Walk(library, ImportFinder(library, written, [module.name for module in included]))
+    cells = source_of_cells(code)
     walk.follow(walk.imports(cells))
     for module in included:
         walk.follow(walk.with_parents(module.name))
@@ -88,9 +85,8 @@ def closure(
 class _Walk:
     """Collects the modules that sources need. read: every source that was read, cells first."""
 
-    def __init__(self, library: Library, python: tuple[int, int], finder: ImportFinder):
+    def __init__(self, library: Library, finder: ImportFinder):
         self.library = library
-        self.python = python
         self.finder = finder
         self.modules: list[Module] = []
         self.read: list[ParsedSource] = []
@@ -111,7 +107,7 @@ class _Walk:
                     self.modules.append(module)
             elif following.name not in self._seen:
                 self._seen.add(following.name)
-                stack.append((following, self.imports(source_of_module(following, self.python))))
+                stack.append((following, self.imports(source_of_module(following))))
 
     def imports(self, source: ParsedSource) -> Iterator[Module]:
         """The modules that a source imports; what is missing is judged when everything is read."""

@@ -7,19 +7,20 @@ import re
 import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from importlib.util import resolve_name
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import Library
-from kernelgen.inlining.literal_names import OPEN, absolute, texts
+from kernelgen.inlining.literal_names import OPEN, texts
 from kernelgen.inlining.optional import is_optional
 from kernelgen.inlining.source import ParsedSource
 
 _IMPORTING = frozenset({"importlib.import_module", "importlib.__import__", "builtins.__import__", "runpy.run_module"})
-# Puts the module's own folder on the path, as far as the line tells; not one above it.
-_OWN_FOLDER = re.compile(r"sys\.path\.insert\((?!.*(parents\[|parent\.parent|\.\.|dirname\(.*dirname\())")
 # Import, or ask for, what they are told; a name that nothing has is no fault of theirs.
 _ASKING = frozenset({"importlib.util.find_spec", "pkgutil.resolve_name", "pydoc.locate"})
 _WALKING = frozenset({"pkgutil.iter_modules", "pkgutil.walk_packages", "lazy_loader.attach"})
+# Puts the module's own folder on the path, as far as the line tells; not one above it.
+_OWN_FOLDER = re.compile(r"sys\.path\.insert\((?!.*(parents\[|parent\.parent|\.\.|dirname\(.*dirname\())")
 
 
 @dataclass(frozen=True)
@@ -66,21 +67,29 @@ class ImportFinder:
             KernelgenError: for a module beside the library, and for imports by names that cannot be known.
         """
         for node, parent in source.parents.items():
-            names: Iterator[str] = iter(())
+            where, named = source.where(node), []
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 yield from self._statement(node, source)
             elif isinstance(node, (ast.Name, ast.Attribute)) and source.dotted(node) in _IMPORTING | _ASKING | _WALKING:
-                call = parent if isinstance(parent, ast.Call) and parent.func is node else None
-                yield from self._dynamic(node, call, source)
+                yield from self._dynamic(node, parent, source)
             elif isinstance(node, (ast.Call, ast.List, ast.Tuple)):
-                names = self._command(node.args if isinstance(node, ast.Call) else node.elts, source)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not isinstance(parent, ast.Expr):
-                names = self._in_string(node, parent, source)
-            yield from (Import("present", name, source.where(node)) for name in names)
+                parts = node.args if isinstance(node, ast.Call) else node.elts
+                pairs = zip(parts, parts[1:], strict=False)
+                modules = [argument for option, argument in pairs if getattr(option, "value", None) == "-m"]
+                named = [f"-m {name}" for module in modules for name in texts(module, source)]
+            elif node in source.strings:
+                named = [source.strings[node]]
+                whole: ast.AST = node
+                while isinstance(parent, (ast.JoinedStr, ast.BinOp)):
+                    whole, parent = parent, source.parents.get(parent, source.tree)
+                if whole is not node and self._open_run.search(named[0] + OPEN):
+                    named += texts(whole, source)  # the name after -m is cut off
+            for text in named:
+                yield from self._mentioned(text, where)
         for number, line in source.magics:
-            self._check_run(line, number, source)
-        for name in self._mentioned("\n".join(line for _, line in source.magics)):
-            yield Import("present", name, source.where(source.magics[0][0]))
+            yield from self._mentioned(line, source.where(number))
+        # Statements in a magic's body may take several lines.
+        yield from self._mentioned("\n".join(line for _, line in source.magics), source.file)
 
     # --- statements ---------------------------------------------------------------------------------------------
 
@@ -102,52 +111,49 @@ class ImportFinder:
                 yield Import("member", package, source.where(alias), optional, alias.name)
 
     def _named(self, name: str, node: ast.AST, source: ParsedSource) -> Iterator[Import]:
-        root = name.partition(".")[0]
+        where, root = source.where(node), name.partition(".")[0]
         if self.library.owns(name):
-            yield Import("module", name, source.where(node), is_optional(node, name, source))
+            yield Import("module", name, where, is_optional(node, name, source))
             return
-        if root in {*self.written, ""}:
+        if root in {*self.written, *sys.builtin_module_names, "__main__", ""}:
             return
         folder = self.library.root
-        files = [folder / f"{one}.py" for one in (root, f"{root}/__init__", name.replace(".", "/"))]
-        if root.isidentifier() and root not in sys.builtin_module_names and any(file.is_file() for file in files):
+        files = [folder / f"{file}.py" for file in (root, f"{root}/__init__", name.replace(".", "/"))]
+        if root.isidentifier() and any(file.is_file() for file in files):
             file = f"{root}.py" if files[0].is_file() else f"{root}/"
             raise KernelgenError(
-                f"{source.where(node)}: imports {name} from {file} beside the library, which no notebook holds; "
+                f"{where}: imports {name} from {file} beside the library, which no notebook holds; "
                 f"move {file} into {self.library.name}/ and import {self.library.name}.{name}"
             )
         own = f"{source.package}.{root}"
         if self.library.exists(own) and "__file__" in source.text and _OWN_FOLDER.search(source.text):
             raise KernelgenError(
-                f"{source.where(node)}: imports {root} from its own folder, which it puts on sys.path; no notebook "
+                f"{where}: imports {root} from its own folder, which it puts on sys.path; no notebook "
                 f"holds it by that name: import {own}"
             )
-        if root not in sys.stdlib_module_names | {"__main__"}:
-            yield Import("foreign", root, source.where(node), is_optional(node, root, source))
+        if root not in sys.stdlib_module_names:
+            yield Import("foreign", root, where, is_optional(node, root, source))
 
     # --- functions that import ----------------------------------------------------------------------------------
 
-    def _dynamic(self, node: ast.AST, call: ast.Call | None, source: ParsedSource) -> Iterator[Import]:
+    def _dynamic(self, node: ast.AST, parent: ast.AST, source: ParsedSource) -> Iterator[Import]:
         """What a function imports whose name stands literally in the source; anything else is refused."""
-        function = source.dotted(node)
-        names = [OPEN]
-        if call is not None and function not in _WALKING:
-            keywords = {keyword.arg: keyword.value for keyword in call.keywords}
-            first = call.args[0] if call.args else next(iter(call.keywords), ast.keyword(None, call)).value
-            package = keywords.get("package", call.args[1] if len(call.args) > 1 else None)
+        function, names = source.dotted(node), [OPEN]
+        where = source.where(parent)
+        if isinstance(parent, ast.Call) and parent.func is node and function not in _WALKING:
+            first, package = _arguments(parent)
             packages = texts(package, source) if package and "__" not in function else [source.package or ""]
-            names = list(absolute(texts(first, source), packages))
+            names = [_absolute(name, above) for name in texts(first, source) for above in packages]
         for name in names:
             if OPEN in name:
                 if function != "importlib.util.find_spec":
-                    around = call or source.parents[node]
-                    self._check_answered(name, source.where(around), ast.unparse(around))
+                    self._check_answered(name, where, ast.unparse(parent))
             elif function in _ASKING:
-                yield from (Import("present", one, source.where(node)) for one in self._mentioned(name))
+                yield from self._mentioned(name, where)
             else:
-                yield from self._named(name, call or node, source)
+                yield from self._named(name, parent, source)
                 if function == "runpy.run_module":
-                    yield Import("present", f"{name}.__main__", source.where(node))
+                    yield Import("present", f"{name}.__main__", where)
 
     def _check_answered(self, name: str, where: str, code: str) -> None:
         """Refuse an import of the library by a name that is known only as far as its beginning, if at all."""
@@ -162,47 +168,40 @@ class ImportFinder:
                 "kernel"
             )
 
-    def _command(self, parts: list[ast.expr], source: ParsedSource) -> Iterator[str]:
-        """What `[sys.executable, "-m", "pk.train"]` runs."""
-        for option, argument in zip(parts, parts[1:], strict=False):
-            if isinstance(option, ast.Constant) and option.value == "-m":
-                for name in texts(argument, source):
-                    if name.startswith(f"{self.library.name}.") and OPEN in name:
-                        self._check_answered(name, source.where(argument), ast.unparse(argument))
-                    yield from self._mentioned(f"-m {name}")
-
-    def _in_string(self, node: ast.Constant, parent: ast.AST, source: ParsedSource) -> Iterator[str]:
-        """What a string names, read with what is joined to it where the name of a module after -m is cut off."""
-        text = str(node.value)
-        whole: ast.expr = node
-        while isinstance(parent, (ast.JoinedStr, ast.BinOp)):
-            whole, parent = parent, source.parents.get(parent, source.tree)
-        if whole is not node and self._open_run.search(text + OPEN):
-            for joined in texts(whole, source):
-                self._check_run(joined, whole, source)
-                yield from self._mentioned(joined)
-        self._check_run(text, node, source)
-        yield from self._mentioned(text)
-
-    def _check_run(self, text: str, node: ast.AST | int, source: ParsedSource) -> None:
-        """Refuse `-m pk.{mode}`, a module of the library that a command names only in part."""
-        for match in self._open_run.finditer(text):
-            self._check_answered(match[1] + OPEN, source.where(node), match[0].replace(OPEN, "…"))
-
     # --- names in text ------------------------------------------------------------------------------------------
 
-    def _mentioned(self, text: str) -> Iterator[str]:
-        """The library's modules that a text names. The package's bare name is a word like any other."""
+    def _mentioned(self, text: str, where: str) -> Iterator[Import]:
+        """The library's modules that a text names. The package's bare name is a word like any other.
+
+        Raises:
+            KernelgenError: for `-m pk.{mode}`, a module that a command names only in part.
+        """
         if self.library.name not in text:
             return
-        for match in self._dotted.finditer(text):
-            name = match[0]  # "pk.models.Mel" leads through pk.models
+        for match in self._open_run.finditer(text):
+            self._check_answered(match[1] + OPEN, where, match[0].replace(OPEN, "…"))
+        names = []
+        for name in self._dotted.findall(text):  # "pk.models.Mel" leads through pk.models
             while "." in name and not self.library.exists(name):
                 name = name.rpartition(".")[0]
-            if "." in name:
-                yield name
-        for match in self._imported.finditer(text):
-            yield from [match[1], *(f"{match[1]}.{word}" for word in re.findall(r"\w+", match[2]))]
-        for match in self._run.finditer(text):
-            yield from [match[1], f"{match[1]}.__main__"]
-        yield from self._bare.findall(text)
+            names += [name] * ("." in name)
+        for package, words in self._imported.findall(text):
+            names += [package, *(f"{package}.{word}" for word in re.findall(r"\w+", words))]
+        for name in self._run.findall(text):
+            names += [name, f"{name}.__main__"]
+        yield from (Import("present", name, where) for name in [*names, *self._bare.findall(text)])
+
+
+def _arguments(call: ast.Call) -> tuple[ast.expr | None, ast.expr | None]:
+    """The name that a call imports, and the package from which it starts if it is relative."""
+    keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+    package = keywords.pop("package", None)
+    positional = [*call.args, *keywords.values(), None]
+    return positional[0], package or (call.args[1] if len(call.args) > 1 else None)
+
+
+def _absolute(name: str, package: str) -> str:
+    try:
+        return resolve_name(name, package)
+    except ImportError:
+        return OPEN

@@ -7,7 +7,7 @@ import re
 
 from kernelgen.inlining.source import FUNCTIONS, ParsedSource
 
-_CATCHING = re.compile(r"\b(ImportError|ModuleNotFoundError|Exception|BaseException)\b")
+_CATCHING = re.compile(r"\b(ImportError|\w*NotFound(Error)?|Exception|BaseException)\b")
 # Conditions on the machine: Kaggle's is Linux, and its Python is known.
 _MACHINE = re.compile(r"\bsys\.platform\b|\bos\.name\b|\bversion_info\b|\bplatform\.system\b|\bfind_spec\b")
 
@@ -17,13 +17,20 @@ def is_optional(node: ast.AST, name: str, source: ParsedSource) -> bool:
 
     It does under `try … except ImportError` and `suppress(ImportError)` and under a condition on the system or the
     version of Python. It also does inside an `if` or function of a module that tries or asks for the same name
-    elsewhere: `if HAVE_CUPY: import cupy`.
+    elsewhere: `if HAVE_CUPY: import cupy`, `has("cupy")`.
     """
     around = [parent for _, parent in source.around(node)]
     conditions = [ast.unparse(parent.test) for parent in around if isinstance(parent, ast.If)]
     if is_tried(node, source) or any(map(_MACHINE.search, conditions)):
         return True
-    return any(isinstance(parent, (ast.If, ast.Try, *FUNCTIONS)) for parent in around) and _is_asked_for(name, source)
+    if not any(isinstance(parent, (ast.If, ast.Try, *FUNCTIONS)) for parent in around):
+        return False
+    asked = {getattr(argument, "value", None) for call in source.calls for argument in call.args}
+    for other in source.parents:
+        if isinstance(other, (ast.Import, ast.ImportFrom)) and is_tried(other, source):
+            names = [getattr(other, "module", None) or "", *(alias.name for alias in other.names)]
+            asked |= {part for full in names for part in (full, full.partition(".")[0])}
+    return name in asked
 
 
 def is_tried(node: ast.AST, source: ParsedSource) -> bool:
@@ -45,15 +52,3 @@ def _goes_on(block: ast.Try | ast.With) -> bool:
         and (handler.type is None or _CATCHING.search(ast.unparse(handler.type)))
         for handler in block.handlers
     )
-
-
-def _is_asked_for(name: str, source: ParsedSource) -> bool:
-    """Whether a name is tried elsewhere, or handed to a function that may ask for it (`has("cupy")`)."""
-    for node in source.parents:
-        if isinstance(node, ast.Call) and name in {getattr(argument, "value", None) for argument in node.args}:
-            return True
-        if isinstance(node, (ast.Import, ast.ImportFrom)) and is_tried(node, source):
-            names = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
-            if any(name in {one, one.partition(".")[0]} for one in names):
-                return True
-    return False

@@ -11,7 +11,7 @@ from importlib.util import resolve_name
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import Module
-from kernelgen.inlining.syntax import IMAGE_PYTHON, parse
+from kernelgen.inlining.syntax import parse
 
 _WRITTEN = re.compile(
     r"""^\s*%%(?:writefile|file)\s+(?:-a\s+)?(?:\./)?([\w/]+)\.py\s"""
@@ -74,8 +74,22 @@ class ParsedSource:
         while stack:
             node, parent = stack.pop()
             found[node] = parent
-            stack.extend((child, node) for child in reversed(list(self._running(node))))
+            stack.extend((child, node) for child in reversed(self._running(node)))
         return found
+
+    @cached_property
+    def calls(self) -> dict[ast.Call, str]:
+        """Each call that may run, with the full name of what it calls if that is imported."""
+        return {node: self.dotted(node.func) for node in self.parents if isinstance(node, ast.Call)}
+
+    @cached_property
+    def strings(self) -> dict[ast.Constant, str]:
+        """Each string that is no docstring."""
+        return {
+            node: node.value
+            for node, parent in self.parents.items()
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and not isinstance(parent, ast.Expr)
+        }
 
     @cached_property
     def aliases(self) -> dict[str, str]:
@@ -122,41 +136,39 @@ class ParsedSource:
                 f"{self.where(node)}: `from {name} import`: {error}; import by the full name"
             ) from None
 
-    def _running(self, node: ast.AST) -> Iterator[ast.AST]:
+    def _running(self, node: ast.AST) -> list[ast.AST]:
         """A node's children, without annotations and without branches that never run."""
         if isinstance(node, ast.If):
             truth = self._truth(node.test)
-            yield node.test
-            yield from node.body if truth is not False else []
-            yield from node.orelse if truth is not True else []
-            return
+            return [node.test, *(node.body if truth is not False else ()), *(node.orelse if truth is not True else ())]
         skipped = {getattr(node, "annotation", None), getattr(node, "returns", None)}
-        yield from (child for child in ast.iter_child_nodes(node) if child not in skipped)
+        return [child for child in ast.iter_child_nodes(node) if child not in skipped]
 
     def _truth(self, test: ast.expr) -> bool | None:
         """Whether a condition holds in a run, where TYPE_CHECKING is false; None if that is not plain."""
-        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-            truth = self._truth(test.operand)
-            return None if truth is None else not truth
-        if isinstance(test, ast.BoolOp):
-            decides = any if isinstance(test.op, ast.And) else all
-            return False if decides(self._truth(value) is False for value in test.values) else None
-        if isinstance(test, ast.Constant):
-            return bool(test.value)
+        match test:
+            case ast.Constant(value=value):
+                return bool(value)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                truth = self._truth(operand)
+                return None if truth is None else not truth
+            case ast.BoolOp(op=ast.And(), values=values):
+                return False if any(self._truth(value) is False for value in values) else None
         return False if self.dotted(test).endswith(".TYPE_CHECKING") else None
 
 
 @lru_cache(maxsize=1024)
-def source_of_module(module: Module, python: tuple[int, int] = IMAGE_PYTHON) -> ParsedSource:
+def source_of_module(module: Module) -> ParsedSource:
     """A library module, read. It depends on the module alone, so that all kernels share it."""
-    tree = parse(module.data, str(module.file), python=python)
-    return ParsedSource(tree, module.text, str(module.file), module.name, module.package)
+    return ParsedSource(
+        parse(module.data, str(module.file)), module.text, str(module.file), module.name, module.package
+    )
 
 
-def source_of_cells(code: Sequence[Code], python: tuple[int, int]) -> ParsedSource:
+def source_of_cells(code: Sequence[Code]) -> ParsedSource:
     """A template's cells as one source, which share their names."""
-    trees = [parse("\n" * (one.first_line - 1) + one.text, one.where, python=python, is_cell=True) for one in code]
+    trees = [parse("\n" * (cell.first_line - 1) + cell.text, cell.where) for cell in code]
     body = [statement for tree in trees for statement in tree.body]
-    magics = [pair for one in code for pair in one.magics]
-    text = "\n".join(one.text for one in code)
+    magics = [pair for cell in code for pair in cell.magics]
+    text = "\n".join(cell.text for cell in code)
     return ParsedSource(ast.Module(body, []), text, code[0].where if code else "", magics=magics)
