@@ -5,54 +5,50 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import resolve_name
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import Library
 from kernelgen.inlining.literal_names import OPEN, texts
-from kernelgen.inlining.optional import is_optional
 from kernelgen.inlining.source import ParsedSource
 
 _IMPORTING = frozenset({"importlib.import_module", "importlib.__import__", "builtins.__import__", "runpy.run_module"})
 # Import, or ask for, what they are told; a name that nothing has is no fault of theirs.
 _ASKING = frozenset({"importlib.util.find_spec", "pkgutil.resolve_name", "pydoc.locate"})
 _WALKING = frozenset({"pkgutil.iter_modules", "pkgutil.walk_packages", "lazy_loader.attach"})
+# With these a package binds names that no reader can tell.
+_BINDS_ANYTHING = re.compile(r"__getattr__|import \*|\b(globals|vars|locals|exec|setattr|__dict__)\b|\bsys\.modules\b")
 # Puts the module's own folder on the path, as far as the line tells; not one above it.
 _OWN_FOLDER = re.compile(r"sys\.path\.insert\((?!.*(parents\[|parent\.parent|\.\.|dirname\(.*dirname\())")
 
 
 @dataclass(frozen=True)
-class Import:
-    """One import.
+class ThirdParty:
+    """An import of something that is neither the standard library's nor the library's.
 
-    kind: "module" (`name` itself), "member" (`attribute` of package `name`, a submodule or something bound there),
-    "present" (brought if it is there; nothing is wrong if not) or "foreign" (not the library's).
-    is_optional: the code goes on without it.
+    root: "numpy". where: "pk/a.py:3". guarded: the code goes on without it.
     """
 
-    kind: str
-    name: str
+    root: str
     where: str
-    is_optional: bool = False
-    attribute: str = ""
-
-    @property
-    def full_name(self) -> str:
-        return f"{self.name}.{self.attribute}" if self.attribute else self.name
+    guarded: bool
 
 
 class ImportFinder:
     """Finds the imports of sources of one library.
 
     written: modules that the notebook writes beside itself. included: names of modules that the recipe includes.
+    missing: a module or package that is imported, what is imported from it ("" for the module itself), and the place.
     """
 
     def __init__(self, library: Library, written: Collection[str], included: Collection[str]):
         self.library = library
-        self.written = written
+        self.elsewhere = {*written, *sys.builtin_module_names, "__main__", ""}
         self.included = included
+        self.third_party: dict[ThirdParty, None] = {}
+        self.missing: list[tuple[str, str, str]] = []
         name = re.escape(library.name)
         self._dotted = re.compile(rf"(?<![\w.]){name}(?:\.\w+)+")
         self._imported = re.compile(rf"(?<![\w.])from\s+({name}(?:\.\w+)*)\s+import\s+([\w\s,()\\]+)")
@@ -60,14 +56,14 @@ class ImportFinder:
         self._open_run = re.compile(rf"""(?<![\w-])-m\s*["']?({name}\.[\w.]*)[{{$%{OPEN}]""")
         self._bare = re.compile(rf"(?<![\w.])import\s+({name})\b")
 
-    def imports(self, source: ParsedSource) -> Iterator[Import]:
-        """Every import of a source, in its order.
+    def imports(self, source: ParsedSource) -> Iterator[str]:
+        """The names of the library's modules that a source imports, in its order; nothing may have such a name.
 
         Raises:
             KernelgenError: for a module beside the library, and for imports by names that cannot be known.
         """
         for node, parent in source.parents.items():
-            where, named = source.where(node), []
+            named: list[str] = []
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 yield from self._statement(node, source)
             elif isinstance(node, (ast.Name, ast.Attribute)) and source.dotted(node) in _IMPORTING | _ASKING | _WALKING:
@@ -77,15 +73,12 @@ class ImportFinder:
                 pairs = zip(parts, parts[1:], strict=False)
                 modules = [argument for option, argument in pairs if getattr(option, "value", None) == "-m"]
                 named = [f"-m {name}" for module in modules for name in texts(module, source)]
-            elif node in source.strings:
-                named = [source.strings[node]]
-                whole: ast.AST = node
-                while isinstance(parent, (ast.JoinedStr, ast.BinOp)):
-                    whole, parent = parent, source.parents.get(parent, source.tree)
-                if whole is not node and self._open_run.search(named[0] + OPEN):
-                    named += texts(whole, source)  # the name after -m is cut off
+            elif isinstance(node, (ast.JoinedStr, ast.BinOp)) and self._run.search(ast.unparse(node)):
+                named = texts(node, source)
+            elif isinstance(node, ast.Constant):
+                named = [source.strings.get(node, "")]
             for text in named:
-                yield from self._mentioned(text, where)
+                yield from self._mentioned(text, source.where(node))
         for number, line in source.magics:
             yield from self._mentioned(line, source.where(number))
         # Statements in a magic's body may take several lines.
@@ -93,7 +86,7 @@ class ImportFinder:
 
     # --- statements ---------------------------------------------------------------------------------------------
 
-    def _statement(self, node: ast.Import | ast.ImportFrom, source: ParsedSource) -> Iterator[Import]:
+    def _statement(self, node: ast.Import | ast.ImportFrom, source: ParsedSource) -> Iterator[str]:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from self._named(alias.name, node, source)
@@ -105,17 +98,22 @@ class ImportFinder:
                 module = self.library.module(package)
                 # `__all__` may name submodules, in whatever way it is made.
                 strings = re.findall(r"""["'](\w+)["']""", module.text) if module and "__all__" in module.text else []
-                yield from (Import("present", f"{package}.{name}", source.where(node)) for name in strings)
+                yield from (f"{package}.{name}" for name in strings)
             else:
-                optional = is_optional(node, f"{package}.{alias.name}", source)
-                yield Import("member", package, source.where(alias), optional, alias.name)
+                yield from self._own(package, alias.name, alias, source)
 
-    def _named(self, name: str, node: ast.AST, source: ParsedSource) -> Iterator[Import]:
+    def _own(self, package: str, attribute: str, node: ast.AST, source: ParsedSource) -> Iterator[str]:
+        name = f"{package}.{attribute}" if attribute else package
+        yield name
+        if not self.library.exists(name) and not source.is_optional(node, name):
+            self.missing.append((package, attribute, source.where(node)))
+
+    def _named(self, name: str, node: ast.AST, source: ParsedSource) -> Iterator[str]:
         where, root = source.where(node), name.partition(".")[0]
         if self.library.owns(name):
-            yield Import("module", name, where, is_optional(node, name, source))
+            yield from self._own(name, "", node, source)
             return
-        if root in {*self.written, *sys.builtin_module_names, "__main__", ""}:
+        if root in self.elsewhere:
             return
         folder = self.library.root
         files = [folder / f"{file}.py" for file in (root, f"{root}/__init__", name.replace(".", "/"))]
@@ -132,11 +130,36 @@ class ImportFinder:
                 f"holds it by that name: import {own}"
             )
         if root not in sys.stdlib_module_names:
-            yield Import("foreign", root, where, is_optional(node, root, source))
+            self.third_party[ThirdParty(root, where, source.is_optional(node, root))] = None
+
+    def check_missing(self, read: Sequence[ParsedSource]) -> None:
+        """Raise KernelgenError for the first import of a library module that no file and no code makes."""
+        text = "\n".join(source.text for source in read)
+        for package, attribute, where in self.missing:
+            if not self._is_made(package, attribute, where, text):
+                name = f"{package}.{attribute}" if attribute else package
+                place = name.replace(".", "/")
+                raise KernelgenError(
+                    f"{where}: there is no module {name} in the library (neither {place}.py nor {place}/ exists); "
+                    "correct the name, add the module, or guard the import with try/except ImportError"
+                )
+
+    def _is_made(self, package: str, attribute: str, where: str, text: str) -> bool:
+        """Whether what no file holds is there all the same, as the package binds it or other code sets it."""
+        if not attribute:
+            return bool(re.search(rf"""modules\[["']{re.escape(package)}["']\]\s*=""", text))
+        module = self.library.module(package)
+        if module is None:
+            return not self.library.is_namespace(package)  # if it is missing too, it is told by itself
+        if not module.is_package or attribute.startswith("__") or _BINDS_ANYTHING.search(module.text):
+            return True  # an attribute that a plain module lacks fails in the notebook as it does in the folder
+        uses = re.findall(rf"\b{re.escape(attribute)}\b", module.text)
+        is_own = where.startswith(f"{module.file}:")  # `from . import name` in the package binds nothing
+        return len(uses) > is_own or bool(re.search(rf"\.{re.escape(attribute)}\s*=[^=]", text))
 
     # --- functions that import ----------------------------------------------------------------------------------
 
-    def _dynamic(self, node: ast.AST, parent: ast.AST, source: ParsedSource) -> Iterator[Import]:
+    def _dynamic(self, node: ast.AST, parent: ast.AST, source: ParsedSource) -> Iterator[str]:
         """What a function imports whose name stands literally in the source; anything else is refused."""
         function, names = source.dotted(node), [OPEN]
         where = source.where(parent)
@@ -153,7 +176,7 @@ class ImportFinder:
             else:
                 yield from self._named(name, parent, source)
                 if function == "runpy.run_module":
-                    yield Import("present", f"{name}.__main__", where)
+                    yield f"{name}.__main__"
 
     def _check_answered(self, name: str, where: str, code: str) -> None:
         """Refuse an import of the library by a name that is known only as far as its beginning, if at all."""
@@ -170,7 +193,7 @@ class ImportFinder:
 
     # --- names in text ------------------------------------------------------------------------------------------
 
-    def _mentioned(self, text: str, where: str) -> Iterator[Import]:
+    def _mentioned(self, text: str, where: str) -> Iterator[str]:
         """The library's modules that a text names. The package's bare name is a word like any other.
 
         Raises:
@@ -189,7 +212,7 @@ class ImportFinder:
             names += [package, *(f"{package}.{word}" for word in re.findall(r"\w+", words))]
         for name in self._run.findall(text):
             names += [name, f"{name}.__main__"]
-        yield from (Import("present", name, where) for name in [*names, *self._bare.findall(text)])
+        yield from [*names, *self._bare.findall(text)]
 
 
 def _arguments(call: ast.Call) -> tuple[ast.expr | None, ast.expr | None]:

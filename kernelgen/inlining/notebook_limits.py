@@ -39,9 +39,9 @@ def check_limits(library: Library, code: Sequence[Code], cells: ParsedSource, re
 
 def _prompts(code: Sequence[Code]) -> Iterator[str]:
     for cell in code:
-        numbered = list(enumerate(cell.text.split("\n"), cell.first_line))
-        first = next((index for index, (_, line) in enumerate(numbered) if line.strip()), 0)
-        for number, line in numbered[first : first + 2]:
+        lines = cell.text.split("\n")
+        first = next((index for index, line in enumerate(lines) if line.strip()), 0)
+        for number, line in enumerate(lines[first : first + 2], cell.first_line + first):
             if _PROMPT.match(line):
                 yield (
                     f"{cell.where}:{number}: IPython takes this line for the prompt of a pasted session, and takes "
@@ -52,16 +52,14 @@ def _prompts(code: Sequence[Code]) -> Iterator[str]:
 def _exits(cells: ParsedSource) -> Iterator[str]:
     """`exit()`, after which the rest of a cell still runs."""
     own = {node.name for node in cells.parents if isinstance(node, ast.FunctionDef)}
-    for node in cells.parents:
-        if isinstance(node, ast.Call) and (name := getattr(node.func, "id", "")) in {"exit", "quit"} - own:
-            yield f"{cells.where(node)}: {name}() does not stop a notebook's cell; use sys.exit()"
+    for call in cells.calls:
+        if (name := getattr(call.func, "id", "")) in {"exit", "quit"} - own:
+            yield f"{cells.where(call)}: {name}() does not stop a notebook's cell; use sys.exit()"
 
 
 def _spawned(library: Library, cells: ParsedSource, read: Sequence[ParsedSource]) -> Iterator[str]:
     """Work on what the template defines, in processes that cannot import the template."""
-    spawning = [source for source in read if _spawns(source)]
-    if not spawning:
-        return
+    spawning = [source for source in read if _spawns(source.text)]
     # The start method that is set is that of all.
     is_set = any(source is cells or "set_start_method" in source.text for source in spawning)
     handing = {
@@ -71,17 +69,15 @@ def _spawned(library: Library, cells: ParsedSource, read: Sequence[ParsedSource]
         if isinstance(node, _DEFINITIONS) and any(map(_hands_over, ast.walk(node)))
         for owner in ("", source.name)
     }
-    calls = [node for node in cells.parents if isinstance(node, ast.Call)]
-    own = {node.name for node in cells.parents if isinstance(node, _DEFINITIONS)}
     classes = {node.name for node in cells.parents if isinstance(node, ast.ClassDef)}
+    own = {node.name for node in cells.parents if isinstance(node, _DEFINITIONS)}
     for node in cells.parents:
         if isinstance(node, ast.Assign) and _mentions(node.value, own, classes):
             own |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-    for call in calls:
-        arguments = [*call.args, *(one.value for one in call.keywords)]
-        hands_over = (is_set and _hands_over(call)) or (
-            _is_ours(call, library, cells) and _definition(call, library, cells) in handing
-        )
+    for call in cells.calls if spawning else ():
+        hands_over = is_set and _hands_over(call)
+        hands_over = hands_over or _is_ours(call, library, cells) and _definition(call, library, cells) in handing
+        arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
         is_own = any(_mentions(argument, own, classes) for argument in arguments)
         if hands_over and is_own and not _is_of_threads(call, cells):
             yield (
@@ -90,10 +86,10 @@ def _spawned(library: Library, cells: ParsedSource, read: Sequence[ParsedSource]
             )
 
 
-def _spawns(source: ParsedSource) -> bool:
+def _spawns(text: str) -> bool:
     """Whether a source chooses spawn or forkserver, by a literal or by a name that may stand for it."""
-    is_named = _NAMES_METHOD.search(source.text) and re.search(r"""["'](spawn|forkserver)["']""", source.text)
-    return bool(_SPAWNS.search(source.text) or is_named)
+    is_named = _NAMES_METHOD.search(text) and re.search(r"""["'](spawn|forkserver)["']""", text)
+    return bool(_SPAWNS.search(text) or is_named)
 
 
 def _hands_over(node: ast.AST) -> bool:
@@ -109,53 +105,43 @@ def _is_of_threads(call: ast.Call, cells: ParsedSource) -> bool:
 
 def _mentions(node: ast.expr, own: set[str], classes: set[str]) -> bool:
     """Whether a value holds a function or class of the template, or an object of such a class."""
-    called = {one.func for one in ast.walk(node) if isinstance(one, ast.Call)}
-    return isinstance(node, ast.Lambda) or any(
-        isinstance(one, ast.Name) and one.id in (classes if one in called else own) for one in ast.walk(node)
-    )
+    parts = list(ast.walk(node))
+    called = {part.func for part in parts if isinstance(part, ast.Call)}
+    names = [part for part in parts if isinstance(part, ast.Name)]
+    return isinstance(node, ast.Lambda) or any(name.id in (classes if name in called else own) for name in names)
 
 
 def _own_version(library: Library, read: Sequence[ParsedSource]) -> Iterator[str]:
     """The library asking which version of it is installed: inlined, it is not."""
     names = {library.name, library.name.replace("_", "-"), "__name__", "__package__"}
     for source in read:
-        for node in source.parents:
-            if isinstance(node, ast.Call) and _METADATA.fullmatch(source.dotted(node.func)):
-                asked = names & set(re.findall(r"[\w-]+", ast.unparse(node)))
-                if asked and not any(_catches(parent, child) for child, parent in source.around(node)):
-                    yield (
-                        f"{source.where(node)}: asks for the installed version or plugins of {library.name}, which no "
-                        "notebook installs; write the version into the library (import the plugins), or catch "
-                        "PackageNotFoundError"
-                    )
-
-
-def _catches(block: ast.AST, child: ast.AST) -> bool:
-    """Whether an exception of ``child``, which stands in ``block``, can be caught there."""
-    suppresses = isinstance(block, ast.With) and any(
-        "suppress(" in ast.unparse(one.context_expr) for one in block.items
-    )
-    return suppresses or (isinstance(block, ast.Try) and child in block.body)
+        for call, function in source.calls.items():
+            asked = _METADATA.fullmatch(function) and names.intersection(re.findall(r"[\w-]+", ast.unparse(call)))
+            if asked and not source.is_tried(call):
+                yield (
+                    f"{source.where(call)}: asks for the installed version or plugins of {library.name}, which no "
+                    "notebook installs; write the version into the library (import the plugins), or catch "
+                    "PackageNotFoundError"
+                )
 
 
 def _event_loops(library: Library, cells: ParsedSource, read: Sequence[ParsedSource]) -> Iterator[str]:
     """`asyncio.run` in a cell, or in a function of the library that a cell calls."""
     if any(name.partition(".")[0] == "nest_asyncio" for source in read for name in source.aliases.values()):
         return
-    calls = [node for node in cells.parents if isinstance(node, ast.Call) and _is_ours(node, library, cells)]
-    called = {_definition(call, library, cells) for call in calls}
+    called = {_definition(call, library, cells) for call in cells.calls if _is_ours(call, library, cells)}
     for source in read:
-        for node in source.parents:
-            if isinstance(node, ast.Call) and (source.dotted(node.func) == "asyncio.run" or _called(node) in _LOOPS):
-                around = [parent for _, parent in source.around(node)]
-                function = next((one for one in around if isinstance(one, FUNCTIONS)), None)
+        for call, name in source.calls.items():
+            if name == "asyncio.run" or _called(call) in _LOOPS:
+                around = [parent for _, parent in source.around(call)]
+                function = next((parent for parent in around if isinstance(parent, FUNCTIONS)), None)
                 name = getattr(function, "name", "")
                 runs = source is cells if function is None else not called.isdisjoint({("", name), (source.name, name)})
                 # An `if` may ask for a running loop; a main guard does not.
                 asks = (isinstance(one, ast.If) and "__name__" not in ast.unparse(one.test) for one in around)
-                if runs and not any(asks) and not any(isinstance(one, ast.Try) for one in around):
+                if runs and not any(asks) and not any(isinstance(parent, ast.Try) for parent in around):
                     yield (
-                        f"{source.where(node)}: {ast.unparse(node.func)}() fails in a notebook, where an event loop "
+                        f"{source.where(call)}: {ast.unparse(call.func)}() fails in a notebook, where an event loop "
                         "runs already; await the coroutine in the cell, or let the library run it in a thread"
                     )
 

@@ -17,6 +17,9 @@ _WRITTEN = re.compile(
     r"""^\s*%%(?:writefile|file)\s+(?:-a\s+)?(?:\./)?([\w/]+)\.py\s"""
     r"""|["'](?:\./)?([\w/]+)\.py["'](?:\)\.write_|,\s*["']w)"""
 )
+_CATCHING = re.compile(r"\b(ImportError|\w*NotFound(Error)?|Exception|BaseException)\b")
+# Conditions on the machine: Kaggle's is Linux, and its Python is known.
+_MACHINE = re.compile(r"\bsys\.platform\b|\bos\.name\b|\bversion_info\b|\bplatform\.system\b|\bfind_spec\b")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -136,6 +139,39 @@ class ParsedSource:
                 f"{self.where(node)}: `from {name} import`: {error}; import by the full name"
             ) from None
 
+    def is_optional(self, node: ast.AST, name: str) -> bool:
+        """Whether the code goes on where the import of `name` at `node` fails.
+
+        It does under `try … except ImportError` and `suppress(ImportError)` and under a condition on the system or the
+        version of Python. It also does inside an `if` or function of a module that tries or asks for the same name
+        elsewhere: `if HAVE_CUPY: import cupy`, `has("cupy")`.
+        """
+        around = [parent for _, parent in self.around(node)]
+        conditions = [ast.unparse(parent.test) for parent in around if isinstance(parent, ast.If)]
+        if self.is_tried(node) or any(map(_MACHINE.search, conditions)):
+            return True
+        is_inside = any(isinstance(parent, (ast.If, ast.Try, *FUNCTIONS)) for parent in around)
+        return is_inside and name in self._asked
+
+    def is_tried(self, node: ast.AST) -> bool:
+        """Whether an ImportError would be caught in the same function, and not raised again."""
+        for child, parent in self.around(node):
+            if isinstance(parent, FUNCTIONS):
+                return False
+            if isinstance(parent, (ast.Try, ast.With)) and child in parent.body and _goes_on(parent):
+                return True
+        return False
+
+    @cached_property
+    def _asked(self) -> set[str]:
+        """The names whose import is tried, or that are handed to a function that may ask for them."""
+        asked = {str(getattr(argument, "value", "")) for call in self.calls for argument in call.args}
+        for node in self.parents:
+            if isinstance(node, (ast.Import, ast.ImportFrom)) and self.is_tried(node):
+                names = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+                asked.update(part for name in names for part in (name, name.partition(".")[0]))
+        return asked
+
     def _running(self, node: ast.AST) -> list[ast.AST]:
         """A node's children, without annotations and without branches that never run."""
         if isinstance(node, ast.If):
@@ -155,6 +191,17 @@ class ParsedSource:
             case ast.BoolOp(op=ast.And(), values=values):
                 return False if any(self._truth(value) is False for value in values) else None
         return False if self.dotted(test).endswith(".TYPE_CHECKING") else None
+
+
+def _goes_on(block: ast.Try | ast.With) -> bool:
+    if isinstance(block, ast.With):
+        calls = [ast.unparse(item.context_expr) for item in block.items]
+        return any("suppress(" in call and _CATCHING.search(call) for call in calls)
+    return any(
+        not any(isinstance(statement, ast.Raise) for statement in handler.body)
+        and (handler.type is None or _CATCHING.search(ast.unparse(handler.type)))
+        for handler in block.handlers
+    )
 
 
 @lru_cache(maxsize=1024)
