@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from nbformat import NotebookNode
 
 from kernelgen.inlining.closure import Closure
+from kernelgen.inlining.data_files import ShippedFile
 from kernelgen.inlining.library import BOM, Library, Module
 from kernelgen.inlining.magic import LIBRARY_NAME, PLAIN_NAME, body_for_magic
 from kernelgen.inlining.syntax import tree_of
@@ -34,13 +35,15 @@ def library_cells(library: Library, closure: Closure) -> list[NotebookNode]:
         cell("markdown", "library--heading", "## The library"),
         cell("code", "library--setup", _set_up(library, closure)),
     ]
-    for file in (*closure.modules, *closure.files):
-        if file.data:
-            is_source = isinstance(file, Module)
-            name = _identity(file.name if is_source else str(file.file))
-            about = f"### `{file.file}`\nA data file that the library reads ({len(file.data)} bytes)."
-            cells.append(cell("markdown", f"about-{name}", _heading(file) if is_source else about))
-            cells.append(_file_cell(name, file.file, file.data, is_source=is_source))
+    about: list[tuple[str, str, Module | ShippedFile]]
+    about = [(module.name, _heading(module), module) for module in closure.modules]
+    for file in closure.files:
+        heading = f"### `{file.file}`\nA data file that the library reads ({len(file.data)} bytes)."
+        about.append((str(file.file), heading, file))
+    for name, heading, held in about:
+        if held.data:
+            cells.append(cell("markdown", f"about-{_identity(name)}", heading))
+            cells.append(_file_cell(_identity(name), held.file, held.data, is_source=isinstance(held, Module)))
     return [*cells, cell("code", "library--ready", _READY)]
 
 

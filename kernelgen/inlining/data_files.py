@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
 from kernelgen.errors import KernelgenError
-from kernelgen.inlining.library import Library
+from kernelgen.inlining.library import Library, read_file
 from kernelgen.inlining.source import ParsedSource
 
 # No code reads these.
@@ -41,19 +41,11 @@ def shipped_files(library: Library, files: Sequence[str]) -> tuple[ShippedFile, 
     """The data files that `files` of a kernel names: files, folders or globs.
 
     Raises:
-        KernelgenError: where a name lies outside the project or nothing has it.
+        KernelgenError: where a name lies outside the project or nothing has it, or a file cannot be read.
     """
-    found: dict[PurePosixPath, ShippedFile] = {}
-    for name in files:
-        for path in named_files(library.root, name):
-            file = PurePosixPath(path.relative_to(library.root).as_posix())
-            try:
-                found[file] = ShippedFile(file, path.read_bytes())
-            except OSError as error:
-                raise KernelgenError(
-                    f"files = [{name!r}]: cannot be read ({error.strerror}); check its permissions"
-                ) from None
-    return tuple(found[file] for file in sorted(found))
+    paths = sorted({path for name in files for path in named_files(library.root, name)})
+    places = [PurePosixPath(path.relative_to(library.root).as_posix()) for path in paths]
+    return tuple(ShippedFile(file, read_file(path, str(file))) for file, path in zip(places, paths, strict=True))
 
 
 def named_files(root: Path, name: str) -> list[Path]:
@@ -191,9 +183,7 @@ def _check_absent(
 
 def _locates(node: ast.AST, library: Library, source: ParsedSource) -> bool:
     """Whether a name or attribute asks where a module of the library lies; `numpy.__file__` does not."""
-    if _LOCATING.match(source.dotted(node)) or isinstance(node, ast.Name) and node.id in {"__file__", "__path__"}:
-        return True
-    if not isinstance(node, ast.Attribute) or node.attr not in {"__file__", "__path__"}:
-        return False
-    module = source.dotted(node.value)
-    return not module or library.owns(module)
+    name = getattr(node, "id", getattr(node, "attr", ""))
+    module = source.dotted(getattr(node, "value", None))
+    is_ours = not module or library.owns(module)
+    return bool(_LOCATING.match(source.dotted(node))) or name in {"__file__", "__path__"} and is_ours

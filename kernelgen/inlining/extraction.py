@@ -58,8 +58,8 @@ def _from_code(source: str, number: int) -> list[tuple[str, bytes]]:
     found: list[tuple[str, bytes]] = []
     for node in nodes:
         match node:
-            case ast.For(iter=items, body=[ast.Expr(value=ast.Call(func=ast.Attribute(attr="touch")))]):
-                found += [(str(file), b"") for file in ast.literal_eval(items)]
+            case ast.For(iter=ast.List(elts=items), body=[ast.Expr(value=ast.Call(func=ast.Attribute(attr="touch")))]):
+                found += [(str(item.value), b"") for item in items if isinstance(item, ast.Constant)]
             case ast.Call(
                 func=ast.Attribute(value=ast.Call(args=[ast.Name(id=name), file]), attr="write_bytes"),
                 args=[ast.Call(func=ast.Attribute(value=text, attr=how), args=[argument])],

@@ -94,12 +94,17 @@ class Library:
         for path in (place / "__init__.py", Path(f"{place}.py")):
             if os.path.isfile(path):  # which is false for names that are too long for a file, and raises nothing
                 file = PurePosixPath(path.relative_to(self.root).as_posix())
-                try:
-                    data = path.read_bytes()
-                except OSError as error:
-                    raise KernelgenError(f"{file}: cannot be read ({error.strerror}); check its permissions") from None
+                data = read_file(path, str(file))
                 return Module(name, file, data, decode(data, str(file)), path.name == "__init__.py")
         return None
+
+
+def read_file(path: Path, where: str) -> bytes:
+    """The bytes of a file that `where` names in messages."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise KernelgenError(f"{where}: cannot be read ({error.strerror}); check its permissions") from None
 
 
 def decode(data: bytes, where: str) -> str:
