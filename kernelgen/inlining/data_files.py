@@ -1,4 +1,4 @@
-"""Data files: which are shipped, and which code reads although they are not."""
+"""Files of the project that are no modules: which are shipped, and which code reads or starts although they are not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
 from kernelgen.errors import KernelgenError
-from kernelgen.inlining.library import Library
+from kernelgen.inlining.library import Library, read_file
 from kernelgen.inlining.source import ParsedSource
 
 # No code reads these.
@@ -19,6 +19,14 @@ _DOCUMENTS = re.compile(r"(?i)(readme|licen[cs]e|copying|notice|changelog)\b.*|p
 _LOCATING = re.compile(r"importlib\.resources|pkgutil\.get_data|inspect\.get(source)?file")
 _LISTS = frozenset({"glob.glob", "glob.iglob", "os.walk", "os.listdir", "os.scandir"})
 _LISTING = re.compile(r"\b(iterdir|r?glob|iglob|walk|listdir|scandir|contents)\b")
+_RUNS = re.compile(r"os\.(system|popen|exec|spawn|posix_spawn)|subprocess\.|runpy\.run_path")
+_STARTED = re.compile(
+    r"(?:\bpython[\d.]*|%run|\btorchrun|\blaunch|\{sys\.executable\})(?:\s+-(?![mc])[-\w=]+)*\s+"
+    r"""(?:-m\s*["']?(?P<module>[\w.]+)|["']?(?P<path>[\w${}./-]+))"""
+    r"|(?<![\w-])cd\s+(?P<folder>[\w$./-]+)"
+)
+# A script that lies in another folder may have the name of a script beside the library.
+_ELSEWHERE = re.compile(r"(?<![\w-])cd\s|\bchdir\(|\bcwd\s*=")
 
 
 @dataclass(frozen=True)
@@ -33,19 +41,11 @@ def shipped_files(library: Library, files: Sequence[str]) -> tuple[ShippedFile, 
     """The data files that `files` of a kernel names: files, folders or globs.
 
     Raises:
-        KernelgenError: where a name lies outside the project or nothing has it.
+        KernelgenError: where a name lies outside the project or nothing has it, or a file cannot be read.
     """
-    found: dict[PurePosixPath, ShippedFile] = {}
-    for name in files:
-        for path in named_files(library.root, name):
-            file = PurePosixPath(path.relative_to(library.root).as_posix())
-            try:
-                found[file] = ShippedFile(file, path.read_bytes())
-            except OSError as error:
-                raise KernelgenError(
-                    f"files = [{name!r}]: cannot be read ({error.strerror}); check its permissions"
-                ) from None
-    return tuple(found[file] for file in sorted(found))
+    paths = sorted({path for name in files for path in named_files(library.root, name)})
+    places = [PurePosixPath(path.relative_to(library.root).as_posix()) for path in paths]
+    return tuple(ShippedFile(file, read_file(path, str(file))) for file, path in zip(places, paths, strict=True))
 
 
 def named_files(root: Path, name: str) -> list[Path]:
@@ -64,55 +64,64 @@ def named_files(root: Path, name: str) -> list[Path]:
     return paths
 
 
-def check_data_files(library: Library, read: Sequence[ParsedSource], present: Collection[PurePosixPath]) -> None:
-    """Refuse what reads a file of the library that the notebook would not hold.
+def check_files(
+    library: Library, written: Collection[str], read: Sequence[ParsedSource], present: Collection[PurePosixPath]
+) -> None:
+    """Refuse what reads or starts a file of the project that the notebook would not hold.
 
     Args:
-        present: the files that the notebook holds.
+        written: names of modules that the notebook writes itself. present: the files that the notebook holds.
 
     Raises:
         KernelgenError: with file and line, and the way out.
     """
-    paths = (path for path in (library.root / library.name).rglob("*") if path.is_file())
-    files = {PurePosixPath(path.relative_to(library.root).as_posix()) for path in sorted(paths)}
-    data = [file for file in sorted(files) if file.suffix != ".py" and not _DOCUMENTS.fullmatch(file.name)]
+    paths = sorted(path for path in (library.root / library.name).rglob("*") if path.is_file())
+    files = [PurePosixPath(path.relative_to(library.root).as_posix()) for path in paths]
+    data = [file for file in files if file.suffix != ".py" and not _DOCUMENTS.fullmatch(file.name)]
     absent = [file for file in data if file not in present]
     for source in read:
-        for where, text in _texts(source):
-            file = PurePosixPath(text)
-            if file.parts[:1] == (library.name,) and file in files:
-                raise KernelgenError(f"{where}: {_explain_relative(file)}")
-        for where, text in _listings(source):
-            listed = PurePosixPath(text)
-            is_own = listed.parts[:1] == (library.name,)
-            if is_own and any(file.match(text) or listed in file.parents for file in files):
-                raise KernelgenError(f"{where}: {_explain_relative(listed)}")
+        commands = list(_commands(source))
+        words = [(line, word) for line, text in commands for word in re.findall(r"[\w./*-]+/[\w./*-]*", text)]
+        listed = [*_listed(source), *words]
+        for line, text in [*listed, *((node.lineno, text) for node, text in source.strings.items())]:
+            path = PurePosixPath(text)
+            if path.parts[:1] == (library.name,) and (
+                path in files
+                or (line, text) in listed
+                and any(file.match(text) or path in file.parents for file in files)
+            ):
+                raise KernelgenError(f"{source.where(line)}: {_explain_relative(path)}")
+        _check_started(library, written, source, commands)
         if absent:
             _check_absent(library, source, data, absent)
 
 
-def _texts(source: ParsedSource) -> Iterator[tuple[str, str]]:
-    """Each string that is no docstring, and each path in IPython's own lines, with its place."""
+def _commands(source: ParsedSource) -> Iterator[tuple[int, str]]:
+    """IPython's own lines, and what is handed to calls, or held by lists and names, that start programs; with lines."""
+    yield from source.magics
     for node, parent in source.parents.items():
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and not isinstance(parent, ast.Expr):
-            yield source.where(node), node.value
-    for line, magic in source.magics:
-        yield from ((source.where(line), word) for word in re.findall(r"[\w./-]+", magic))
+        if isinstance(node, ast.Call) and (run := _RUNS.match(source.calls[node])):
+            words = ["python"] * (run[0] == "runpy.run_path") + [_word(part, source) for part in node.args]
+            yield node.lineno, " ".join(words)
+        elif isinstance(node, ast.List | ast.Tuple) or isinstance(parent, ast.Assign) and source.package is None:
+            text = " ".join(_word(part, source) for part in getattr(node, "elts", [node]))
+            if _STARTED.search(text):
+                yield getattr(parent if isinstance(parent, ast.Assign) else node, "lineno", 1), text
 
 
-def _listings(source: ParsedSource) -> Iterator[tuple[str, str]]:
-    """Each folder or glob that is listed from the working folder, and each path in a shell command, with its place."""
-    for node, parent in source.parents.items():
-        match node:
-            case ast.Call(args=[ast.Constant(value=str(text)), *_], func=function):
-                name = source.dotted(function)
-                is_path = name == "pathlib.Path" and _LISTING.fullmatch(getattr(parent, "attr", ""))
-                if is_path or name in _LISTS:
-                    yield source.where(node), text
-                elif name in {"os.system", "os.popen"} or name.startswith("subprocess."):
-                    yield from ((source.where(node), word) for word in re.findall(r"[\w./*-]+/[\w./*-]*", text))
-    for line, magic in source.magics:
-        yield from ((source.where(line), word) for word in re.findall(r"[\w./*-]+/[\w./*-]*", magic))
+def _word(part: ast.AST, source: ParsedSource) -> str:
+    if isinstance(part, ast.JoinedStr):
+        return ast.unparse(part)
+    python = "python" if source.dotted(part) == "sys.executable" else "…"
+    return str(part.value) if isinstance(part, ast.Constant) else python
+
+
+def _listed(source: ParsedSource) -> Iterator[tuple[int, str]]:
+    """Each folder or glob that is listed from the working folder, with its line."""
+    for call, name in source.calls.items():
+        is_path = name == "pathlib.Path" and _LISTING.fullmatch(getattr(source.parents[call], "attr", ""))
+        if (is_path or name in _LISTS) and call.args and call.args[0] in source.strings:
+            yield call.lineno, source.strings[call.args[0]]
 
 
 def _explain_relative(file: PurePosixPath) -> str:
@@ -120,6 +129,28 @@ def _explain_relative(file: PurePosixPath) -> str:
     if file.suffix == ".py":
         way_out = f"use `python -m {'.'.join(file.with_suffix('').parts)}`"
     return f"names {file} by its path from the working folder, which on Kaggle is another; {way_out}"
+
+
+def _check_started(
+    library: Library, written: Collection[str], source: ParsedSource, commands: Sequence[tuple[int, str]]
+) -> None:
+    """Refuse commands that start a file beside the library, or of it by its path, which no notebook holds."""
+    elsewhere = _ELSEWHERE.search(source.text)
+    for line, command in commands:
+        for match in _STARTED.finditer(command):
+            name = match["module"] or re.sub(r"^\$\{?PWD\}?/", "", match["path"] or match["folder"])
+            file = normpath(name.replace(".", "/") + ".py" if match["module"] else name)
+            top = file.partition("/")[0].removesuffix(".py")
+            is_ours = top == library.name
+            if top in written or (is_ours and match["module"]) or (elsewhere and not is_ours):
+                continue
+            place = library.root / file
+            if place.is_dir() if match["folder"] else place.is_file() or (place / "__main__.py").is_file():
+                raise KernelgenError(
+                    f"{source.where(line)}: `{match[0]}` needs {file}, which lies in the project and in no "
+                    f"notebook's working folder; start it as a module of {library.name}, `python -m "
+                    f"{library.name}.{top if not is_ours else '…'}`"
+                )
 
 
 def _check_absent(
@@ -133,16 +164,15 @@ def _check_absent(
     if source.package is None and not uses:
         return
     names_any = False
-    for where, text in _texts(source):
+    for node, text in source.strings.items():
         parts = PurePosixPath(normpath(text.lstrip("/"))).parts
         files = [file for file in data if parts and file.parts[-len(parts) :] == parts]
         names_any = names_any or bool(files)
-        for file in files:
-            if file in absent:
-                raise KernelgenError(
-                    f"{where}: names the data file {file}, which the notebook does not hold; list it in kernels.toml, "
-                    f'files = ["{file}"] of the kernel, or attach it as a dataset'
-                )
+        for file in set(files).intersection(absent):
+            raise KernelgenError(
+                f"{source.where(node)}: names the data file {file}, which the notebook does not hold; list it in "
+                f'kernels.toml, files = ["{file}"] of the kernel, or attach it as a dataset'
+            )
     if uses and (not names_any or _LISTING.search(source.text)):
         raise KernelgenError(
             f"{source.where(uses[0])}: may read any file in the library's folder, and the notebook does not hold "
@@ -153,9 +183,7 @@ def _check_absent(
 
 def _locates(node: ast.AST, library: Library, source: ParsedSource) -> bool:
     """Whether a name or attribute asks where a module of the library lies; `numpy.__file__` does not."""
-    if _LOCATING.match(source.dotted(node)) or isinstance(node, ast.Name) and node.id in {"__file__", "__path__"}:
-        return True
-    if not isinstance(node, ast.Attribute) or node.attr not in {"__file__", "__path__"}:
-        return False
-    module = source.dotted(node.value)
-    return not module or library.owns(module)
+    name = getattr(node, "id", getattr(node, "attr", ""))
+    module = source.dotted(getattr(node, "value", None))
+    is_ours = not module or library.owns(module)
+    return bool(_LOCATING.match(source.dotted(node))) or name in {"__file__", "__path__"} and is_ours

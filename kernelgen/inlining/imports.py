@@ -5,53 +5,50 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import resolve_name
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import Library
-from kernelgen.inlining.literal_names import OPEN, absolute, texts
-from kernelgen.inlining.optional import is_optional
+from kernelgen.inlining.literal_names import OPEN, texts
 from kernelgen.inlining.source import ParsedSource
 
 _IMPORTING = frozenset({"importlib.import_module", "importlib.__import__", "builtins.__import__", "runpy.run_module"})
-# Puts the module's own folder on the path, as far as the line tells; not one above it.
-_OWN_FOLDER = re.compile(r"sys\.path\.insert\((?!.*(parents\[|parent\.parent|\.\.|dirname\(.*dirname\())")
 # Import, or ask for, what they are told; a name that nothing has is no fault of theirs.
 _ASKING = frozenset({"importlib.util.find_spec", "pkgutil.resolve_name", "pydoc.locate"})
 _WALKING = frozenset({"pkgutil.iter_modules", "pkgutil.walk_packages", "lazy_loader.attach"})
+# With these a package binds names that no reader can tell.
+_BINDS_ANYTHING = re.compile(r"__getattr__|import \*|\b(globals|vars|locals|exec|setattr|__dict__)\b|\bsys\.modules\b")
+# Puts the module's own folder on the path, as far as the line tells; not one above it.
+_OWN_FOLDER = re.compile(r"sys\.path\.insert\((?!.*(parents\[|parent\.parent|\.\.|dirname\(.*dirname\())")
 
 
 @dataclass(frozen=True)
-class Import:
-    """One import.
+class ThirdParty:
+    """An import of something that is neither the standard library's nor the library's.
 
-    kind: "module" (`name` itself), "member" (`attribute` of package `name`, a submodule or something bound there),
-    "present" (brought if it is there; nothing is wrong if not) or "foreign" (not the library's).
-    is_optional: the code goes on without it.
+    root: "numpy". where: "pk/a.py:3". guarded: the code goes on without it.
     """
 
-    kind: str
-    name: str
+    root: str
     where: str
-    is_optional: bool = False
-    attribute: str = ""
-
-    @property
-    def full_name(self) -> str:
-        return f"{self.name}.{self.attribute}" if self.attribute else self.name
+    guarded: bool
 
 
 class ImportFinder:
     """Finds the imports of sources of one library.
 
     written: modules that the notebook writes beside itself. included: names of modules that the recipe includes.
+    missing: a module or package that is imported, what is imported from it ("" for the module itself), and the place.
     """
 
     def __init__(self, library: Library, written: Collection[str], included: Collection[str]):
         self.library = library
-        self.written = written
+        self.elsewhere = {*written, *sys.builtin_module_names, "__main__", ""}
         self.included = included
+        self.third_party: dict[ThirdParty, None] = {}
+        self.missing: list[tuple[str, str, str]] = []
         name = re.escape(library.name)
         self._dotted = re.compile(rf"(?<![\w.]){name}(?:\.\w+)+")
         self._imported = re.compile(rf"(?<![\w.])from\s+({name}(?:\.\w+)*)\s+import\s+([\w\s,()\\]+)")
@@ -59,32 +56,37 @@ class ImportFinder:
         self._open_run = re.compile(rf"""(?<![\w-])-m\s*["']?({name}\.[\w.]*)[{{$%{OPEN}]""")
         self._bare = re.compile(rf"(?<![\w.])import\s+({name})\b")
 
-    def imports(self, source: ParsedSource) -> Iterator[Import]:
-        """Every import of a source, in its order.
+    def imports(self, source: ParsedSource) -> Iterator[str]:
+        """The names of the library's modules that a source imports, in its order; nothing may have such a name.
 
         Raises:
             KernelgenError: for a module beside the library, and for imports by names that cannot be known.
         """
         for node, parent in source.parents.items():
-            names: Iterator[str] = iter(())
+            named: list[str] = []
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 yield from self._statement(node, source)
             elif isinstance(node, (ast.Name, ast.Attribute)) and source.dotted(node) in _IMPORTING | _ASKING | _WALKING:
-                call = parent if isinstance(parent, ast.Call) and parent.func is node else None
-                yield from self._dynamic(node, call, source)
+                yield from self._dynamic(node, parent, source)
             elif isinstance(node, (ast.Call, ast.List, ast.Tuple)):
-                names = self._command(node.args if isinstance(node, ast.Call) else node.elts, source)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not isinstance(parent, ast.Expr):
-                names = self._in_string(node, parent, source)
-            yield from (Import("present", name, source.where(node)) for name in names)
+                parts = node.args if isinstance(node, ast.Call) else node.elts
+                pairs = zip(parts, parts[1:], strict=False)
+                modules = [argument for option, argument in pairs if getattr(option, "value", None) == "-m"]
+                named = [f"-m {name}" for module in modules for name in texts(module, source)]
+            elif isinstance(node, (ast.JoinedStr, ast.BinOp)) and self._run.search(ast.unparse(node)):
+                named = texts(node, source)
+            elif isinstance(node, ast.Constant):
+                named = [source.strings.get(node, "")]
+            for text in named:
+                yield from self._mentioned(text, source.where(node))
         for number, line in source.magics:
-            self._check_run(line, number, source)
-        for name in self._mentioned("\n".join(line for _, line in source.magics)):
-            yield Import("present", name, source.where(source.magics[0][0]))
+            yield from self._mentioned(line, source.where(number))
+        # Statements in a magic's body may take several lines.
+        yield from self._mentioned("\n".join(line for _, line in source.magics), source.file)
 
     # --- statements ---------------------------------------------------------------------------------------------
 
-    def _statement(self, node: ast.Import | ast.ImportFrom, source: ParsedSource) -> Iterator[Import]:
+    def _statement(self, node: ast.Import | ast.ImportFrom, source: ParsedSource) -> Iterator[str]:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from self._named(alias.name, node, source)
@@ -96,58 +98,85 @@ class ImportFinder:
                 module = self.library.module(package)
                 # `__all__` may name submodules, in whatever way it is made.
                 strings = re.findall(r"""["'](\w+)["']""", module.text) if module and "__all__" in module.text else []
-                yield from (Import("present", f"{package}.{name}", source.where(node)) for name in strings)
+                yield from (f"{package}.{name}" for name in strings)
             else:
-                optional = is_optional(node, f"{package}.{alias.name}", source)
-                yield Import("member", package, source.where(alias), optional, alias.name)
+                yield from self._own(package, alias.name, alias, source)
 
-    def _named(self, name: str, node: ast.AST, source: ParsedSource) -> Iterator[Import]:
-        root = name.partition(".")[0]
+    def _own(self, package: str, attribute: str, node: ast.AST, source: ParsedSource) -> Iterator[str]:
+        name = f"{package}.{attribute}" if attribute else package
+        yield name
+        if not self.library.exists(name) and not source.is_optional(node, name):
+            self.missing.append((package, attribute, source.where(node)))
+
+    def _named(self, name: str, node: ast.AST, source: ParsedSource) -> Iterator[str]:
+        where, root = source.where(node), name.partition(".")[0]
         if self.library.owns(name):
-            yield Import("module", name, source.where(node), is_optional(node, name, source))
+            yield from self._own(name, "", node, source)
             return
-        if root in {*self.written, ""}:
+        if root in self.elsewhere:
             return
         folder = self.library.root
-        files = [folder / f"{one}.py" for one in (root, f"{root}/__init__", name.replace(".", "/"))]
-        if root.isidentifier() and root not in sys.builtin_module_names and any(file.is_file() for file in files):
+        files = [folder / f"{file}.py" for file in (root, f"{root}/__init__", name.replace(".", "/"))]
+        if root.isidentifier() and any(file.is_file() for file in files):
             file = f"{root}.py" if files[0].is_file() else f"{root}/"
             raise KernelgenError(
-                f"{source.where(node)}: imports {name} from {file} beside the library, which no notebook holds; "
+                f"{where}: imports {name} from {file} beside the library, which no notebook holds; "
                 f"move {file} into {self.library.name}/ and import {self.library.name}.{name}"
             )
         own = f"{source.package}.{root}"
         if self.library.exists(own) and "__file__" in source.text and _OWN_FOLDER.search(source.text):
             raise KernelgenError(
-                f"{source.where(node)}: imports {root} from its own folder, which it puts on sys.path; no notebook "
+                f"{where}: imports {root} from its own folder, which it puts on sys.path; no notebook "
                 f"holds it by that name: import {own}"
             )
-        if root not in sys.stdlib_module_names | {"__main__"}:
-            yield Import("foreign", root, source.where(node), is_optional(node, root, source))
+        if root not in sys.stdlib_module_names:
+            self.third_party[ThirdParty(root, where, source.is_optional(node, root))] = None
+
+    def check_missing(self, read: Sequence[ParsedSource]) -> None:
+        """Raise KernelgenError for the first import of a library module that no file and no code makes."""
+        text = "\n".join(source.text for source in read)
+        for package, attribute, where in self.missing:
+            if not self._is_made(package, attribute, where, text):
+                name = f"{package}.{attribute}" if attribute else package
+                place = name.replace(".", "/")
+                raise KernelgenError(
+                    f"{where}: there is no module {name} in the library (neither {place}.py nor {place}/ exists); "
+                    "correct the name, add the module, or guard the import with try/except ImportError"
+                )
+
+    def _is_made(self, package: str, attribute: str, where: str, text: str) -> bool:
+        """Whether what no file holds is there all the same, as the package binds it or other code sets it."""
+        if not attribute:
+            return bool(re.search(rf"""modules\[["']{re.escape(package)}["']\]\s*=""", text))
+        module = self.library.module(package)
+        if module is None:
+            return not self.library.is_namespace(package)  # if it is missing too, it is told by itself
+        if not module.is_package or attribute.startswith("__") or _BINDS_ANYTHING.search(module.text):
+            return True  # an attribute that a plain module lacks fails in the notebook as it does in the folder
+        uses = re.findall(rf"\b{re.escape(attribute)}\b", module.text)
+        is_own = where.startswith(f"{module.file}:")  # `from . import name` in the package binds nothing
+        return len(uses) > is_own or bool(re.search(rf"\.{re.escape(attribute)}\s*=[^=]", text))
 
     # --- functions that import ----------------------------------------------------------------------------------
 
-    def _dynamic(self, node: ast.AST, call: ast.Call | None, source: ParsedSource) -> Iterator[Import]:
+    def _dynamic(self, node: ast.AST, parent: ast.AST, source: ParsedSource) -> Iterator[str]:
         """What a function imports whose name stands literally in the source; anything else is refused."""
-        function = source.dotted(node)
-        names = [OPEN]
-        if call is not None and function not in _WALKING:
-            keywords = {keyword.arg: keyword.value for keyword in call.keywords}
-            first = call.args[0] if call.args else next(iter(call.keywords), ast.keyword(None, call)).value
-            package = keywords.get("package", call.args[1] if len(call.args) > 1 else None)
+        function, names = source.dotted(node), [OPEN]
+        where = source.where(parent)
+        if isinstance(parent, ast.Call) and parent.func is node and function not in _WALKING:
+            first, package = _arguments(parent)
             packages = texts(package, source) if package and "__" not in function else [source.package or ""]
-            names = list(absolute(texts(first, source), packages))
+            names = [_absolute(name, above) for name in texts(first, source) for above in packages]
         for name in names:
             if OPEN in name:
                 if function != "importlib.util.find_spec":
-                    around = call or source.parents[node]
-                    self._check_answered(name, source.where(around), ast.unparse(around))
+                    self._check_answered(name, where, ast.unparse(parent))
             elif function in _ASKING:
-                yield from (Import("present", one, source.where(node)) for one in self._mentioned(name))
+                yield from self._mentioned(name, where)
             else:
-                yield from self._named(name, call or node, source)
+                yield from self._named(name, parent, source)
                 if function == "runpy.run_module":
-                    yield Import("present", f"{name}.__main__", source.where(node))
+                    yield f"{name}.__main__"
 
     def _check_answered(self, name: str, where: str, code: str) -> None:
         """Refuse an import of the library by a name that is known only as far as its beginning, if at all."""
@@ -162,47 +191,40 @@ class ImportFinder:
                 "kernel"
             )
 
-    def _command(self, parts: list[ast.expr], source: ParsedSource) -> Iterator[str]:
-        """What `[sys.executable, "-m", "pk.train"]` runs."""
-        for option, argument in zip(parts, parts[1:], strict=False):
-            if isinstance(option, ast.Constant) and option.value == "-m":
-                for name in texts(argument, source):
-                    if name.startswith(f"{self.library.name}.") and OPEN in name:
-                        self._check_answered(name, source.where(argument), ast.unparse(argument))
-                    yield from self._mentioned(f"-m {name}")
-
-    def _in_string(self, node: ast.Constant, parent: ast.AST, source: ParsedSource) -> Iterator[str]:
-        """What a string names, read with what is joined to it where the name of a module after -m is cut off."""
-        text = str(node.value)
-        whole: ast.expr = node
-        while isinstance(parent, (ast.JoinedStr, ast.BinOp)):
-            whole, parent = parent, source.parents.get(parent, source.tree)
-        if whole is not node and self._open_run.search(text + OPEN):
-            for joined in texts(whole, source):
-                self._check_run(joined, whole, source)
-                yield from self._mentioned(joined)
-        self._check_run(text, node, source)
-        yield from self._mentioned(text)
-
-    def _check_run(self, text: str, node: ast.AST | int, source: ParsedSource) -> None:
-        """Refuse `-m pk.{mode}`, a module of the library that a command names only in part."""
-        for match in self._open_run.finditer(text):
-            self._check_answered(match[1] + OPEN, source.where(node), match[0].replace(OPEN, "…"))
-
     # --- names in text ------------------------------------------------------------------------------------------
 
-    def _mentioned(self, text: str) -> Iterator[str]:
-        """The library's modules that a text names. The package's bare name is a word like any other."""
+    def _mentioned(self, text: str, where: str) -> Iterator[str]:
+        """The library's modules that a text names. The package's bare name is a word like any other.
+
+        Raises:
+            KernelgenError: for `-m pk.{mode}`, a module that a command names only in part.
+        """
         if self.library.name not in text:
             return
-        for match in self._dotted.finditer(text):
-            name = match[0]  # "pk.models.Mel" leads through pk.models
+        for match in self._open_run.finditer(text):
+            self._check_answered(match[1] + OPEN, where, match[0].replace(OPEN, "…"))
+        names = []
+        for name in self._dotted.findall(text):  # "pk.models.Mel" leads through pk.models
             while "." in name and not self.library.exists(name):
                 name = name.rpartition(".")[0]
-            if "." in name:
-                yield name
-        for match in self._imported.finditer(text):
-            yield from [match[1], *(f"{match[1]}.{word}" for word in re.findall(r"\w+", match[2]))]
-        for match in self._run.finditer(text):
-            yield from [match[1], f"{match[1]}.__main__"]
-        yield from self._bare.findall(text)
+            names += [name] * ("." in name)
+        for package, words in self._imported.findall(text):
+            names += [package, *(f"{package}.{word}" for word in re.findall(r"\w+", words))]
+        for name in self._run.findall(text):
+            names += [name, f"{name}.__main__"]
+        yield from [*names, *self._bare.findall(text)]
+
+
+def _arguments(call: ast.Call) -> tuple[ast.expr | None, ast.expr | None]:
+    """The name that a call imports, and the package from which it starts if it is relative."""
+    keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+    package = keywords.pop("package", None)
+    positional = [*call.args, *keywords.values(), None]
+    return positional[0], package or (call.args[1] if len(call.args) > 1 else None)
+
+
+def _absolute(name: str, package: str) -> str:
+    try:
+        return resolve_name(name, package)
+    except ImportError:
+        return OPEN

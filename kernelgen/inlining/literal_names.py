@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
-from importlib.util import resolve_name
+from collections.abc import Iterable
 from itertools import product
 
 from kernelgen.inlining.source import FUNCTIONS, ParsedSource
@@ -40,15 +39,6 @@ def texts(node: ast.AST | None, source: ParsedSource, depth: int = _DEEPEST) -> 
     return [OPEN]
 
 
-def absolute(names: Iterable[str], packages: Iterable[str]) -> Iterator[str]:
-    """The full names of modules, of which relative ones start from one of the packages."""
-    for name, package in product(names, packages):
-        try:
-            yield resolve_name(name, package)
-        except ImportError:
-            yield OPEN
-
-
 def _joined(parts: Iterable[ast.expr], source: ParsedSource, depth: int) -> list[str]:
     return ["".join(choice) for choice in product(*(texts(part, source, depth) for part in parts))]
 
@@ -58,23 +48,18 @@ def _texts_of_name(name: ast.Name, source: ParsedSource, depth: int) -> list[str
 
     A parameter can be anything, unless its function asks `name in TABLE`, as packages do that load modules lazily.
     """
-    around = [parent for _, parent in source.around(name) if isinstance(parent, FUNCTIONS)]
-    takes = [one for one in around if name.id in {each.arg for each in ast.walk(one.args) if isinstance(each, ast.arg)}]
-    found: list[str] = []
-    # The branch of `if name in TABLE:` knows that table alone.
-    branches = [
-        parent.test for child, parent in source.around(name) if isinstance(parent, ast.If) and child in parent.body
-    ]
-    scope = next((test for test in branches if _asks(test, name.id)), takes[0] if takes else None)
-    for node in ast.walk(scope) if takes and scope else source.parents:
-        if takes and isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.In, ast.NotIn)):
-            if _is_name(node.left, name.id):
-                found += _elements(node.comparators[0], source, depth)
-        elif not takes and isinstance(node, (ast.For, ast.comprehension)) and _is_name(node.target, name.id):
-            found += _elements(node.iter, source, depth)
-        elif not takes and isinstance(node, ast.Assign) and any(_is_name(one, name.id) for one in node.targets):
-            found += texts(node.value, source, depth)
-    return found
+    for child, parent in source.around(name):
+        if isinstance(parent, ast.If) and child in parent.body and (tables := _asked([parent.test], name.id, ast.In)):
+            break  # this branch knows the one table alone
+        if isinstance(parent, FUNCTIONS) and name.id in {getattr(part, "arg", "") for part in ast.walk(parent.args)}:
+            tables = _asked(ast.walk(parent), name.id, (ast.In, ast.NotIn))
+            break
+    else:
+        loops = [node for node in source.parents if isinstance(node, (ast.For, ast.comprehension))]
+        tables = [loop.iter for loop in loops if _is_name(loop.target, name.id)]
+        values = [text for value in _assigned(name.id, source) for text in texts(value, source, depth)]
+        return [*values, *(text for table in tables for text in _elements(table, source, depth))]
+    return [text for table in tables for text in _elements(table, source, depth)]
 
 
 def _elements(table: ast.expr, source: ParsedSource, depth: int, *, of_keys: bool = True) -> list[str]:
@@ -86,14 +71,25 @@ def _elements(table: ast.expr, source: ParsedSource, depth: int, *, of_keys: boo
         case ast.Call(func=ast.Attribute(attr="keys" | "values" as attribute, value=value)):
             return _elements(value, source, depth, of_keys=attribute == "keys")
         case ast.Name(id=name) if depth and not re.search(_CHANGES.format(name), source.text):
-            assigned = [node for node in source.parents if isinstance(node, ast.Assign)]
-            values = [node.value for node in assigned if any(_is_name(one, name) for one in node.targets)]
-            return [text for one in values for text in _elements(one, source, depth - 1, of_keys=of_keys)] or [OPEN]
+            tables = _assigned(name, source)
+            return [text for one in tables for text in _elements(one, source, depth - 1, of_keys=of_keys)] or [OPEN]
     return [OPEN]
 
 
-def _asks(test: ast.expr, name: str) -> bool:
-    return isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.In) and _is_name(test.left, name)
+def _asked(nodes: Iterable[ast.AST], name: str, operators: type | tuple[type, ...]) -> list[ast.expr]:
+    """The tables of `name in TABLE`."""
+    comparisons = [node for node in nodes if isinstance(node, ast.Compare) and isinstance(node.ops[0], operators)]
+    return [node.comparators[0] for node in comparisons if _is_name(node.left, name)]
+
+
+def _assigned(name: str, source: ParsedSource) -> list[ast.expr]:
+    return [
+        node.value
+        for node in source.parents
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        and node.value
+        and any(_is_name(target, name) for target in getattr(node, "targets", [getattr(node, "target", node)]))
+    ]
 
 
 def _is_name(node: ast.AST, name: str) -> bool:

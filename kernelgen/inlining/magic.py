@@ -27,17 +27,19 @@ def body_for_magic(file: PurePosixPath, data: bytes, *, is_source: bool) -> str 
     not change at all.
     """
     try:
-        text = data.removeprefix(BOM).decode("utf-8") if is_source else data.decode("utf-8")
+        text = data.removeprefix(BOM if is_source else b"").decode("utf-8")
     except UnicodeDecodeError:
         return None
     if not is_source and (data.startswith(BOM) or not text.endswith("\n")):
         return None
-    if not text.strip() or not PLAIN_NAME.fullmatch(str(file)):
-        return None
     # With "\0" there are front ends that cut the text short.
-    if _FIRST_LINE_PROMPT.match(text.splitlines()[0]) or _loses_prompts(text) or "\0" in text:
+    if not text.strip() or "\0" in text or not PLAIN_NAME.fullmatch(str(file)):
         return None
-    if _changes_without_blanks(text, is_source=is_source):
+    if _FIRST_LINE_PROMPT.match(text.splitlines()[0]) or _loses_prompts(text):
+        return None
+    # IPython 9 empties lines which hold nothing but blanks.
+    emptied = "\n".join("" if line.isspace() else line for line in text.split("\n"))
+    if emptied != text and not (is_source and ast.dump(ast.parse(emptied)) == ast.dump(ast.parse(text))):
         return None
     # IPython gives the cell a final newline if it has none.
     return text if text.endswith("\n\n") else text.removesuffix("\n")
@@ -48,8 +50,6 @@ def _loses_prompts(text: str) -> bool:
 
     It spares those within triple quotes that open a line, as docstrings do, and no others.
     """
-    if ">>>" not in text:
-        return False
     open_quotes, spared = None, False
     for line in text.splitlines():
         if not (open_quotes and spared) and _PROMPT.match(line):
@@ -61,11 +61,3 @@ def _loses_prompts(text: str) -> bool:
             elif open_quotes == quotes[1]:
                 open_quotes, spared = None, False
     return False
-
-
-def _changes_without_blanks(text: str, *, is_source: bool) -> bool:
-    """Whether it matters that IPython 9 empties lines which hold nothing but blanks."""
-    emptied = "\n".join("" if line.isspace() else line for line in text.split("\n"))
-    if emptied == text:
-        return False
-    return not is_source or ast.dump(ast.parse(emptied)) != ast.dump(ast.parse(text))

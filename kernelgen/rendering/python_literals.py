@@ -8,7 +8,7 @@ from typing import Any
 WIDTH = 100
 
 
-def literal(value: Any, *, column: int = 0, indent: int = 0, width: int = WIDTH) -> str:
+def literal(value: Any, *, column: int = 0, indent: int = 0) -> str:
     """``value`` as Python writes it: ``eval(literal(value)) == value``, and the same text each time.
 
     Args:
@@ -19,8 +19,8 @@ def literal(value: Any, *, column: int = 0, indent: int = 0, width: int = WIDTH)
     Raises:
         ValueError: for inf, nan and any other type.
     """
-    flat = _flat(value)
-    if column + len(flat) <= width or not isinstance(value, list | tuple | dict) or not value:
+    flat = flat_literal(value)
+    if column + len(flat) <= WIDTH or not isinstance(value, list | tuple | dict) or not value:
         return flat
     inner = indent + 4
     lines = [" " * inner]
@@ -28,18 +28,19 @@ def literal(value: Any, *, column: int = 0, indent: int = 0, width: int = WIDTH)
     # Scalars fill their lines: hundreds of class names, one a line, would bury the settings.
     fills = not isinstance(value, dict) and not any(isinstance(item, list | tuple | dict) for item in value)
     for key, item in items:
-        head = f"{_flat(key)}: " if isinstance(value, dict) else ""
-        text = f"{head}{literal(item, column=inner + len(head) + 1, indent=inner, width=width)},"
+        head = f"{flat_literal(key)}: " if isinstance(value, dict) else ""
+        text = f"{head}{literal(item, column=inner + len(head) + 1, indent=inner)},"
         if not lines[-1].strip():
             lines[-1] += text
-        elif fills and len(lines[-1]) + len(text) < width:
+        elif fills and len(lines[-1]) + len(text) < WIDTH:
             lines[-1] += f" {text}"
         else:
             lines.append(" " * inner + text)
     return "\n".join([flat[0], *lines, " " * indent + flat[-1]])
 
 
-def _flat(value: Any) -> str:
+def flat_literal(value: Any) -> str:
+    """``value`` as `literal` writes it, on one line."""
     if value is None or isinstance(value, bool | int) or isinstance(value, float) and math.isfinite(value):
         return repr(value)
     if isinstance(value, str):
@@ -47,9 +48,9 @@ def _flat(value: Any) -> str:
         # The project's quotes, where that needs no other escapes.
         return f'"{text[1:-1]}"' if text[0] == "'" and '"' not in value and "'" not in value else text
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_flat(key)}: {_flat(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{flat_literal(key)}: {flat_literal(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
-        text = ", ".join(map(_flat, value))
+        text = ", ".join(map(flat_literal, value))
         return f"[{text}]" if isinstance(value, list) else f"({text},)" if len(value) == 1 else f"({text})"
     shown = str(value)  # raises for what Jinja calls undefined, and says what that is
     raise ValueError(f"{shown if isinstance(value, float) else 'a ' + type(value).__name__} has no Python literal")

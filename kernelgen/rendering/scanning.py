@@ -1,35 +1,30 @@
-"""Where cell markers, comments, strings, magics and live forms stand in a percent script."""
+"""Where cell markers, comments, strings, magics and live forms are in a percent script."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kernelgen.rendering.jinja import form_end
 
-MARKER = re.compile(r"^#[ \t]*%%%*(?:[ \t].*)?$", re.MULTILINE)
-_STRING = (
-    r'"""(?:\\.|[^\\])*?(?:"""|\Z)',
-    r"'''(?:\\.|[^\\])*?(?:'''|\Z)",
-    r'"(?:\\.|[^"\\\n])*"?',
-    r"'(?:\\.|[^'\\\n])*'?",
-)
+_MARKER = re.compile(r"^#[ \t]*%%%*(?:[ \t].*)?$", re.MULTILINE)
 _TOKEN = re.compile(
-    rf"(?P<live>\{{\{{)|(?P<comment>#[^\n]*)|(?P<string>{'|'.join(_STRING)})"
-    r"|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<continued>\\\n)|(?P<end>\n)",
-    re.DOTALL,
+    r"""(?P<live>\{\{)|(?P<comment>\#[^\n]*)|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<continued>\\\n)|(?P<end>\n)
+    |(?P<string>(?P<quotes>\"{3}|'{3})(?:\\.|[^\\])*?(?:(?P=quotes)|\Z)|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?)""",
+    re.DOTALL | re.VERBOSE,
 )
-_LINE_MAGIC = re.compile(r"\s*(?:%[A-Za-z_]|%%[A-Za-z_]|!{1,2}\s*\S|\?{1,2}[\w%])")
-_ASSIGNED_MAGIC = re.compile(r"\s*[\w.,\s\[\]'\"]+=\s*(?:%[A-Za-z_]|!\s*[A-Za-z./~$\\{\"'(])")
-_TRAILING_HELP = re.compile(r"\s*%{0,2}[\w.*]+\?{1,2}\s*$")
-_CELL_MAGIC = re.compile(r"%%([A-Za-z_]\w*)")
+_LINE_MAGIC = re.compile(
+    r"""\s*(?:%[A-Za-z_]|%%[A-Za-z_]|!{1,2}\s*\S|\?{1,2}[\w%]
+    |[\w.,\s\[\]'"]+=\s*(?:%[A-Za-z_]|!\s*[A-Za-z./~$\\{"'(])   # names that a magic assigns to
+    |%{0,2}[\w.*]+\?{1,2}\s*$)                                  # help""",
+    re.VERBOSE,
+)
 # Cell magics whose body is Python; the body of any other is text to us.
-_OF_PYTHON = frozenset({"capture", "time", "timeit", "prun", "pypy3_time"})
+_CELL_MAGIC = re.compile(r"%%(?!(?:capture|time|timeit|prun|pypy3_time)\b)[A-Za-z_]")
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     """``text[start:end]`` is a "marker", "comment", "string", "magic" or "live" form.
 
     A string is without its prefix, a magic with the lines that continue it or that are its body.
@@ -51,7 +46,7 @@ def spans(text: str) -> Iterator[Span]:
         # At the start of a line, in no string.
         end = _end_of_line(text, position)
         line = text[position:end]
-        if MARKER.match(line):
+        if _MARKER.match(line):
             yield Span(position, end, "marker")
             position, depth, is_continued, is_first = end + 1, 0, False, True
             continue
@@ -63,13 +58,12 @@ def spans(text: str) -> Iterator[Span]:
         is_first = is_first and not starts
         is_continued = False
         while match := _TOKEN.search(text, position):
-            kind = match.lastgroup or ""
             start, position = match.span()
+            kind = match.lastgroup or ""
             if kind == "live":
-                position = form_end(text, start, len(text)) or start
-                if position == start:
-                    # Python's own: a dict or a set that begins with another.
-                    kind, position = "open", start + 1
+                form = form_end(text, start, len(text))
+                # Python's own, where there is no form: a dict or a set that begins with another.
+                kind, position = ("live", form) if form else ("open", start + 1)
             if kind in ("live", "comment", "string"):
                 yield Span(start, position, kind)
             depth = max(0, depth + (kind == "open") - (kind == "close"))
@@ -83,13 +77,12 @@ def spans(text: str) -> Iterator[Span]:
 def _magic_end(text: str, start: int, end: int, is_first: bool) -> int | None:
     """Where the magic that begins on the line ``text[start:end]`` ends; None where that is Python."""
     line = text[start:end]
-    magic = _CELL_MAGIC.match(line) if is_first else None
-    if magic and magic[1] not in _OF_PYTHON:
-        marker = MARKER.search(text, end)
+    if is_first and _CELL_MAGIC.match(line):
+        marker = _MARKER.search(text, end)
         return marker.start() - 1 if marker else len(text)
-    if not (_LINE_MAGIC.match(line) or _ASSIGNED_MAGIC.match(line) or _TRAILING_HELP.match(line)):
+    if not _LINE_MAGIC.match(line):
         return None
-    while text[start:end].endswith("\\") and end < len(text) and not MARKER.match(text, end + 1):
+    while text[start:end].endswith("\\") and end < len(text) and not _MARKER.match(text, end + 1):
         end = _end_of_line(text, end + 1)
     return end
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from kernelgen.errors import KernelgenError
@@ -33,7 +33,7 @@ class ScriptCell:
 def script_cells(text: str, where: str) -> list[ScriptCell]:
     """The cells of a script, without the header that jupytext writes.
 
-    Python runs what stands in code cells and nothing else, as a notebook does.
+    Python runs what is in code cells and nothing else, as a notebook does.
 
     Raises:
         KernelgenError: for code in a cell of prose, and for a marker that cannot be read.
@@ -48,52 +48,35 @@ def script_cells(text: str, where: str) -> list[ScriptCell]:
     for marker, start, end in zip([None, *markers], starts, ends, strict=True):
         line = text.count("\n", 0, start) + 1
         kind, metadata = _read_marker(text[marker.start : marker.end], f"{where}:{line}") if marker else ("code", {})
-        cells.append(_cell(ScriptCell(kind, text[start:end], line, metadata), where))
+        cells.append(_cell(kind, text[start:end], line, metadata, where))
     return [cell for cell in cells if cell.text or cell.kind != "code"]
 
 
-def _cell(cell: ScriptCell, where: str) -> ScriptCell:
-    """``cell`` without comment signs and without blank lines around it."""
-    content, line = cell.text, cell.line
-    is_commented = _is_for_notebooks(cell.metadata, f"{where}:{line}") and cell.kind == "code"
-    if cell.kind != "code" or is_commented:
-        quoted = None if is_commented else _QUOTED.fullmatch(content)
-        if quoted and quoted[1] not in quoted[2]:
+def _cell(kind: str, content: str, line: int, metadata: dict[str, Any], where: str) -> ScriptCell:
+    """A cell without comment signs and without blank lines around it."""
+    # jupytext's way to keep magics from Python: a cell for notebooks alone, in comments.
+    is_commented = metadata.get("active") == "ipynb" or "active-ipynb" in metadata.get("tags", ())
+    if kind != "code" or is_commented:
+        quoted = _QUOTED.fullmatch(content)
+        if quoted and quoted[1] not in quoted[2] and kind != "code":
             line += content.count("\n", 0, quoted.start(2))
             content = quoted[2]
         else:
-            _check_prose(content, line, where, is_commented=is_commented)
+            for number, text in enumerate(content.split("\n"), line):
+                if text.strip() and not text.lstrip().startswith("#"):
+                    raise KernelgenError(
+                        f'{where}:{number}: code below a markdown marker, or one with active="ipynb", which Python '
+                        "would run and the notebook would not; put a `# %%` above it, or `# ` before each line of text"
+                    )
             content = _COMMENT_SIGN.sub("", content)
     lines = content.split("\n")
     first = next((number for number, text in enumerate(lines) if text.strip()), len(lines))
-    last = next((number for number in range(len(lines), first, -1) if lines[number - 1].strip()), first)
-    if cell.kind == "code" and first < last and lines[first].lstrip().startswith("#"):
+    if kind == "code" and lines[first:] and lines[first].lstrip().startswith("#"):
         # IPython would take the indent of a cell's first line from all its lines.
         lines[first] = lines[first].lstrip()
-    return replace(cell, text="\n".join(lines[first:last]), line=line + first)
-
-
-def _check_prose(content: str, first_line: int, where: str, *, is_commented: bool) -> None:
-    """Raises KernelgenError where something but comments stands in ``content``."""
-    for line, text in enumerate(content.split("\n"), first_line):
-        if text.strip() and not text.lstrip().startswith("#"):
-            raise KernelgenError(
-                f'{where}:{line}: code in a cell that is active="ipynb" alone, which Python would run; '
-                "put `# ` before each line"
-                if is_commented
-                else f"{where}:{line}: code below a markdown marker, which the notebook would show and not run; "
-                "put a `# %%` above it, or `# ` before each line of text"
-            )
-
-
-def _is_for_notebooks(metadata: dict[str, Any], where: str) -> bool:
-    """Whether a code cell stands in comments, jupytext's way to keep magics from Python: ``active="ipynb"``."""
-    tags = metadata.get("tags")
-    active = [tag.removeprefix("active-") for tag in tags or () if isinstance(tags, list) and str(tag)[:7] == "active-"]
-    formats = set(re.split(r"[^a-z]+", str(metadata.get("active", "-".join(active) or "ipynb-py"))))
-    if "ipynb" not in formats:
-        raise KernelgenError(f"{where}: a cell that is active in no notebook; remove the cell or its `active`")
-    return "py" not in formats
+    while lines[first:] and not lines[-1].strip():
+        lines.pop()
+    return ScriptCell(kind, "\n".join(lines[first:]), line + first, metadata)
 
 
 def _read_marker(marker: str, where: str) -> tuple[str, dict[str, Any]]:

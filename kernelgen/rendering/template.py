@@ -46,21 +46,19 @@ class Template:
         names = TAKEN_NAMES.union(known)
         self._cells = [(cell, live_parts(cell, where, names)) for cell in script_cells(_read(path, where), where)]
         self._forms = [part for _, parts in self._cells for part in parts if isinstance(part, LiveForm)]
-        libraries = [form for form in self._forms if "library" in form.expression.names]
         alone = [cell.line for cell, _ in self._cells if _is_library(cell)]
-        for form in libraries:
-            if form.line not in alone:
-                raise KernelgenError(
-                    f"{form.where}: {{{{ library() }}}} must stand alone in a code cell; give it a `# %%` of its own"
-                )
-        for form in libraries[1:]:
-            raise KernelgenError(f"{form.where}: a second {{{{ library() }}}}; remove it")
+        for form in self._forms:
+            if "library" in form.names and form.line not in alone[:1]:
+                problem = "a second {{ library() }}; remove it"
+                if form.line not in alone:
+                    problem = "{{ library() }} must stand alone in a code cell; give it a `# %%` of its own"
+                raise KernelgenError(f"{form.where}: {problem}")
 
     def names(self) -> Names:
         """The settings and sources that the live forms name."""
         lines: dict[str, int] = {}
         for form in self._forms:
-            for name in form.expression.names:
+            for name in form.names:
                 lines.setdefault(name, form.line)
         sources = {name.partition(".")[2]: line for name, line in lines.items() if "." in name}
         settings = {name: line for name, line in lines.items() if "." not in name and name not in TAKEN_NAMES}
@@ -88,15 +86,12 @@ def _rendered(cell: ScriptCell, parts: tuple[str | LiveForm, ...], context: Mapp
         if isinstance(part, str):
             source, text = source + part, text + part
         else:
-            value = part.value(context)
-            source += part.filled(value, line=source.rpartition("\n")[2])
+            value, flat = part.filled(context, source.rpartition("\n")[2])
+            source += value
             # As many lines as the form has, so that the lines stay the template's.
-            text += part.text.count("\n") * ("\\\n" if part.place == "live" else "\n")
-            text += part.filled(value, is_flat=True)
-    if cell.kind != "code":
-        return TemplateCell(cell.kind, source, text, "", cell.line, dict(cell.metadata))
-    code = cell_code(text)
-    return TemplateCell("code", source, text, code.python, cell.line, dict(cell.metadata), code.binds, code.injects)
+            text += part.text.count("\n") * ("\\\n" if part.place == "live" else "\n") + flat
+    python, injects = cell_code(text) if cell.kind == "code" else ("", False)
+    return TemplateCell(cell.kind, source, text, python, cell.line, dict(cell.metadata), injects)
 
 
 def _read(path: Path, where: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
-_HEADING = re.compile(r"#{1,6}\s+(.+)")
+_HEADING = re.compile(r"\s*#{1,6}\s+(.+)")
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class TemplateCell:
 
     kind: code, markdown or raw. source: as it stands in the notebook. text: the same with every value on
     one line, so that its lines are the template's, from ``line`` on. python: of a code cell, ``text`` with
-    IPython's magics commented out. binds, injects: names that its magics bring in, known and unknown.
+    IPython's magics commented out. injects: whether its magics bring in names that cannot be known.
     is_library: whether the library's cells go here.
     """
 
@@ -26,7 +27,6 @@ class TemplateCell:
     python: str
     line: int
     metadata: dict[str, Any] = field(default_factory=dict)
-    binds: frozenset[str] = frozenset()
     injects: bool = False
     is_library: bool = False
 
@@ -40,17 +40,10 @@ def cell_ids(cells: Sequence[TemplateCell], taken: set[str]) -> list[str]:
 
     ids, heading = [], "top"
     for cell in cells:
-        if cell.kind == "markdown":
-            first = next((line for line in cell.source.split("\n") if line.strip()), "")
-            if match := _HEADING.match(first):
-                heading = slugify(match[1])[:48].strip("-") or "heading"
-        if cell.is_library:
-            ids.append("")
-            continue
-        number, identifier = 1, heading
-        while identifier in taken:
-            number += 1
-            identifier = f"{heading}-{number}"
-        taken.add(identifier)
-        ids.append(identifier)
+        if cell.kind == "markdown" and (match := _HEADING.match(cell.source)):
+            heading = slugify(match[1])[:48].strip("-") or "heading"
+        numbered = (f"{heading}-{number}" if number > 1 else heading for number in count(1))
+        identity = "" if cell.is_library else next(name for name in numbered if name not in taken)
+        taken.add(identity)
+        ids.append(identity)
     return ids

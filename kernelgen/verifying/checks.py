@@ -11,7 +11,6 @@ import nbformat
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.source import FUNCTIONS, ParsedSource, source_of_cells, source_of_module
-from kernelgen.inlining.syntax import IMAGE_PYTHON
 from kernelgen.kaggle_image import kaggle_image
 from kernelgen.nodes import notebook_text
 from kernelgen.verifying.leaks import leak_problems
@@ -30,8 +29,8 @@ _CATCHES = re.compile(r"ImportError|ModuleNotFound|Exception")
 def verify(project: Project, built: BuiltKernel) -> None:
     """Raise one KernelgenError with a line for everything that is wrong with ``built``."""
     where = f"kernel {built.kernel.name}"
-    cells = source_of_cells(built.code, IMAGE_PYTHON)
-    modules = [source_of_module(module, IMAGE_PYTHON) for module in built.closure.modules]
+    cells = source_of_cells(built.code)
+    modules = [source_of_module(module) for module in built.closure.modules]
     problems = []
     try:
         nbformat.validate(built.notebook)
@@ -39,8 +38,7 @@ def verify(project: Project, built: BuiltKernel) -> None:
         problems.append(f"{where}: not a valid notebook: {str(error).splitlines()[0]}")
     problems += _place_problems(project, built)
     is_known = not any(cell.injects for cell in built.cells)
-    bound = {name for cell in built.cells for name in cell.binds}
-    problems += name_problems([cells, *modules] if is_known else modules, bound)
+    problems += name_problems([cells, *modules] if is_known else modules)
     problems += _package_problems(project, built, [cells, *modules])
     for source in (cells, *modules):
         if source.name != project.mounts:

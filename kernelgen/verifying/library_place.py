@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from kernelgen.inlining.library import Library
 from kernelgen.inlining.source import FUNCTIONS, Code, ParsedSource, source_of_cells
-from kernelgen.inlining.syntax import IMAGE_PYTHON
 
 _IMPORTERS = frozenset({"import_module", "__import__", "find_spec", "run_module"})
 # Functions that run code or a command.
@@ -27,7 +26,7 @@ def first_use(library: Library, code: Sequence[Code], *, at_once: bool = True) -
     """
     # A command or a piece of code that imports the library: `-m pk.train`, `import pk`.
     mention = re.compile(rf"(?:(?<![\w-])-m\W+|\b(?:import|from)\s+){re.escape(library.name)}(?![\w-])")
-    source = source_of_cells(code, IMAGE_PYTHON)
+    source = source_of_cells(code)
     magics = [magic for cell in code if not _WRITES.match(cell.written) for magic in cell.magics]
     lines = [number for number, line in magics if mention.search(line)]
     lines += [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -19,14 +19,13 @@ _IN_CELLS = frozenset("In Out _ __ ___ _i _ii _iii _ih _oh _dh exit quit".split(
 _MAKES_NAMES = re.compile(r"(?<![\w.])(?:globals\(|locals\(|exec\(|vars\(\))|\bmodules\[")
 
 
-def name_problems(sources: Sequence[ParsedSource], bound_by_magics: Collection[str]) -> list[str]:
+def name_problems(sources: Sequence[ParsedSource]) -> list[str]:
     """A line for each name that the evaluated code of a kernel uses and nothing defines.
 
     Nothing is said of a source that makes names while it runs (`globals()`, `exec`, `sys.modules[…]`).
 
     Args:
         sources: the template's cells and the library's modules.
-        bound_by_magics: names that the cells' magics assign.
     """
     from_outside = _names_set_from_outside(sources)
     if from_outside is None:
@@ -34,7 +33,7 @@ def name_problems(sources: Sequence[ParsedSource], bound_by_magics: Collection[s
     problems = []
     for source in sources:
         in_cells = source.name == "__main__"
-        known = from_outside.union(_IN_CELLS, bound_by_magics) if in_cells else from_outside
+        known = from_outside | _IN_CELLS if in_cells else from_outside
         undefined = [*_undefined(source), *(_uses_of_file(source) if in_cells else ())]
         problems += [
             f"{source.where(line)}: undefined name {name}; define or import it"

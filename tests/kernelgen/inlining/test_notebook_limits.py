@@ -136,20 +136,6 @@ def test_an_event_loop_that_a_notebook_can_start_is_accepted(project, code: str,
     assert names(project(code, {"pk/app.py": library})) == ["pk", "pk.app"]
 
 
-def test_functions_of_one_name_are_told_apart_by_their_modules(project, refused):
-    files = {
-        "pk/a.py": "import asyncio\ndef start(): asyncio.run(None)\n",
-        "pk/b.py": "import pk.a\ndef start(): ...\n",
-    }
-    for code in ("from pk.b import start\nstart()\n", "import pk.b as b\nb.start()\n"):
-        assert names(project(code, files)) == ["pk", "pk.a", "pk.b"]
-    assert names(project("from pk.b import start as go\ndef start(): ...\nstart()\n", files)) == ["pk", "pk.a", "pk.b"]
-    for code in ("from pk.a import start\nstart()\n", "from pk import start\nstart()\n"):
-        assert refused(code, files | {"pk/__init__.py": "from pk.a import start\n"}).startswith(
-            "pk/a.py:2: asyncio.run()"
-        )
-
-
 @pytest.mark.parametrize(
     "text",
     [

@@ -144,10 +144,11 @@ def test_syntax_that_the_image_does_not_know_is_refused_with_file_and_line(refus
     assert said in message
 
 
-def test_syntax_is_held_against_the_python_that_is_given(project, refused):
+def test_syntax_is_held_against_the_python_of_the_image(project, refused, monkeypatch: pytest.MonkeyPatch):
     files = {"pk/a.py": "\ntry: ...\nexcept* ValueError: ...\n"}
     assert names(project("import pk.a", files)) == ["pk", "pk.a"]
-    message = refused("import pk.a", files, python=(3, 10))
+    monkeypatch.setattr("kernelgen.inlining.syntax.IMAGE_PYTHON", (3, 10))
+    message = refused("import pk.a", files)
     assert message.startswith("pk/a.py:") and "is not valid Python 3.10 (Kaggle's image has 3.10)" in message
 
 
