@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.data_files import ShippedFile, check_files, shipped_files
-from kernelgen.inlining.imports import ImportFinder, ThirdParty
+from kernelgen.inlining.imports import ImportWalk, ThirdParty
 from kernelgen.inlining.library import Library, Module
 from kernelgen.inlining.notebook_limits import check_limits
-from kernelgen.inlining.source import Code, ParsedSource, source_of_cells, source_of_module
+from kernelgen.inlining.source import Code, source_of_cells
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,8 @@ def closure(
     """
     included = [name for pattern in include for name in _included(library, pattern)]
     written = {name for cell in code for name in cell.writes_modules}
-    finder = ImportFinder(library, written, included)
     cells = source_of_cells(code)
-    walk = _Walk(library, finder, cells)
-    walk.follow(finder.imports(cells))
-    walk.follow(included)
-    finder.check_missing(walk.read)
+    walk = ImportWalk(library, cells, written, included)
     shipped = shipped_files(library, files)
     present = {module.file for module in walk.modules}
     check_files(library, written, walk.read, present | {file.file for file in shipped})
@@ -56,45 +52,7 @@ def closure(
     shipped = tuple(file for file in shipped if file.file not in present)
     paths = [*walk.folders, *present, *(file.file for file in shipped)]
     folders = walk.folders | {parent for path in paths for parent in path.parents if parent.parts}
-    return Closure(tuple(walk.modules), tuple(sorted(folders)), shipped, tuple(finder.third_party))
-
-
-class _Walk:
-    """Collects the modules that sources need. read: every source that was read, cells first."""
-
-    def __init__(self, library: Library, finder: ImportFinder, cells: ParsedSource):
-        self.library = library
-        self.finder = finder
-        self.modules: list[Module] = []
-        self.read = [cells]
-        self.folders: set[PurePosixPath] = set()
-        self._seen: set[str] = set()
-
-    def follow(self, names: Iterable[str]) -> None:
-        """Add modules depth first, each after what it imports; on a stack of its own, as chains may be long."""
-        stack: list[tuple[Module | None, Iterator[Module]]] = [(None, self._modules(names))]
-        while stack:
-            module, rest = stack[-1]
-            following = next(rest, None)
-            if following is None:
-                stack.pop()
-                if module is not None:
-                    self.modules.append(module)
-            elif following.name not in self._seen:
-                self._seen.add(following.name)
-                self.read.append(source_of_module(following))
-                stack.append((following, self._modules(self.finder.imports(self.read[-1]))))
-
-    def _modules(self, names: Iterable[str]) -> Iterator[Module]:
-        """The modules of these names and the packages above them, as far as they exist; notes their folders."""
-        for name in names:
-            parts = name.split(".")
-            for length in range(1, len(parts) + 1):
-                prefix = ".".join(parts[:length])
-                if module := self.library.module(prefix):
-                    yield module
-                elif self.library.is_namespace(prefix):
-                    self.folders.add(PurePosixPath(*parts[:length]))
+    return Closure(tuple(walk.modules), tuple(sorted(folders)), shipped, tuple(walk.third_party))
 
 
 def _included(library: Library, pattern: str) -> list[str]:

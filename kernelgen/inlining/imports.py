@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import resolve_name
+from itertools import chain
+from pathlib import PurePosixPath
 
 from kernelgen.errors import KernelgenError
-from kernelgen.inlining.library import Library
+from kernelgen.inlining.library import Library, Module
 from kernelgen.inlining.literal_names import OPEN, texts
-from kernelgen.inlining.source import ParsedSource
+from kernelgen.inlining.source import ParsedSource, source_of_module
 
 _IMPORTING = frozenset({"importlib.import_module", "importlib.__import__", "builtins.__import__", "runpy.run_module"})
 # Import, or ask for, what they are told; a name that nothing has is no fault of theirs.
@@ -36,32 +38,61 @@ class ThirdParty:
     guarded: bool
 
 
-class ImportFinder:
-    """Finds the imports of sources of one library.
+class ImportWalk:
+    """Collects the modules of one library that sources need.
 
-    written: modules that the notebook writes beside itself. included: names of modules that the recipe includes.
-    missing: a module or package that is imported, what is imported from it ("" for the module itself), and the place.
+    included: names of modules that the recipe includes.
+    modules: each after what it imports, as far as cycles allow. folders: packages without `__init__`.
+    read: every source that was read, cells first.
     """
 
-    def __init__(self, library: Library, written: Collection[str], included: Collection[str]):
+    def __init__(self, library: Library, cells: ParsedSource, written: Collection[str], included: Collection[str]):
         self.library = library
-        self.elsewhere = {*written, *sys.builtin_module_names, "__main__", ""}
         self.included = included
+        self.modules: list[Module] = []
+        self.read: list[ParsedSource] = []
+        self.folders: set[PurePosixPath] = set()
         self.third_party: dict[ThirdParty, None] = {}
-        self.missing: list[tuple[str, str, str]] = []
+        self._elsewhere = {*written, *sys.builtin_module_names, "__main__", ""}
+        # Of what is missing: the module or package, what is imported from it ("" for the module itself), and the place.
+        self._missing: list[tuple[str, str, str]] = []
         name = re.escape(library.name)
         self._dotted = re.compile(rf"(?<![\w.]){name}(?:\.\w+)+")
         self._imported = re.compile(rf"(?<![\w.])from\s+({name}(?:\.\w+)*)\s+import\s+([\w\s,()\\]+)")
         self._run = re.compile(rf"""(?<![\w-])-m\s*["']?({name}(?:\.\w+)*)""")
         self._open_run = re.compile(rf"""(?<![\w-])-m\s*["']?({name}\.[\w.]*)[{{$%{OPEN}]""")
         self._bare = re.compile(rf"(?<![\w.])import\s+({name})\b")
+        self._follow(chain(self._imports(cells), included))
+        self._check_missing()
 
-    def imports(self, source: ParsedSource) -> Iterator[str]:
-        """The names of the library's modules that a source imports, in its order; nothing may have such a name.
+    def _follow(self, names: Iterable[str]) -> None:
+        """Add modules depth first, each after what it imports; on a stack of its own, as chains may be long."""
+        seen: set[str] = set()
+        stack: list[tuple[Module | None, Iterator[Module]]] = [(None, self._modules(names))]
+        while stack:
+            module, rest = stack[-1]
+            following = next(rest, None)
+            if following is None:
+                stack.pop()
+                self.modules += [module] if module else []
+            elif following.name not in seen:
+                seen.add(following.name)
+                stack.append((following, self._modules(self._imports(source_of_module(following)))))
 
-        Raises:
-            KernelgenError: for a module beside the library, and for imports by names that cannot be known.
-        """
+    def _modules(self, names: Iterable[str]) -> Iterator[Module]:
+        """The modules of these names and the packages above them, as far as they exist; notes their folders."""
+        for name in names:
+            parts = name.split(".")
+            for length in range(1, len(parts) + 1):
+                prefix = ".".join(parts[:length])
+                if module := self.library.module(prefix):
+                    yield module
+                elif self.library.is_namespace(prefix):
+                    self.folders.add(PurePosixPath(*parts[:length]))
+
+    def _imports(self, source: ParsedSource) -> Iterator[str]:
+        """The names of the library's modules that a source imports, in its order; nothing may have such a name."""
+        self.read.append(source)
         for node, parent in source.parents.items():
             named: list[str] = []
             if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -106,14 +137,14 @@ class ImportFinder:
         name = f"{package}.{attribute}" if attribute else package
         yield name
         if not self.library.exists(name) and not source.is_optional(node, name):
-            self.missing.append((package, attribute, source.where(node)))
+            self._missing.append((package, attribute, source.where(node)))
 
     def _named(self, name: str, node: ast.AST, source: ParsedSource) -> Iterator[str]:
         where, root = source.where(node), name.partition(".")[0]
         if self.library.owns(name):
             yield from self._own(name, "", node, source)
             return
-        if root in self.elsewhere:
+        if root in self._elsewhere:
             return
         folder = self.library.root
         files = [folder / f"{file}.py" for file in (root, f"{root}/__init__", name.replace(".", "/"))]
@@ -132,10 +163,10 @@ class ImportFinder:
         if root not in sys.stdlib_module_names:
             self.third_party[ThirdParty(root, where, source.is_optional(node, root))] = None
 
-    def check_missing(self, read: Sequence[ParsedSource]) -> None:
-        """Raise KernelgenError for the first import of a library module that no file and no code makes."""
-        text = "\n".join(source.text for source in read)
-        for package, attribute, where in self.missing:
+    def _check_missing(self) -> None:
+        """Refuse the first import of a library module that no file and no code makes."""
+        text = "\n".join(source.text for source in self.read)
+        for package, attribute, where in self._missing:
             if not self._is_made(package, attribute, where, text):
                 name = f"{package}.{attribute}" if attribute else package
                 place = name.replace(".", "/")
@@ -153,9 +184,9 @@ class ImportFinder:
             return not self.library.is_namespace(package)  # if it is missing too, it is told by itself
         if not module.is_package or attribute.startswith("__") or _BINDS_ANYTHING.search(module.text):
             return True  # an attribute that a plain module lacks fails in the notebook as it does in the folder
-        uses = re.findall(rf"\b{re.escape(attribute)}\b", module.text)
+        uses = re.findall(rf"\b{attribute}\b", module.text)
         is_own = where.startswith(f"{module.file}:")  # `from . import name` in the package binds nothing
-        return len(uses) > is_own or bool(re.search(rf"\.{re.escape(attribute)}\s*=[^=]", text))
+        return len(uses) > is_own or bool(re.search(rf"\.{attribute}\s*=[^=]", text))
 
     # --- functions that import ----------------------------------------------------------------------------------
 

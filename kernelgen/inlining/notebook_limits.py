@@ -62,7 +62,11 @@ def _exits(cells: ParsedSource) -> Iterator[str]:
 
 def _spawned(named: dict[ast.Call, str], cells: ParsedSource, read: Sequence[ParsedSource]) -> Iterator[str]:
     """Work on what the template defines, in processes that cannot import the template."""
-    spawning = [source for source in read if _spawns(source.text)]
+    spawning = [
+        source
+        for source in read
+        if _SPAWNS.search(source.text) or _METHOD.search(source.text) and _NAMES_METHOD.search(source.text)
+    ]
     # The start method that is set is that of all.
     is_set = any(source is cells or "set_start_method" in source.text for source in spawning)
     nodes = [node for source in spawning for node in source.parents if isinstance(node, _DEFINITIONS)]
@@ -74,7 +78,7 @@ def _spawned(named: dict[ast.Call, str], cells: ParsedSource, read: Sequence[Par
             own |= {target.id: False for target in node.targets if isinstance(target, ast.Name)}
     for call in cells.calls if spawning else ():
         arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
-        hands_over = is_set and _hands_over(call) and not _is_of_threads(call, cells)
+        hands_over = is_set and _hands_over(call) and "thread" not in ast.unparse(call.func).lower()
         if (hands_over or named.get(call) in handing) and any(_mentions(part, own) for part in arguments):
             yield (
                 f"{cells.where(call)}: hands what the notebook defines to a process that is started by spawn or "
@@ -82,19 +86,8 @@ def _spawned(named: dict[ast.Call, str], cells: ParsedSource, read: Sequence[Par
             )
 
 
-def _spawns(text: str) -> bool:
-    return bool(_SPAWNS.search(text) or _METHOD.search(text) and _NAMES_METHOD.search(text))
-
-
 def _hands_over(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and _called(node) in _HANDS_OVER and getattr(node.func, "id", "") != "map"
-
-
-def _is_of_threads(call: ast.Call, cells: ParsedSource) -> bool:
-    """Whether work goes to a pool of threads, or to a name that stands for such pools alone."""
-    pool = ast.unparse(call.func.value if isinstance(call.func, ast.Attribute) else call.func)
-    bound = re.findall(rf"(?m)^.*(?:\bas {re.escape(pool)}\b|(?<![\w.]){re.escape(pool)} =).*", cells.text)
-    return "Thread" in pool or (bool(bound) and all("ThreadPool" in line for line in bound))
 
 
 def _mentions(node: ast.expr, own: dict[str, bool]) -> bool:

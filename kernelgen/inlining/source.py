@@ -17,7 +17,7 @@ _WRITTEN = re.compile(
     r"""^\s*%%(?:writefile|file)\s+(?:-a\s+)?(?:\./)?([\w/]+)\.py\s"""
     r"""|["'](?:\./)?([\w/]+)\.py["'](?:\)\.write_|,\s*["']w)"""
 )
-_CATCHING = re.compile(r"\b(ImportError|\w*NotFound(Error)?|Exception|BaseException)\b")
+_CATCHING = re.compile(r"\b(ImportError|(Module|Package|Distribution)NotFound(Error)?|Exception|BaseException)\b")
 # Conditions on the machine: Kaggle's is Linux, and its Python is known.
 _MACHINE = re.compile(r"\bsys\.platform\b|\bos\.name\b|\bversion_info\b|\bplatform\.system\b|\bfind_spec\b")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -69,8 +69,7 @@ class ParsedSource:
     def parents(self) -> dict[ast.AST, ast.AST]:
         """Each node that may run, in the order of the source, with the node around it.
 
-        What stands under `if TYPE_CHECKING:` or `if False:` never runs, and annotations are left out: neither brings a
-        module.
+        Not under `if TYPE_CHECKING:` or `if False:`, and no annotations: neither brings a module.
         """
         found: dict[ast.AST, ast.AST] = {}
         stack: list[tuple[ast.AST, ast.AST]] = [(child, self.tree) for child in reversed(self.tree.body)]
@@ -188,8 +187,6 @@ class ParsedSource:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 truth = self._truth(operand)
                 return None if truth is None else not truth
-            case ast.BoolOp(op=ast.And(), values=values):
-                return False if any(self._truth(value) is False for value in values) else None
         return False if self.dotted(test).endswith(".TYPE_CHECKING") else None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from kernelgen.errors import KernelgenError
 from kernelgen.rendering.live_forms import LiveForm, live_parts
-from kernelgen.rendering.magics import cell_code
+from kernelgen.rendering.scanning import cell_code
 from kernelgen.rendering.script import ScriptCell, script_cells
 from kernelgen.rendering.template_cell import TemplateCell
 
