@@ -1,7 +1,5 @@
 """Symbolic links in a folder that a kernel may have written: none of them may lead to the host's files."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path, PurePosixPath
 
@@ -12,12 +10,9 @@ def stays_inside(link: Path, folder: Path) -> bool:
     A link that leads nowhere is judged by its text alone. ``folder`` is absolute and resolved.
     """
     text = os.readlink(link)
-    if os.path.isabs(text) or not Path(os.path.normpath(link.parent / text)).is_relative_to(folder):
-        return False
-    try:
-        return link.resolve().is_relative_to(folder)
-    except (OSError, RuntimeError):  # links in a circle lead nowhere (RuntimeError before Python 3.13)
-        return True
+    # A link in a circle leads nowhere; realpath leaves it as it is.
+    places = [Path(os.path.normpath(link.parent / text)), Path(os.path.realpath(link))]
+    return not os.path.isabs(text) and all(place.is_relative_to(folder) for place in places)
 
 
 def links_below(folder: Path) -> list[Path]:

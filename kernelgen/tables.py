@@ -1,7 +1,5 @@
 """TOML files read as pydantic models; every violation becomes one line."""
 
-from __future__ import annotations
-
 import itertools
 import tomllib
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Builds one kernel: renders its template, inlines the library, verifies, writes."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

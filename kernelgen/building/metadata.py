@@ -1,7 +1,5 @@
 """kernel-metadata.json: every key written out, so that no default of Kaggle's client decides."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from kernelgen.errors import KernelgenError

@@ -1,7 +1,5 @@
 """What a notebook says of itself: what built it, and what to attach to it."""
 
-from __future__ import annotations
-
 import logging
 import os
 import subprocess

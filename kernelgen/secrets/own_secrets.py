@@ -1,7 +1,5 @@
 """The secrets of the credentials on this machine."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

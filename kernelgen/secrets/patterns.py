@@ -1,7 +1,5 @@
 """Secrets in texts, and files that hold secrets by their name."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from fnmatch import fnmatchcase

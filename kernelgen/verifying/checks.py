@@ -1,26 +1,21 @@
 """All checks on one built kernel that need no run."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import nbformat
 
+from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.source import FUNCTIONS, ParsedSource, source_of_cells, source_of_module
 from kernelgen.kaggle_image import kaggle_image
 from kernelgen.nodes import notebook_text
+from kernelgen.recipe.project import Project
 from kernelgen.verifying.leaks import leak_problems
 from kernelgen.verifying.library_place import first_use
 from kernelgen.verifying.mounts import mount_problems
 from kernelgen.verifying.names import name_problems
-
-if TYPE_CHECKING:
-    from kernelgen.built import BuiltKernel
-    from kernelgen.recipe.project import Project
 
 _LARGEST = 900_000  # Kaggle refuses a megabyte; what the client sends must stay well below
 _CATCHES = re.compile(r"ImportError|ModuleNotFound|Exception")
@@ -84,16 +79,11 @@ def _package_problems(project: Project, built: BuiltKernel, sources: Sequence[Pa
 
 def _answered(source: ParsedSource) -> set[str]:
     """Places of imports that a function tries. Whatever it does then, only who calls it needs the package."""
-    places = set()
-    for node in source.parents:
-        if isinstance(node, ast.Import | ast.ImportFrom | ast.Call):
-            around = list(source.around(node))
-            tried = any(isinstance(parent, ast.Try) and _catches(parent, child) for child, parent in around)
-            if tried and any(isinstance(parent, FUNCTIONS) for _, parent in around):
-                places.add(source.where(node))
-    return places
-
-
-def _catches(block: ast.Try, child: ast.AST) -> bool:
-    caught = [ast.unparse(handler.type) if handler.type else "Exception" for handler in block.handlers]
-    return child in block.body and any(map(_CATCHES.search, caught))
+    return {
+        source.where(line)
+        for block in source.parents
+        if isinstance(block, ast.Try)
+        and any(isinstance(parent, FUNCTIONS) for _, parent in source.around(block))
+        and any(handler.type is None or _CATCHES.search(ast.unparse(handler.type)) for handler in block.handlers)
+        for line in range(block.body[0].lineno, block.handlers[0].lineno)
+    }

@@ -1,7 +1,5 @@
 """What must not leave this machine in a kernel: secrets, paths of the machine, the owner's name."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -9,15 +7,11 @@ import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kernelgen.recipe.project import RECIPE
+from kernelgen.built import BuiltKernel
+from kernelgen.recipe.project import RECIPE, Project
 from kernelgen.secrets.own_secrets import known_secrets
 from kernelgen.secrets.patterns import is_secret_file, secrets_in
-
-if TYPE_CHECKING:
-    from kernelgen.built import BuiltKernel
-    from kernelgen.recipe.project import Project
 
 # Home folders of whichever machine, but for the names that stand for any user's.
 _ANYBODY = r"(?!(?:user|username|you|yourname|me|name|jovyan|runner)[/\\\\])"

@@ -1,7 +1,5 @@
 """Whether the library lies on disk before a template's cells need it."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Paths of mounted sources written into code, where only the declared sources may lead there."""
 
-from __future__ import annotations
-
 import ast
 import re
 

@@ -1,7 +1,5 @@
 """Names that no one defines, in code that is evaluated."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterable, Sequence
