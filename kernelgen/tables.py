@@ -39,16 +39,11 @@ def plain_text(longest: int) -> AfterValidator:
 def read_toml(path: Path, where: str) -> dict[str, Any]:
     """The TOML document in ``path``; ``where`` names the file in errors."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-        return tomllib.loads(text)
-    except FileNotFoundError:
-        raise KernelgenError(f"{where}: there is no such file; make it or check the path") from None
-    except UnicodeDecodeError as error:
-        raise KernelgenError(f"{where}: byte {error.start} is not UTF-8; save the file in that encoding") from None
-    except tomllib.TOMLDecodeError as error:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise KernelgenError(f"{where}: not valid TOML: {error}; mend the file") from None
     except OSError as error:
-        raise KernelgenError(f"{where}: cannot be read: {error.strerror or error}") from None
+        raise KernelgenError(f"{where}: cannot be read: {error.strerror or error}; check the path") from None
 
 
 def validated(model: type[Model], document: Mapping[str, Any], where: str) -> Model:
