@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 
@@ -21,23 +20,19 @@ def stays_inside(link: Path, folder: Path) -> bool:
         return True
 
 
-def links_below(folder: Path) -> Iterator[Path]:
+def links_below(folder: Path) -> list[Path]:
     """Every symbolic link at any depth of ``folder``; links are not followed, folders without permission skipped."""
-    for current, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            path = os.path.join(current, name)
-            if os.path.islink(path):
-                yield Path(path)
+    return [path for path in folder.rglob("*") if path.is_symlink()]
 
 
 def keep_links_inside(folder: Path, seen_as: PurePosixPath) -> list[str]:
-    """Makes a run's output safe to give away; returns the names of the links that were removed.
+    """Make a run's output safe to give away; return the names of the links that were removed.
 
     A link that leads out of the output is removed. An absolute one that stays inside becomes a relative one; it may
     have been written while the folder was seen as ``seen_as``.
     """
     folder = folder.resolve()
-    for link in list(links_below(folder)):
+    for link in links_below(folder):
         text = PurePosixPath(os.path.normpath(os.readlink(link)))
         for place in (seen_as, PurePosixPath(folder)):
             if text.is_relative_to(place):

@@ -84,39 +84,35 @@ _EXPECTED = {
     "model_type": "a table",
     "model_attributes_type": "a table",
 }
+_MESSAGES = {
+    "missing": "missing; write it",
+    "value_error": "{error}",
+    "too_short": "nothing stands in it; write at least one",
+    "greater_than": "must be greater than {gt:g}, found {found}",
+    "literal_error": "expected {expected}, found {found}",
+    **{kind: f"expected {expected}, found {{found}}" for kind, expected in _EXPECTED.items()},
+}
 
 
 def _violation(details: Mapping[str, Any], model: type[BaseModel]) -> str:
-    kind, value = details["type"], details.get("input")
-    if kind == "extra_forbidden":
+    if details["type"] == "extra_forbidden":
         *above, key = details["loc"]
         schema = model.model_json_schema()
         tables = schema.get("$defs", {}).values() if above else [schema]
         known = [key for table in tables for key in table.get("properties", ())]
         return f"unknown key{near(str(key), known)}; remove or correct it"
-    if kind == "missing":
-        return "missing; write it"
-    if kind == "value_error":
-        return str(details["ctx"]["error"])
-    if kind in _EXPECTED:
-        return f"expected {_EXPECTED[kind]}, found {shown(value)}"
-    if kind == "literal_error":
-        return f"expected {details['ctx']['expected']}, found {shown(value)}"
-    if kind == "too_short":
-        return "nothing stands in it; write at least one"
-    if kind == "greater_than":
-        return f"must be greater than {details['ctx']['gt']:g}, found {shown(value)}"
-    return f"{details['msg'][:1].lower()}{details['msg'][1:]}, found {shown(value)}"
+    found = shown(details.get("input"))
+    if message := _MESSAGES.get(details["type"]):
+        return message.format(**details.get("ctx", {}), found=found)
+    return f"{details['msg'][:1].lower()}{details['msg'][1:]}, found {found}"
 
 
 def shown(value: Any) -> str:
     """Return a value as a message names it, with its kind."""
-    names = {bool: "true or false", str: "the string", int: "the number", float: "the number"}
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"
     if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict):
-        return "a table"
-    if isinstance(value, list):
-        return "a list"
+        return str(value).lower()
+    kind = {str: "the string", int: "the number", float: "the number"}.get(type(value), type(value).__name__)
     text = repr(value)
-    return f"{names.get(type(value), type(value).__name__)} {text if len(text) <= 60 else text[:57] + '...'}"
+    return f"{kind} {text if len(text) <= 60 else text[:57] + '...'}"

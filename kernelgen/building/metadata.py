@@ -29,26 +29,21 @@ def kernel_metadata(project: Project, kernel: Kernel) -> dict[str, Any]:
         raise KernelgenError(
             f'{RECIPE}: [kernels.{kernel.family or kernel.name}] machine_shape: "{kernel.machine_shape}" {problem}'
         )
-    owner = project.owner_or_placeholder
-
-    def attached(kind: str) -> list[str]:
-        return sorted({source.identity(owner) for source in kernel.attached if source.kind == kind})
-
+    attached: dict[str, set[str]] = {"competition": set(), "dataset": set(), "kernel": set(), "model": set()}
+    for source in kernel.attached:
+        attached[source.kind].add(source.identity(project.owner_or_placeholder))
     metadata: dict[str, Any] = {
         "code_file": f"{kernel.name}.ipynb",
-        "competition_sources": attached("competition"),
-        "dataset_sources": attached("dataset"),
         "enable_gpu": kernel.gpu,
         "enable_internet": kernel.internet,
         "enable_tpu": False,
-        "id": f"{owner}/{kernel.slug}",
+        "id": f"{project.owner_or_placeholder}/{kernel.slug}",
         "is_private": kernel.private,
-        "kernel_sources": attached("kernel"),
         "kernel_type": "notebook",
         "keywords": list(kernel.keywords),
         "language": "python",
-        "model_sources": attached("model"),
         "title": kernel.title,
+        **{f"{kind}_sources": sorted(identities) for kind, identities in attached.items()},
     }
     # The client refuses an empty pinning type, and an absent shape or image means Kaggle's own choice.
     for key in ("machine_shape", "docker_image", "docker_image_pinning_type"):
@@ -57,18 +52,13 @@ def kernel_metadata(project: Project, kernel: Kernel) -> dict[str, Any]:
     return metadata
 
 
-def _shape_problem(kernel: Kernel) -> str | None:
-    """Why Kaggle would refuse the kernel's machine, or give it another one in silence."""
-    shape = kernel.machine_shape
-    if not shape:
-        return None
-    if shape in _REFUSED:
-        return _REFUSED[shape]
+def _shape_problem(kernel: Kernel) -> str:
+    """Why Kaggle would refuse the kernel's machine, or give it another one in silence; "" if it does neither."""
+    shape = kernel.machine_shape or ""
     if shape.lower().startswith("tpu"):
         return "is a TPU, for which a pushed kernel gets no TPU image; leave it out, or choose a GPU"
-    if shape not in _GPUS:
-        hint = next((gpu for gpu in _GPUS if gpu.lower() == shape.lower()), None)
-        return f"does not exist; write {hint or ' or '.join(_GPUS)}"
-    if not kernel.gpu:
+    if shape and shape not in _GPUS:
+        return _REFUSED.get(shape, f"does not exist; write {' or '.join(_GPUS)}")
+    if shape and not kernel.gpu:
         return "is a GPU, but gpu is not true; write gpu = true, or leave machine_shape out"
-    return None
+    return ""

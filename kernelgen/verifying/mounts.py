@@ -5,44 +5,28 @@ from __future__ import annotations
 import ast
 import re
 
+from kernelgen.inlining.source import ParsedSource
+
 # In a kernel's working folder `../input` is the same place.
 _MOUNT = re.compile(r"(?:^|[^\w.-])/*kaggle/+input(?![\w-])|^(?:\./)*\.\./+input(?:/|$)")
-WAY_OUT = "declare the source in kernels.toml and use {{ sources.NAME | literal }}"
+# The same in pieces: Path("/kaggle") / "input", join("/", "kaggle", "input"), "/kaggle" + "/input".
+_IN_PIECES = re.compile(r"/\0?/*kaggle/*\0/*input(?![^/\0])")
 
 
-def mount_lines(tree: ast.Module) -> list[int]:
-    """The lines on which a string that is no docstring names /kaggle/input."""
-    # A string that is a statement of its own documents something: a module, a function, an attribute.
-    nodes = list(ast.walk(tree))
-    documentation = {node.value for node in nodes if isinstance(node, ast.Expr)}
-    lines = set()
-    for node in nodes:
-        if isinstance(node, ast.Constant) and node not in documentation:
+def mount_problems(source: ParsedSource) -> list[str]:
+    """A line for each string that is no docstring, and each of IPython's own lines, that names /kaggle/input."""
+    strings = []
+    for node, parent in source.parents.items():
+        # A string that is a statement of its own documents something: a module, a function, an attribute.
+        if isinstance(node, ast.Constant) and not isinstance(parent, ast.Expr):
             value = node.value.decode("latin-1") if isinstance(node.value, bytes) else node.value
-            if isinstance(value, str) and names_mount(value):
-                lines.add(node.lineno)
-        elif isinstance(node, ast.BinOp | ast.Call | ast.JoinedStr) and names_mount(_joined(node)):
-            lines.add(node.lineno)
-    return sorted(lines)
-
-
-def names_mount(text: str) -> bool:
-    """Whether a string leads to the mounted sources."""
-    return bool(_MOUNT.search(text))
-
-
-def _joined(node: ast.AST) -> str:
-    """The path that constant parts make: "/kaggle" + "/input", Path("/kaggle") / "input", join(…)."""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else ""
-    if isinstance(node, ast.JoinedStr):
-        return "".join(_joined(part) for part in node.values)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Div):
-        between = "/" if isinstance(node.op, ast.Div) else ""
-        return _joined(node.left) + between + _joined(node.right)
-    if isinstance(node, ast.Call):
-        name = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
-        if name in ("Path", "PurePath", "PosixPath", "PurePosixPath", "join", "joinpath"):
-            parts = [node.func.value] if name == "joinpath" and isinstance(node.func, ast.Attribute) else []
-            return "/".join(_joined(part) for part in [*parts, *node.args])
-    return ""
+            if isinstance(value, str):
+                strings.append((node.lineno, value))
+    lines = {line for line, text in [*strings, *source.magics] if _MOUNT.search(text)}
+    joined = "\0".join(text.replace("\0", " ") for _, text in strings)
+    lines |= {strings[joined.count("\0", 0, match.end())][0] for match in _IN_PIECES.finditer(joined)}
+    return [
+        f"{source.where(line)}: writes the path of a mounted source; declare the source in kernels.toml and use "
+        "{{ sources.NAME | literal }}"
+        for line in sorted(lines)
+    ]

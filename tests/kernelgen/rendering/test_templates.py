@@ -99,7 +99,7 @@ def test_text_may_stand_in_comments_or_in_a_string(build):
         ('# %% language="bash"\n# ls\n', 1, "a marker that cannot be read"),
         ("# %% a = b\nx = 1\n", 1, "a marker that cannot be read"),
         ("# %% On {{ kernel.name }}\nx = 1\n", 1, "takes no values"),
-        ("# %%\nx = '''\n>>> f()\n'''\n", 3, "put a comment above it"),
+        ("# %%\nx = '''\n>>> f()\n'''\n", 3, "put two other lines above it"),
         ("# %%\nif True:\n    x = 1\n# %%\n    y = 1\n", 5, "not valid Python"),
         ("# %%\nx = [\n# %%\n]\n", 2, "not valid Python"),
     ],
