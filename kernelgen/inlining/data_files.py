@@ -85,12 +85,10 @@ def check_files(
         listed = [*_listed(source), *words]
         for line, text in [*listed, *((node.lineno, text) for node, text in source.strings.items())]:
             path = PurePosixPath(text)
-            if path.parts[:1] == (library.name,) and (
-                path in files
-                or (line, text) in listed
-                and any(file.match(text) or path in file.parents for file in files)
-            ):
-                raise KernelgenError(f"{source.where(line)}: {_explain_relative(path)}")
+            if path.parts[:1] == (library.name,):
+                found = [file for file in files if file == path or file.match(text) or path in file.parents]
+                if path in found or found and (line, text) in listed:
+                    raise KernelgenError(f"{source.where(line)}: {_explain_relative(path)}")
         _check_started(library, written, source, commands)
         if absent:
             _check_absent(library, source, data, absent)
@@ -168,10 +166,10 @@ def _check_absent(
         parts = PurePosixPath(normpath(text.lstrip("/"))).parts
         files = [file for file in data if parts and file.parts[-len(parts) :] == parts]
         names_any = names_any or bool(files)
-        for file in set(files).intersection(absent):
+        if missing := [file for file in files if file in absent]:
             raise KernelgenError(
-                f"{source.where(node)}: names the data file {file}, which the notebook does not hold; list it in "
-                f'kernels.toml, files = ["{file}"] of the kernel, or attach it as a dataset'
+                f"{source.where(node)}: names the data file {missing[0]}, which the notebook does not hold; list it in "
+                f'kernels.toml, files = ["{missing[0]}"] of the kernel, or attach it as a dataset'
             )
     if uses and (not names_any or _LISTING.search(source.text)):
         raise KernelgenError(

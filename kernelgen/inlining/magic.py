@@ -15,9 +15,10 @@ from kernelgen.inlining.library import BOM
 LIBRARY_NAME = "_kernelgen_library"
 PLAIN_NAME = re.compile(r"[\w./-]+")
 _FIRST_LINE_PROMPT = re.compile(r"\s*(>>>|\.\.\.|((\[nav\]|\[ins\]) )?In \[)")
-_PROMPT = re.compile(r"\s*>>>")
-_TRIPLE_QUOTES = re.compile(r"(?<!\\)(\"{3}|'{3})")
-_STRING_PREFIX = re.compile(r"\s*[rubfRUBF]*\s*")
+_TRIPLE_QUOTED = re.compile(
+    r"(?P<prefix>^\s*[rubfRUBF]*\s*)?(?<!\\)(?P<quotes>\"{3}|'{3}).*?(?:(?<!\\)(?P=quotes)|\Z)",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 def body_for_magic(file: PurePosixPath, data: bytes, *, is_source: bool) -> str | None:
@@ -50,14 +51,5 @@ def _loses_prompts(text: str) -> bool:
 
     It spares those within triple quotes that open a line, as docstrings do, and no others.
     """
-    open_quotes, spared = None, False
-    for line in text.splitlines():
-        if not (open_quotes and spared) and _PROMPT.match(line):
-            return True
-        for quotes in _TRIPLE_QUOTES.finditer(line):
-            if open_quotes is None:
-                open_quotes = quotes[1]
-                spared = bool(_STRING_PREFIX.fullmatch(line[: quotes.start()]))
-            elif open_quotes == quotes[1]:
-                open_quotes, spared = None, False
-    return False
+    others = _TRIPLE_QUOTED.sub(lambda string: string[0] if string["prefix"] is None else "", text)
+    return any(line.lstrip().startswith(">>>") for line in others.splitlines())

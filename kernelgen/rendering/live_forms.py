@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from jinja2.environment import TemplateExpression
 
 from kernelgen.errors import KernelgenError
 from kernelgen.rendering.jinja import Literal, form_end, read
-from kernelgen.rendering.python_literals import flat_literal, literal
+from kernelgen.rendering.python_literals import literal
 from kernelgen.rendering.scanning import Span, spans
 from kernelgen.rendering.script import ScriptCell
 
@@ -47,11 +48,11 @@ class LiveForm:
         try:
             value = self.evaluate(context)
             if isinstance(value, Literal):
-                flat = flat_literal(value.value)
+                flat = literal(value.value, width=math.inf)
                 is_code = self.place == "live"
                 return literal(value.value, column=len(line), indent=len(indent)) if is_code else flat, flat
             if not isinstance(value, str):
-                flat_literal(value)  # refuses what is nothing to read either: a generator, a method
+                literal(value)  # refuses what is nothing to read either: a generator, a method
         except Exception as error:  # whatever a filter or an operator says about these values
             raise KernelgenError(f"{self.where}: {error} in {self.text}; correct it") from None
         text = str(value)
