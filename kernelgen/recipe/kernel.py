@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kernelgen.recipe.schema import problem
+from kernelgen.recipe.schema import SESSION_MINUTES, problem
 from kernelgen.recipe.sources import Attached, Source, each_of
-
-SESSION_MINUTES = 720.0  # Kaggle ends a CPU or GPU session after 12 hours
 
 
 @dataclass(frozen=True)
@@ -25,25 +23,25 @@ class Kernel:
     """
 
     name: str
+    family: str
     template: Path
     title: str
     slug: str
     settings: dict[str, Any]
     sources: dict[str, Attached]
-    family: str = ""
-    agrees: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    agrees: dict[str, list[str]]
+    include: list[str]
+    files: list[str]
+    gpu: bool
+    internet: bool
+    machine_shape: str | None
+    private: bool
+    keywords: list[str]
+    docker_image: str | None
+    docker_image_pinning_type: str | None
+    submits: str | None
+    time_limit: float | str
     resumed: bool = False
-    include: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
-    gpu: bool = False
-    internet: bool = False
-    machine_shape: str | None = None
-    private: bool = True
-    keywords: tuple[str, ...] = ()
-    docker_image: str | None = None
-    docker_image_pinning_type: str | None = None
-    submits: str | None = None
-    time_limit: float | str = SESSION_MINUTES
 
     @property
     def template_name(self) -> str:
@@ -78,13 +76,11 @@ class Kernel:
     @property
     def source_literals(self) -> dict[str, str | list[str] | None]:
         """What its template is given for each name: a text, a list of them, or None."""
-
-        def value(attached: Attached) -> str | list[str] | None:
-            if isinstance(attached, tuple):
-                return [source.literal for source in attached]
-            return attached.literal if attached in self.attached else None
-
-        return {name: value(attached) for name, attached in self.sources.items()}
+        literals: dict[str, str | list[str] | None] = {}
+        for name, attached in self.sources.items():
+            texts = [source.literal for source in each_of(attached) if source in self.attached]
+            literals[name] = texts if isinstance(attached, tuple) else next(iter(texts), None)
+        return literals
 
 
 def order_of_need(kernels: Mapping[str, Kernel]) -> list[str]:
@@ -100,7 +96,7 @@ def order_of_need(kernels: Mapping[str, Kernel]) -> list[str]:
             circle = " -> ".join([*above[above.index(name) :], name])
             place = f"kernels.{kernels[name].family}.sources"
             raise problem(place, "", f"kernels feed on each other: {circle}; break the circle")
-        if name in kernels and name not in order:
+        if name not in order:
             for needed in kernels[name].needs:
                 visit(needed, (*above, name))
             order[name] = None
@@ -122,31 +118,20 @@ def check_agreement(kernels: Mapping[str, Kernel], chosen: Iterable[Kernel]) -> 
     """
     for kernel in chosen:
         for name, keys in kernel.agrees.items():
-            others = [
-                kernels[source.kernel]
-                for source in each_of(kernel.sources.get(name))
-                if source.kernel and source.kernel in kernels and source.kernel != kernel.name
-            ]
-            for key in keys if others else ():
-                if wrong := _disagreement(kernel.settings[key], key, others):
-                    what = f"kernel {kernel.name} has {key} = {kernel.settings[key]!r}, but {wrong}"
-                    raise problem(f"kernels.{kernel.family}.agrees", name, what)
+            needed = [source.kernel for source in each_of(kernel.sources[name]) if source.kernel in kernel.needs]
+            for key in keys if needed else ():
+                value = kernel.settings[key]
+                theirs = {other: kernels[other].settings.get(key) for other in needed if other}
+                if not _fits(value, theirs.values()):
+                    values = " and ".join(f"kernel {other} has {held!r}" for other, held in theirs.items())
+                    what = f"kernel {kernel.name} has {key} = {value!r}, but {values}"
+                    way_out = "give both what fits (with --set, name both in --target)"
+                    raise problem(f"kernels.{kernel.family}.agrees", name, f"{what}; {way_out}")
 
 
-def _disagreement(value: Any, key: str, others: list[Kernel]) -> str | None:
-    for other in others:
-        if key not in other.settings:
-            return f"kernel {other.name} has no such setting to agree with; leave it out here"
-    theirs = [other.settings[key] for other in others]
-    if isinstance(value, list) and all(isinstance(held, list) for held in theirs):
-        fits = all(any(_is_same(item, other) for held in theirs for other in held) for item in value)
-        way_out = "leave out what is not theirs, or build them with the same --set"
-    else:
-        fits = all(_is_same(value, held) for held in theirs)
-        way_out = "give both the same value (with --set, name both in --target)"
-    values = " and ".join(f"kernel {other.name} has {other.settings[key]!r}" for other in others)
-    return None if fits else f"{values}; {way_out}"
-
-
-def _is_same(value: Any, other: Any) -> bool:
-    return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)
+def _fits(value: Any, theirs: Collection[Any]) -> bool:
+    # By their texts, because Python calls 1 and True equal.
+    if isinstance(value, list):
+        known = {repr(item) for held in theirs if isinstance(held, list) for item in held}
+        return known.issuperset(map(repr, value))
+    return all(repr(value) == repr(held) for held in theirs)

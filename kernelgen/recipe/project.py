@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kernelgen.datasets.folder import DatasetFolder
@@ -29,30 +28,19 @@ class Project:
 
     root: Path
     library: str
+    library_files: Library
     kernels: dict[str, Kernel]
     datasets: dict[str, DatasetFolder]
     owner: str | None
-    mounts: str | None = None
-    examples: tuple[str, ...] = ()
-    overrides: tuple[str, ...] = ()
-    _templates: dict[str, Template] = field(default_factory=dict, repr=False)
+    mounts: str | None
+    examples: list[str]
+    overrides: tuple[str, ...]
+    templates: dict[Path, Template]
 
     @property
     def owner_or_placeholder(self) -> str:
         """Our name on Kaggle, or a placeholder that Kaggle refuses and a reader understands."""
         return self.owner or UNKNOWN_OWNER
-
-    def template(self, kernel: Kernel) -> Template:
-        """The kernel's template, read once."""
-        return self._templates[kernel.template.name]
-
-    @cached_property
-    def _library(self) -> Library:
-        return Library(self.root, self.library)
-
-    def library_files(self) -> Library:
-        """The library as files, read once."""
-        return self._library
 
     def select(self, targets: str | Iterable[str]) -> list[Kernel | DatasetFolder]:
         """Kernels and datasets for names, comma lists, globs, family names and "all" (every kernel).
@@ -93,19 +81,13 @@ class Project:
         if not parts:
             raise KernelgenError(f"{option}: names nothing; see --list")
         chosen: set[str] = set()
+        names = {*self.kernels, *self.datasets}
+        families = {name: kernel.family for name, kernel in self.kernels.items()}
         for part in parts:
-            matching = self._matching(part)
+            family = set(self.kernels) if part == "all" else {name for name in families if families[name] == part}
+            matching = {part} & names or family or set(fnmatch.filter(names, part))
             if not matching:
-                families = {kernel.family for kernel in self.kernels.values()}
-                hint = near(part, {*self.kernels, *self.datasets, *families, "all"})
+                hint = near(part, {*names, *families.values(), "all"})
                 raise KernelgenError(f"{option} {part}: no kernel or dataset of that name{hint}; see --list")
             chosen |= matching
         return chosen
-
-    def _matching(self, part: str) -> set[str]:
-        if part in self.kernels or part in self.datasets:
-            return {part}
-        if part == "all":
-            return set(self.kernels)
-        family = {name for name, kernel in self.kernels.items() if kernel.family == part}
-        return family or set(fnmatch.filter([*self.kernels, *self.datasets], part))
