@@ -48,7 +48,7 @@ def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKerne
         if cell.kind == "code" and not cell.is_library
     ]
     check_syntax(code)
-    library = project.library_files
+    library = project.library_files()
     needed = closure(library, code, include=kernel.include, files=kernel.files)
     inlined = library_cells(library, needed)
     if inlined and not any(cell.is_library for cell in cells):
@@ -93,7 +93,7 @@ def template_cells(project: Project, kernel: Kernel, commit: str) -> list[Templa
         },
         "provenance": lambda: provenance(project, kernel, commit),
     }
-    return project.templates[kernel.template].render(context)
+    return project.template(kernel).render(context)
 
 
 def _notebook(cells: list[TemplateCell], inlined: list[NotebookNode], notes: dict[str, Any]) -> NotebookNode:

@@ -171,22 +171,19 @@ class DatasetFolder:
         return path
 
 
-def load_datasets(root: Path) -> dict[str, DatasetFolder]:
-    """The folders of ``root/datasets`` that have a dataset.toml.
-
-    Raises:
-        KernelgenError: one line for each thing that is wrong with any of them.
-    """
-    datasets, problems = {}, []
+def load_datasets(root: Path, problems: list[str]) -> dict[str, DatasetFolder]:
+    """The folders of ``root/datasets`` that have a dataset.toml; what is wrong is added to ``problems``."""
+    datasets = {}
     for path in sorted((root / "datasets").glob(f"*/{DESCRIPTION}")):
         name, where = path.parent.name, f"datasets/{path.parent.name}/{DESCRIPTION}"
+        if not SLUG.fullmatch(name) or not 6 <= len(name) <= 50:
+            problems.append(
+                f"{where}: the folder's name is the slug on Kaggle: 6 to 50 lower case letters, digits and "
+                "hyphens; rename it"
+            )
+            continue
         try:
-            if not SLUG.fullmatch(name) or not 6 <= len(name) <= 50:
-                what = "the folder's name is the slug on Kaggle: 6 to 50 lower case letters, digits and hyphens"
-                raise KernelgenError(f"{where}: {what}; rename it")
             datasets[name] = DatasetFolder(name, path.parent, validated(DatasetTable, read_toml(path, where), where))
         except KernelgenError as error:
-            problems.append(str(error))
-    if problems:
-        raise KernelgenError("\n".join(problems))
+            problems.extend(str(error).split("\n"))
     return datasets

@@ -14,27 +14,28 @@ from kernelgen.recipe.settings import replaced
 from kernelgen.recipe.titles import LONGEST, SHORTEST, default_title, is_title, slug_of
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-SELF = "self"  # in titles and sources {self} is the kernel's own name
 
 
 @dataclass(frozen=True)
 class Member:
     """One kernel of a family with everything that it states or inherits, before templates are read.
 
-    own: the settings and sources ("sources.NAME") that its own table states; its template has to name them.
+    place: how messages name its table. own: the settings and sources ("sources.NAME") that its own table states, which
+    its template has to name.
     """
 
     name: str
     family: str
+    place: str
     title: str
     slug: str
     table: KernelTable
     own: set[str]
 
     @property
-    def place(self) -> str:
-        """How messages name the table."""
-        return f"kernels.{self.family}"
+    def template(self) -> str:
+        """The template's file, from the project's folder."""
+        return f"kernel_templates/{self.table.template}.py.j2"
 
 
 def expand(recipe: RecipeTable) -> dict[str, Member]:
@@ -54,8 +55,7 @@ def expand(recipe: RecipeTable) -> dict[str, Member]:
         for other in members.values():
             if member.name == other.name or member.slug == other.slug:
                 what = f"{member.name} ({member.title!r}) has the name or the slug of {other.name} in [{other.place}]"
-                way_out = "rename one, or give a title (in a family with a {name} of each key of `each`)"
-                raise problem(member.place, "", f"{what}; {way_out}")
+                raise problem(member.place, "", f"{what}; rename one, or give a title (in a family with {{self}})")
         members[member.name] = member
     return members
 
@@ -66,13 +66,10 @@ def _resolved(name: str, recipe: RecipeTable, above: tuple[str, ...] = ()) -> Ke
         circle = " -> ".join([*above[above.index(name) :], name])
         raise problem(f"kernels.{name}", "extends", f"goes in a circle: {circle}; break it")
     table = recipe.kernels[name]
-    if table.extends is None:
-        base = KernelTable(settings=recipe.settings)
-    elif table.extends in recipe.kernels:
-        base = _resolved(table.extends, recipe, (*above, name))
-    else:
+    if table.extends and table.extends not in recipe.kernels:
         hint = near(table.extends, recipe.kernels)
         raise problem(f"kernels.{name}", "extends", f"there is no [kernels.{table.extends}]{hint}; correct the name")
+    base = _resolved(table.extends, recipe, (*above, name)) if table.extends else KernelTable(settings=recipe.settings)
     own = {key: getattr(table, key) for key in table.model_fields_set}
     settings = _put(base.settings, table.settings, f"kernels.{name}.settings")
     sources = {**base.sources, **table.sources}
@@ -80,7 +77,6 @@ def _resolved(name: str, recipe: RecipeTable, above: tuple[str, ...] = ()) -> Ke
 
 
 def _put(settings: dict[str, Any], new: dict[str, Any], place: str) -> dict[str, Any]:
-    """``new`` over ``settings``."""
     result = dict(settings)
     for key, value in new.items():
         try:
@@ -98,12 +94,12 @@ def _members(family: str, recipe: RecipeTable) -> Iterator[Member]:
     for values in itertools.product(*table.each.values()):
         chosen = dict(zip(table.each, values, strict=True))
         name = family + "".join(_suffix(key, value) for key, value in chosen.items())
-        known = {**chosen, SELF: name}
+        known = {**chosen, "self": name}
         title = _filled(table.title, known, place, "title") or default_title(recipe.library, name)
         sources = {key: _filled(text, known, f"{place}.sources", key) for key, text in table.sources.items()}
         settings = _put(table.settings, chosen, f"{place}.each")
         filled = table.model_copy(update={"settings": settings, "sources": sources})
-        yield Member(name, family, title, slug_of(title), filled, stated)
+        yield Member(name, family, place, title, slug_of(title), filled, stated)
 
 
 def _suffix(key: str, value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,10 @@ from kernelgen.recipe.sources import Attached, Source, each_of
 class Kernel:
     """One kernel of the recipe, everything decided.
 
-    settings: exactly those that its template names. sources: by their names in the recipe, each one
-    source, several, or none. agrees: for sources that are kernels of the recipe, the settings that must
-    fit theirs. time_limit: minutes, or the name of the setting that holds them. resumed: whether it is
-    given the output of an earlier run of its own, where it names that as a source. submits: the file of its
-    output that a code competition takes.
+    settings: exactly those that its template names. sources: by their names in the recipe. agrees: for sources that
+    are kernels of the recipe, the settings that must fit theirs. submits: the file of its output that a code
+    competition takes. time_limit: minutes, or the name of the setting that holds them. resumed: whether it is given
+    the output of an earlier run of its own, where it names that as a source.
     """
 
     name: str
@@ -79,7 +78,7 @@ class Kernel:
         literals: dict[str, str | list[str] | None] = {}
         for name, attached in self.sources.items():
             texts = [source.literal for source in each_of(attached) if source in self.attached]
-            literals[name] = texts if isinstance(attached, tuple) else next(iter(texts), None)
+            literals[name] = texts if isinstance(attached, tuple) else "".join(texts) or None
         return literals
 
 
@@ -89,29 +88,24 @@ def order_of_need(kernels: Mapping[str, Kernel]) -> list[str]:
     Raises:
         KernelgenError: there is no such order.
     """
-    order: dict[str, None] = {}
-
-    def visit(name: str, above: tuple[str, ...]) -> None:
-        if name in above:
-            circle = " -> ".join([*above[above.index(name) :], name])
-            place = f"kernels.{kernels[name].family}.sources"
-            raise problem(place, "", f"kernels feed on each other: {circle}; break the circle")
-        if name not in order:
-            for needed in kernels[name].needs:
-                visit(needed, (*above, name))
-            order[name] = None
-
-    for name in kernels:
-        visit(name, ())
-    return list(order)
+    order: list[str] = []
+    while left := [name for name in kernels if name not in order]:
+        ready = [name for name in left if set(kernels[name].needs).issubset(order)]
+        if not ready:
+            circle = left[:1]
+            while len(circle) == len(set(circle)):
+                circle.append(next(need for need in kernels[circle[-1]].needs if need in left))
+            what = f"kernels feed on each other: {' -> '.join(circle[circle.index(circle[-1]) :])}; break the circle"
+            raise problem(f"kernels.{kernels[circle[-1]].family}.sources", "", what)
+        order.append(ready[0])
+    return order
 
 
 def check_agreement(kernels: Mapping[str, Kernel], chosen: Iterable[Kernel]) -> None:
     """Check the settings that must fit those of the kernels whose output is read: a student's folds its teacher's, say.
 
-    A list fits if each of its items stands in one of the lists of the kernels that the source names;
-    anything else has to be equal to theirs, one and all. Of a source that is no kernel of the recipe
-    nothing is known here, nor does a kernel's own earlier output count.
+    A list fits if each of its items stands in a list of the kernels that the source names; anything else has to be
+    equal to theirs, one and all. Of a source that is no kernel of the recipe nothing is known here.
 
     Raises:
         KernelgenError: a setting of a ``chosen`` kernel does not fit, as its ``agrees`` asks for.
@@ -120,16 +114,16 @@ def check_agreement(kernels: Mapping[str, Kernel], chosen: Iterable[Kernel]) -> 
         for name, keys in kernel.agrees.items():
             needed = [source.kernel for source in each_of(kernel.sources[name]) if source.kernel in kernel.needs]
             for key in keys if needed else ():
-                value = kernel.settings[key]
+                mine = kernel.settings[key]
                 theirs = {other: kernels[other].settings.get(key) for other in needed if other}
-                if not _fits(value, theirs.values()):
-                    values = " and ".join(f"kernel {other} has {held!r}" for other, held in theirs.items())
-                    what = f"kernel {kernel.name} has {key} = {value!r}, but {values}"
-                    way_out = "give both what fits (with --set, name both in --target)"
-                    raise problem(f"kernels.{kernel.family}.agrees", name, f"{what}; {way_out}")
+                if not _fits(mine, list(theirs.values())):
+                    values = " and ".join(f"kernel {other} has {value!r}" for other, value in theirs.items())
+                    what = f"{values}; give both what fits (with --set, name both in --target)"
+                    place = f"kernels.{kernel.family}.agrees"
+                    raise problem(place, name, f"kernel {kernel.name} has {key} = {mine!r}, but {what}")
 
 
-def _fits(value: Any, theirs: Collection[Any]) -> bool:
+def _fits(value: Any, theirs: list[Any]) -> bool:
     # By their texts, because Python calls 1 and True equal.
     if isinstance(value, list):
         known = {repr(item) for held in theirs if isinstance(held, list) for item in held}

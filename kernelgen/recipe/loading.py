@@ -18,7 +18,6 @@ from kernelgen.recipe.sources import Attached, Source, each_of, parse_sources
 from kernelgen.rendering.template import Names, Template
 from kernelgen.tables import read_toml, validated
 
-TEMPLATES, ENDING = "kernel_templates", ".py.j2"
 # The keys of a kernel's table that are not taken as they stand.
 _WORKED_OUT = {"template", "title", "extends", "each", "settings", "sources"}
 
@@ -26,9 +25,7 @@ _WORKED_OUT = {"template", "title", "extends", "each", "settings", "sources"}
 def load_project(root: Path, overrides: Iterable[str] = (), owner: str | None = None) -> Project:
     """Read and check the recipe, the names in the templates and the dataset folders of ``root``.
 
-    Args:
-        overrides: ``key=value`` texts that replace settings of the kernels that are selected.
-        owner: the command line's; the recipe's comes first, the credentials' last.
+    ``overrides`` are texts ``key=value``, for the kernels that are selected. ``owner`` is the command line's.
 
     Raises:
         KernelgenError: for what is wrong.
@@ -36,8 +33,8 @@ def load_project(root: Path, overrides: Iterable[str] = (), owner: str | None = 
     root = Path(root).absolute()
     recipe = validated(RecipeTable, read_toml(root / RECIPE, RECIPE), RECIPE)
     library = Library(root, recipe.library)
-    datasets = load_datasets(root)
     members = expand(recipe)
+    datasets = _datasets(root, members)
     templates = _read_templates(root, members.values())
     for setting in recipe.settings:
         if not any(setting in template.names().settings for template in templates.values()):
@@ -46,64 +43,57 @@ def load_project(root: Path, overrides: Iterable[str] = (), owner: str | None = 
     known |= {f"dataset:{name}": dataset for name, dataset in datasets.items()}
     kernels = {}
     for name, member in members.items():
-        path = _template_path(root, member)
-        used = _used_names(member, templates[path].names())
+        used = _used_names(member, templates[member.template].names())
         stated: dict[str, Any] = {key: value for key, value in member.table if key not in _WORKED_OUT}
         kernels[name] = Kernel(
             name=name,
             family=member.family,
-            template=path,
+            template=root / member.template,
             title=member.title,
             slug=member.slug,
             settings={key: value for key, value in member.table.settings.items() if key in used},
             sources=_sources(member, used, known),
             **stated,
         )
-    _check_datasets(kernels, datasets)
     order_of_need(kernels)
     check_agreement(kernels, kernels.values())
     return Project(
         root=root,
         library=recipe.library,
-        library_files=library,
         kernels=kernels,
         datasets=datasets,
         owner=find_owner(recipe.owner, owner),
         mounts=recipe.mounts,
         examples=recipe.examples,
         overrides=tuple(overrides),
-        templates=templates,
+        _library=library,
+        _templates=templates,
     )
 
 
-def _template_path(root: Path, member: Member) -> Path:
-    return root / TEMPLATES / f"{member.table.template}{ENDING}"
-
-
-def _read_templates(root: Path, members: Collection[Member]) -> dict[Path, Template]:
+def _read_templates(root: Path, members: Collection[Member]) -> dict[str, Template]:
     known = {setting for member in members for setting in member.table.settings}
-    templates: dict[Path, Template] = {}
+    templates: dict[str, Template] = {}
     for member in members:
-        path = _template_path(root, member)
+        path = root / member.template
         if not path.is_file():
-            names = [other.name.removesuffix(ENDING) for other in path.parent.glob(f"*{ENDING}")]
-            hint = near(member.table.template, names)
-            raise problem(member.place, "template", f"there is no {TEMPLATES}/{path.name}{hint}; correct the name")
-        if path not in templates:
-            templates[path] = Template(path, f"{TEMPLATES}/{path.name}", known)
+            hint = near(member.table.template, [other.name.partition(".")[0] for other in path.parent.glob("*.py.j2")])
+            raise problem(member.place, "template", f"there is no {member.template}{hint}; correct the name")
+        if member.template not in templates:
+            templates[member.template] = Template(path, member.template, known)
     return templates
 
 
 def _used_names(member: Member, names: Names) -> set[str]:
     """The settings and sources ("sources.NAME") that the template names, and the setting that holds the time limit."""
-    table, template = member.table, f"{TEMPLATES}/{member.table.template}{ENDING}"
+    table = member.table
     lines = {**names.settings, **{f"sources.{name}": line for name, line in names.sources.items()}}
     declared = [*table.settings, *(f"sources.{name}" for name in table.sources)]
     for name, line in lines.items():
         if name not in declared:
             kind = "sources" if name.startswith("sources.") else "settings"
             what = f"{name} has no value in kernels.toml{near(name, declared)}"
-            raise KernelgenError(f"{template}:{line}: {what}; write it under [{member.place}.{kind}]")
+            raise KernelgenError(f"{member.template}:{line}: {what}; write it under [{member.place}.{kind}]")
     used = {*lines, *(name for name in declared if names.all_sources and name.startswith("sources."))}
     if isinstance(limit := table.time_limit, str):
         used.add(limit)
@@ -112,9 +102,8 @@ def _used_names(member: Member, names: Names) -> set[str]:
     agreeing = [name for source, keys in table.agrees.items() for name in (f"sources.{source}", *keys)]
     for name in [*sorted(member.own), *agreeing]:
         if name not in used:
-            raise problem(
-                member.place, name, f"{template} does not name it{near(name, used)}; remove it or use it there"
-            )
+            what = f"{member.template} does not name it{near(name, used)}; remove it or use it there"
+            raise problem(member.place, name, what)
     return used
 
 
@@ -137,10 +126,15 @@ def _sources(member: Member, used: set[str], known: Mapping[str, Member | Datase
     return sources
 
 
-def _check_datasets(kernels: dict[str, Kernel], datasets: dict[str, DatasetFolder]) -> None:
+def _datasets(root: Path, members: Mapping[str, Member]) -> dict[str, DatasetFolder]:
+    wrong: list[str] = []
+    datasets = load_datasets(root, wrong)
     for dataset in datasets.values():
-        if dataset.name in kernels:
-            raise problem(f"kernels.{dataset.name}", "", f"{dataset.where} has the same name; rename one of them")
-        if (output := dataset.table.output) and output.kernel not in kernels:
-            what = f"there is no kernel {output.kernel!r}{near(output.kernel, kernels)}; correct it"
-            raise KernelgenError(f"{dataset.where}/dataset.toml: [output] kernel: {what}")
+        if dataset.name in members:
+            wrong.append(f"{RECIPE}: [kernels.{dataset.name}] {dataset.where} has the same name; rename one of them")
+        if (output := dataset.table.output) and output.kernel not in members:
+            what = f"there is no kernel {output.kernel!r}{near(output.kernel, members)}; correct it"
+            wrong.append(f"{dataset.where}/dataset.toml: [output] kernel: {what}")
+    if wrong:
+        raise KernelgenError("\n".join(wrong))
+    return datasets

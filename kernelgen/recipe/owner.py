@@ -23,16 +23,12 @@ def find_owner(recipe: str | None, command_line: str | None) -> str | None:
     it is imported): KAGGLE_USERNAME, kaggle.json, and the user name in OAuth's credentials.json. An
     access token alone does not tell its owner without asking Kaggle.
     """
-    if recipe:
-        return recipe
-    if command_line:
-        if not re.fullmatch(OWNER, command_line):
-            raise KernelgenError(f"--owner {command_line}: not a Kaggle user or organisation name")
-        return command_line
-    names = [os.environ.get("KAGGLE_USERNAME", "")]
+    if command_line and not re.fullmatch(OWNER, command_line):
+        raise KernelgenError(f"--owner {command_line}: not a Kaggle user or organisation name")
+    names = [recipe, command_line, os.environ.get("KAGGLE_USERNAME")]
     for path in (configuration_folder() / "kaggle.json", Path("~/.kaggle/credentials.json").expanduser()):
         try:
             names.append(str(json.loads(path.read_text(encoding="utf-8"))["username"]))
         except (OSError, ValueError, LookupError, TypeError):
             continue
-    return next((name for name in names if re.fullmatch(OWNER, name)), None)
+    return next((name for name in names if name and re.fullmatch(OWNER, name)), None)

@@ -28,19 +28,27 @@ class Project:
 
     root: Path
     library: str
-    library_files: Library
     kernels: dict[str, Kernel]
     datasets: dict[str, DatasetFolder]
     owner: str | None
     mounts: str | None
     examples: list[str]
     overrides: tuple[str, ...]
-    templates: dict[Path, Template]
+    _library: Library
+    _templates: dict[str, Template]
 
     @property
     def owner_or_placeholder(self) -> str:
         """Our name on Kaggle, or a placeholder that Kaggle refuses and a reader understands."""
         return self.owner or UNKNOWN_OWNER
+
+    def template(self, kernel: Kernel) -> Template:
+        """The kernel's template, read once."""
+        return self._templates[kernel.template_name]
+
+    def library_files(self) -> Library:
+        """The library as files, read once."""
+        return self._library
 
     def select(self, targets: str | Iterable[str]) -> list[Kernel | DatasetFolder]:
         """Kernels and datasets for names, comma lists, globs, family names and "all" (every kernel).
@@ -53,13 +61,12 @@ class Project:
         chosen = self.named(targets, "--target")
         selected: list[Kernel | DatasetFolder] = [self.datasets[name] for name in self.datasets if name in chosen]
         kernels = [self.kernels[name] for name in order_of_need(self.kernels) if name in chosen]
+        known = {name for kernel in kernels for name in kernel.settings}
         for text in self.overrides:
             key, _ = split_override(text)
-            known = {name for kernel in kernels for name in kernel.settings}
             if key not in known:
-                raise KernelgenError(
-                    f"--set {in_line(text)}: none of the selected kernels has a setting {key}{near(key, known)}"
-                )
+                what = f"none of the selected kernels has a setting {key}{near(key, known)}"
+                raise KernelgenError(f"--set {in_line(text)}: {what}")
         kernels = [self.with_overrides(kernel) for kernel in kernels]
         self.kernels |= {kernel.name: kernel for kernel in kernels}
         # A kernel that is not built this time was built from the recipe as it stands.

@@ -17,7 +17,6 @@ KERNEL_NAME = "^[a-z0-9][a-z0-9-]*$"
 SETTING_NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
 OWNER = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
 SESSION_MINUTES = 720.0  # Kaggle ends a CPU or GPU session after 12 hours
-_PACKAGE = r"[^\W\d]\w*"
 
 # Words that Jinja reads as operators, constants or its own template.
 _JINJA_WORDS = frozenset("and or not in is if else true false none True False None self".split())
@@ -38,9 +37,8 @@ def checked_setting(value: Any) -> Any:
         for item in value.values() if isinstance(value, dict) else value:
             checked_setting(item)
     elif not isinstance(value, str | int | float):
-        raise ValueError(
-            f"a {type(value).__name__} cannot be a setting; write a string, a number, true or false, a list or a table"
-        )
+        kind = type(value).__name__
+        raise ValueError(f"a setting is a string, a number, true or false, a list or a table, but never a {kind}")
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError("inf and nan have no Python literal")
     return value
@@ -97,8 +95,8 @@ class KernelTable(Strict):
 class RecipeTable(Strict):
     """The whole of kernels.toml. examples: globs of kernels that --list shows on request only."""
 
-    library: Annotated[str, Field(pattern=f"^{_PACKAGE}$")]
-    mounts: Annotated[str, Field(pattern=rf"^{_PACKAGE}(\.{_PACKAGE})*$")] | None = None
+    library: str
+    mounts: Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*$")] | None = None
     owner: Annotated[str, Field(pattern=OWNER)] | None = None
     examples: list[str] = []
     settings: dict[SettingName, Setting] = {}

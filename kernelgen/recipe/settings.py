@@ -29,16 +29,13 @@ def replaced(old: Any, new: Any) -> Any:
     if isinstance(old, dict) and isinstance(new, dict):
         return {key: replaced(old[key], value) if key in old else value for key, value in new.items()}
     if type(old) is not type(new):
-        raise ValueError(f"{_named(new)} cannot replace {_named(old)}; give a value of the same type")
+        wrong, right = (f"{type(value).__name__} {reprlib.repr(value)}" for value in (new, old))
+        raise ValueError(f"{wrong} cannot replace {right}; give a value of the same type")
     return new
 
 
 def _kind(item: Any) -> str:
     return "number" if type(item) in (int, float) else type(item).__name__
-
-
-def _named(value: Any) -> str:
-    return f"{type(value).__name__} {reprlib.repr(value)}"
 
 
 def split_override(text: str) -> tuple[str, str]:

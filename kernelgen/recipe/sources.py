@@ -50,8 +50,7 @@ class Source:
         """How the metadata names it, ``owner`` standing in for our own name."""
         if self.kind == "competition":
             return self.slug
-        parts = [self.owner or owner, self.slug] + ([self.version] if self.version else [])
-        return "/".join(parts)
+        return "/".join(part for part in (self.owner or owner, self.slug, self.version) if part)
 
 
 # What a recipe's name of a source stands for: one source, several in a list, or none.
@@ -60,9 +59,9 @@ Attached = Source | tuple[Source, ...] | None
 
 def each_of(attached: Attached) -> tuple[Source, ...]:
     """The single sources."""
-    if attached is None:
-        return ()
-    return (attached,) if isinstance(attached, Source) else attached
+    if isinstance(attached, tuple):
+        return attached
+    return (attached,) if attached else ()
 
 
 def parse_sources(
@@ -71,10 +70,7 @@ def parse_sources(
     """What a recipe's ``name = text`` stands for; "" is none.
 
     In a list, a kernel may also be a family or a glob over the names of kernels and families; the kernel
-    whose source it is (``of``) is never meant by these.
-
-    Args:
-        known: the kernels of the recipe and the datasets of the project, as "kernel:NAME" and "dataset:NAME".
+    whose source it is (``of``) is never meant by these. ``known``: what is ours, as "kernel:NAME" and "dataset:NAME".
 
     Raises:
         ValueError: a source that there is not; a kernel in a list of its own.
@@ -84,13 +80,10 @@ def parse_sources(
     if f"kernel:{of.name}" in text:
         raise ValueError(f"'kernel:{of.name}': its own earlier output needs a name of its own, outside the list")
     others = [member for member in known.values() if isinstance(member, Member) and member.name != of.name]
+    families = {f"kernel:{member.name}": f"kernel:{member.family}" for member in others}
     sources: dict[Source, None] = {}
     for item in text:
-        chosen = [
-            f"kernel:{member.name}"
-            for member in others
-            if fnmatch.filter([f"kernel:{member.name}", f"kernel:{member.family}"], item)
-        ]
+        chosen = [kernel for kernel, family in families.items() if fnmatch.filter([kernel, family], item)]
         sources |= dict.fromkeys(_parsed(name, each, known) for each in chosen or [item])
     return tuple(sources)
 

@@ -116,8 +116,8 @@ BAD_RECIPES = {
     "a date as setting": (
         'library = "pk"\n[kernels.case]\ntemplate = "set"\nsettings = {epochs = 2026-01-01}',
         [
-            "[kernels.case.settings] epochs: a date cannot be a setting; write a string, a number, true or "
-            "false, a list or a table"
+            "[kernels.case.settings] epochs: a setting is a string, a number, true or false, a list "
+            "or a table, but never a date"
         ],
     ),
     "a kind of source that there is not": (
@@ -185,7 +185,7 @@ BAD_RECIPES = {
         'library = "pk"\n[kernels.case]\ntemplate = "set"\neach = {epochs = [1, 2]}\ntitle = "One title"',
         [
             "[kernels.case] case-epochs2 ('One title') has the name or the slug of case-epochs1 in [kernels.case]; "
-            "rename one, or give a title (in a family with a {name} of each key of `each`)"
+            "rename one, or give a title (in a family with {self})"
         ],
     ),
     "two kernels of one name": (
@@ -193,7 +193,7 @@ BAD_RECIPES = {
         '[kernels.case-epochs1]\nextends = "case"\ntitle = "Another title"\neach = {}\nsettings = {epochs = 1}',
         [
             "[kernels.case-epochs1] case-epochs1 ('Another title') has the name or the slug of case-epochs1 in "
-            "[kernels.case]; rename one, or give a title (in a family with a {name} of each key of `each`)"
+            "[kernels.case]; rename one, or give a title (in a family with {self})"
         ],
     ),
     "a placeholder that each does not have": (
