@@ -67,8 +67,8 @@ def _resolved(name: str, recipe: RecipeTable, above: tuple[str, ...] = ()) -> Ke
         raise problem(f"kernels.{name}", "extends", f"goes in a circle: {circle}; break it")
     table = recipe.kernels[name]
     if table.extends and table.extends not in recipe.kernels:
-        hint = near(table.extends, recipe.kernels)
-        raise problem(f"kernels.{name}", "extends", f"there is no [kernels.{table.extends}]{hint}; correct the name")
+        what = f"{table.extends!r} is no kernel of this file{near(table.extends, recipe.kernels)}; correct it"
+        raise problem(f"kernels.{name}", "extends", what)
     base = _resolved(table.extends, recipe, (*above, name)) if table.extends else KernelTable(settings=recipe.settings)
     own = {key: getattr(table, key) for key in table.model_fields_set}
     settings = _put(base.settings, table.settings, f"kernels.{name}.settings")

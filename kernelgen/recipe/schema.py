@@ -13,7 +13,6 @@ from kernelgen.rendering.template import TAKEN_NAMES
 from kernelgen.tables import Strict, plain_text
 
 RECIPE = "kernel_templates/kernels.toml"
-KERNEL_NAME = "^[a-z0-9][a-z0-9-]*$"
 SETTING_NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
 OWNER = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
 SESSION_MINUTES = 720.0  # Kaggle ends a CPU or GPU session after 12 hours
@@ -59,13 +58,15 @@ def _output_file(value: str) -> str:
 
 Setting = Annotated[Any, AfterValidator(checked_setting)]
 SettingName = Annotated[str, Field(pattern=SETTING_NAME), AfterValidator(_free_name)]
-KernelName = Annotated[str, Field(pattern=KERNEL_NAME)]
 Text = Annotated[str, plain_text(255)]
-NonEmpty = Annotated[str, Field(min_length=1)]
-# The discriminator makes pydantic complain of the kind that was meant, not of both.
+# The discriminators make pydantic complain of the kind that was meant, not of both.
 SourceText = Annotated[
-    Annotated[str, Tag("text")] | Annotated[list[NonEmpty], Tag("list")],
+    Annotated[str, Tag("text")] | Annotated[list[Annotated[str, Field(min_length=1)]], Tag("list")],
     Discriminator(lambda value: "list" if isinstance(value, list) else "text"),
+]
+TimeLimit = Annotated[
+    Annotated[SettingName, Tag("text")] | Annotated[float, Field(gt=0, allow_inf_nan=False), Tag("number")],
+    Discriminator(lambda value: "text" if isinstance(value, str) else "number"),
 ]
 
 
@@ -74,7 +75,7 @@ class KernelTable(Strict):
 
     template: Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_-]*$")] = ""
     title: str = ""
-    extends: KernelName | None = None
+    extends: str | None = None
     each: dict[SettingName, Annotated[list[Setting], Field(min_length=1)]] = {}
     settings: dict[SettingName, Setting] = {}
     sources: dict[SettingName, SourceText] = {}
@@ -89,7 +90,7 @@ class KernelTable(Strict):
     docker_image: Text | None = None
     docker_image_pinning_type: Literal["original", "latest"] | None = None
     submits: Annotated[Text, AfterValidator(_output_file)] | None = None
-    time_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] | SettingName = SESSION_MINUTES
+    time_limit: TimeLimit = SESSION_MINUTES
 
 
 class RecipeTable(Strict):
@@ -100,4 +101,4 @@ class RecipeTable(Strict):
     owner: Annotated[str, Field(pattern=OWNER)] | None = None
     examples: list[str] = []
     settings: dict[SettingName, Setting] = {}
-    kernels: Annotated[dict[KernelName, KernelTable], Field(min_length=1)]
+    kernels: Annotated[dict[Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]*$")], KernelTable], Field(min_length=1)]

@@ -48,11 +48,7 @@ def split_override(text: str) -> tuple[str, str]:
 
 
 def override_value(key: str, text: str, declared: Any) -> Any:
-    """The value of ``--set key=text`` in the place of ``declared``.
-
-    The text is read as a TOML value; where a string was declared, anything else is taken as it is
-    written, so that quotes may be left out.
-    """
+    """The value of ``--set key=text`` in the place of ``declared``: TOML, or the text as it is, without quotes."""
     try:
         (value,) = tomllib.loads(f"value = {text}").values()
     except ValueError:  # no TOML, or, with a line end in it, a whole document

@@ -166,7 +166,7 @@ BAD_RECIPES = {
     ),
     "extending what is not there": (
         'library = "pk"\n[kernels.case]\nextends = "casa"',
-        ["[kernels.case] extends: there is no [kernels.casa] (did you mean case?); correct the name"],
+        ["[kernels.case] extends: 'casa' is no kernel of this file (did you mean case?); correct it"],
     ),
     "extending in a circle": (
         'library = "pk"\n[kernels.a]\nextends = "b"\n[kernels.b]\nextends = "a"',
@@ -207,6 +207,10 @@ BAD_RECIPES = {
     "a time limit that no setting holds": (
         'library = "pk"\n[kernels.case]\ntemplate = "case"\ntime_limit = "minutes"',
         ["[kernels.case] time_limit: 'minutes' is not a setting that holds a number of minutes"],
+    ),
+    "a time limit that is no number": (
+        'library = "pk"\n[kernels.case]\ntemplate = "case"\ntime_limit = true',
+        ["[kernels.case] time_limit: expected a number, found true"],
     ),
     "an owner that cannot be": (
         'library = "pk"\nowner = "a b"\n[kernels.case]\ntemplate = "case"',
