@@ -88,17 +88,18 @@ def order_of_need(kernels: Mapping[str, Kernel]) -> list[str]:
     Raises:
         KernelgenError: there is no such order.
     """
-    order: list[str] = []
+    needs = {name: kernel.needs for name, kernel in kernels.items()}
+    order: dict[str, None] = {}
     while left := [name for name in kernels if name not in order]:
-        ready = [name for name in left if set(kernels[name].needs).issubset(order)]
+        ready = next((name for name in left if order.keys() >= set(needs[name])), None)
         if not ready:
             circle = left[:1]
             while len(circle) == len(set(circle)):
-                circle.append(next(need for need in kernels[circle[-1]].needs if need in left))
+                circle.append(next(need for need in needs[circle[-1]] if need in left))
             what = f"kernels feed on each other: {' -> '.join(circle[circle.index(circle[-1]) :])}; break the circle"
             raise problem(f"kernels.{kernels[circle[-1]].family}.sources", "", what)
-        order.append(ready[0])
-    return order
+        order[ready] = None
+    return list(order)
 
 
 def check_agreement(kernels: Mapping[str, Kernel], chosen: Iterable[Kernel]) -> None:

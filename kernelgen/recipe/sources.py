@@ -69,8 +69,8 @@ def parse_sources(
 ) -> Attached:
     """What a recipe's ``name = text`` stands for; "" is none.
 
-    In a list, a kernel may also be a family or a glob over the names of kernels and families; the kernel
-    whose source it is (``of``) is never meant by these. ``known``: what is ours, as "kernel:NAME" and "dataset:NAME".
+    In a list, a kernel may also be a family or a glob over the names of kernels and families; the kernel whose source
+    it is (``of``) is never meant by these. ``known``: what is ours, as "kernel:NAME" and "dataset:NAME".
 
     Raises:
         ValueError: a source that there is not; a kernel in a list of its own.
