@@ -115,6 +115,5 @@ def _filled(text: Any, values: dict[str, Any], table: str, key: str) -> Any:
         return [_filled(item, values, table, key) for item in text]
     for name in PLACEHOLDER.findall(text):
         if name not in values:
-            known = ", ".join(values)
-            raise problem(table, key, f"{in_line(name)} is not a name of `each`; there is {known}; correct it")
+            raise problem(table, key, f"{in_line(name)} is not a name of `each`; write one of {', '.join(values)}")
     return PLACEHOLDER.sub(lambda match: str(values[match[1]]), text)

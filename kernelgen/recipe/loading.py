@@ -14,7 +14,7 @@ from kernelgen.recipe.kernel import Kernel, check_agreement, order_of_need
 from kernelgen.recipe.owner import find_owner
 from kernelgen.recipe.project import Project
 from kernelgen.recipe.schema import RECIPE, RecipeTable, problem
-from kernelgen.recipe.sources import Attached, Source, each_of, parse_sources
+from kernelgen.recipe.sources import Attached, Known, Source, each_of, parse_sources
 from kernelgen.rendering.template import Names, Template
 from kernelgen.tables import read_toml, validated
 
@@ -107,7 +107,7 @@ def _used_names(member: Member, names: Names) -> set[str]:
     return used
 
 
-def _sources(member: Member, used: set[str], known: Mapping[str, Member | DatasetFolder]) -> dict[str, Attached]:
+def _sources(member: Member, used: set[str], known: Known) -> dict[str, Attached]:
     place, sources = f"{member.place}.sources", dict[str, Attached]()
     # In Kaggle's old layout sources of one slug, whatever their kind and owner, share a folder.
     seen: dict[str, Source] = {}

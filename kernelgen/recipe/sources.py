@@ -26,10 +26,9 @@ _REFERENCES = {
 class Source:
     """One attached source.
 
-    name: as the recipe calls it. kind: dataset, kernel, competition or model. reference: what stands
-    after the colon. slug: without owner and version; for models ``model/framework/variation/version``.
-    kernel: the kernel of this recipe that makes it. dataset: the dataset folder of this project.
-    owner: the owner that the reference names, None where it is our own.
+    name: as the recipe calls it. kind: dataset, kernel, competition or model. reference: what stands after the colon.
+    slug: without owner and version; for models ``model/framework/variation/version``. kernel, dataset: the kernel of
+    this recipe, the dataset folder of this project. owner: as the reference names it, None where it is our own.
     """
 
     name: str
@@ -55,6 +54,8 @@ class Source:
 
 # What a recipe's name of a source stands for: one source, several in a list, or none.
 Attached = Source | tuple[Source, ...] | None
+# What is ours, as "kernel:NAME" and "dataset:NAME".
+Known = Mapping[str, Member | DatasetFolder]
 
 
 def each_of(attached: Attached) -> tuple[Source, ...]:
@@ -64,13 +65,11 @@ def each_of(attached: Attached) -> tuple[Source, ...]:
     return (attached,) if attached else ()
 
 
-def parse_sources(
-    name: str, text: str | list[str], of: Member, known: Mapping[str, Member | DatasetFolder]
-) -> Attached:
+def parse_sources(name: str, text: str | list[str], of: Member, known: Known) -> Attached:
     """What a recipe's ``name = text`` stands for; "" is none.
 
     In a list, a kernel may also be a family or a glob over the names of kernels and families; the kernel whose source
-    it is (``of``) is never meant by these. ``known``: what is ours, as "kernel:NAME" and "dataset:NAME".
+    it is (``of``) is never meant by these.
 
     Raises:
         ValueError: a source that there is not; a kernel in a list of its own.
@@ -88,12 +87,14 @@ def parse_sources(
     return tuple(sources)
 
 
-def _parsed(name: str, text: str, known: Mapping[str, Member | DatasetFolder]) -> Source:
+def _parsed(name: str, text: str, known: Known) -> Source:
     """The source that ``text`` ("kind:reference") names."""
     kind, _, reference = text.partition(":")
-    if text in known:
-        own = {kind: reference}
-        return Source(name, kind, reference, known[text].slug, own.get("kernel"), own.get("dataset"))
+    ours = known.get(text)
+    if isinstance(ours, Member):
+        return Source(name, kind, reference, ours.slug, kernel=ours.name)
+    if ours:
+        return Source(name, kind, reference, ours.name, dataset=ours.name)
     if kind not in _REFERENCES or not (match := re.fullmatch(_REFERENCES[kind], reference)):
         raise ValueError(
             f"{text!r} is no source{near(text, known)}; write kernel:NAME (in a list also a family or a glob), "

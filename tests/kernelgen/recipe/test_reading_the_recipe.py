@@ -198,11 +198,11 @@ BAD_RECIPES = {
     ),
     "a placeholder that each does not have": (
         'library = "pk"\n[kernels.case]\ntemplate = "set"\neach = {epochs = [1]}\ntitle = "Title {seed}"',
-        ["[kernels.case] title: seed is not a name of `each`; there is epochs, self; correct it"],
+        ["[kernels.case] title: seed is not a name of `each`; write one of epochs, self"],
     ),
     "a placeholder with a line end": (
         'library = "pk"\n[kernels.case]\ntemplate = "case"\ntitle = "Title {se\\ned}"',
-        ["[kernels.case] title: 'se\\ned' is not a name of `each`; there is self; correct it"],
+        ["[kernels.case] title: 'se\\ned' is not a name of `each`; write one of self"],
     ),
     "a time limit that no setting holds": (
         'library = "pk"\n[kernels.case]\ntemplate = "case"\ntime_limit = "minutes"',
