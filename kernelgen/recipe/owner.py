@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 from kernelgen.errors import KernelgenError
@@ -22,27 +23,12 @@ def find_owner(recipe: str | None, command_line: str | None) -> str | None:
     it is imported): KAGGLE_USERNAME, kaggle.json, and the user name in OAuth's credentials.json. An
     access token alone does not tell its owner without asking Kaggle.
     """
-    if recipe:
-        return recipe
-    if command_line:
-        if not OWNER.fullmatch(command_line):
-            raise KernelgenError(f"--owner {command_line}: not a Kaggle user or organisation name")
-        return command_line
-    for name in (os.environ.get("KAGGLE_USERNAME"), *_names_in_files()):
-        if name and OWNER.fullmatch(name):
-            return name
-    return None
-
-
-def _names_in_files() -> list[str]:
-    home = Path(os.path.expanduser("~"))
-    names = []
-    for path in (configuration_folder() / "kaggle.json", home / ".kaggle" / "credentials.json"):
+    if command_line and not re.fullmatch(OWNER, command_line):
+        raise KernelgenError(f"--owner {command_line}: not a Kaggle user or organisation name")
+    names = [recipe, command_line, os.environ.get("KAGGLE_USERNAME")]
+    for path in (configuration_folder() / "kaggle.json", Path("~/.kaggle/credentials.json").expanduser()):
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            names.append(str(json.loads(path.read_text(encoding="utf-8"))["username"]))
+        except (OSError, ValueError, LookupError, TypeError):
             continue
-        name = document.get("username") if isinstance(document, dict) else None
-        if isinstance(name, str):
-            names.append(name)
-    return names
+    return next((name for name in names if name and re.fullmatch(OWNER, name)), None)

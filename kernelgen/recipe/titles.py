@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import re
 
 SHORTEST, LONGEST = 5, 50
-SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def default_title(library: str, kernel: str) -> str:
-    """The title of a kernel that states none: library and kernel name, made to fit.
-
-    Where it is too long it is cut and ends in a hash of the whole, so that names that differ late
-    stay apart.
-    """
+    """The title of a kernel that states none: library and kernel name, where that is too long cut and with a hash."""
     title = f"{library} {kernel}"
     if len(title) < SHORTEST:
         title += " kernel"
     if len(title) > LONGEST:
-        digest = hashlib.sha256(title.encode()).hexdigest()[:6]
-        title = f"{title[: LONGEST - len(digest) - 1].rstrip(' -_')} {digest}"
+        title = f"{title[: LONGEST - 7].rstrip(' -_')} {hashlib.sha256(title.encode()).hexdigest()[:6]}"
     return title
 
 
@@ -31,16 +24,7 @@ def slug_of(title: str) -> str:
     return slugify(title)
 
 
-def title_problem(title: str) -> str | None:
-    """What Kaggle would refuse in a kernel's title, or None."""
-    if title != title.strip() or not title.isprintable():
-        return f"{title!r} has white space at its ends or characters that cannot be printed; remove them"
-    if not SHORTEST <= len(title) <= LONGEST:
-        return f"{title!r} has {len(title)} characters; Kaggle takes {SHORTEST} to {LONGEST}, so choose another title"
-    slug = slug_of(title)
-    if not SHORTEST <= len(slug) <= LONGEST:
-        return (
-            f"{title!r} makes the slug {slug!r}; Kaggle takes slugs of {SHORTEST} to {LONGEST} characters, "
-            "so choose another title"
-        )
-    return None
+def is_title(title: str) -> bool:
+    """Whether Kaggle takes a kernel's title and its slug."""
+    is_plain = title == title.strip() and title.isprintable()
+    return is_plain and all(SHORTEST <= len(text) <= LONGEST for text in (title, slug_of(title)))
