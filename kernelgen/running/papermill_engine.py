@@ -38,15 +38,25 @@ class WholeFiles(LocalHandler):  # type: ignore[misc]  # papermill has no types
 
 
 class Screen:
-    """Where the kernel's output goes. Cells whose input is folded away (the library's) show none.
+    """Where the kernel's output goes, with a line for each heading that the run comes to.
 
-    On a terminal everything passes. In a file, a progress bar that rewrites its line some times a second would fill
-    it: of each line the last state is written.
+    Cells whose input is folded away (the library's) show nothing. On a terminal all else passes. In a file, a progress
+    bar that rewrites its line some times a second would fill it: of each line the last state is written.
     """
 
     def __init__(self) -> None:
-        self.muted = False
-        self.rest = ""
+        self.muted, self.rest, self.shown, self.began = False, "", 0, time.monotonic()
+
+    def start(self, cells: list[NotebookNode], index: int) -> None:
+        """Tells the screen that a cell starts."""
+        self.end_line()
+        self.muted = bool(cells[index].metadata.get("jupyter", {}).get("source_hidden"))
+        above = [cell.source for cell in cells[self.shown : index] if cell.cell_type == "markdown"]
+        titles = [match[1] for source in above if (match := HEADING.search(source))]
+        self.shown = index
+        if titles:
+            minutes, seconds = divmod(int(time.monotonic() - self.began), 60)
+            print(f"[{minutes:02}:{seconds:02}] cell {index + 1} of {len(cells)}: {titles[-1]}", flush=True)
 
     def write(self, text: str) -> None:
         if self.muted:
@@ -70,21 +80,6 @@ def last_state(line: str) -> str:
     return next((state.rstrip() for state in line.split("\r")[::-1] if state.strip()), "")
 
 
-class Headings:
-    """Says which part of the notebook runs: a line for each heading."""
-
-    def __init__(self, cells: list[NotebookNode]) -> None:
-        self.cells, self.began, self.shown = cells, time.monotonic(), 0
-
-    def start(self, index: int) -> None:
-        above = [cell.source for cell in self.cells[self.shown : index] if cell.cell_type == "markdown"]
-        titles = [match[1] for source in above if (match := HEADING.search(source))]
-        self.shown = index
-        if titles:
-            minutes, seconds = divmod(int(time.monotonic() - self.began), 60)
-            print(f"[{minutes:02}:{seconds:02}] cell {index + 1} of {len(self.cells)}: {titles[-1]}", flush=True)
-
-
 class Client(PapermillNotebookClient):  # type: ignore[misc]
     """papermill's own client, which also shows bars that are written anew in their place."""
 
@@ -98,34 +93,29 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
 
 
 class Engine(NBClientEngine):  # type: ignore[misc]
-    """papermill's own engine, told to report which cell starts and how a kernel died, and to keep what there is."""
+    """papermill's own engine, whose hooks report which cell starts and how a kernel died."""
 
     @classmethod
     def execute_managed_notebook(
         cls, nb_man: Any, kernel_name: str, *, tell: Callable[..., None], end: Callable[[int], NoReturn], **_: Any
-    ) -> Any:
-        screen, headings, save = Screen(), Headings(nb_man.nb.cells), nb_man.save
-        kernel: Any = None
+    ) -> None:
+        screen, kernel = Screen(), None
 
         def start(cell: NotebookNode, cell_index: int) -> None:
             nonlocal kernel
             kernel = client.km.provisioner.process
             tell(cell=cell_index)
-            screen.end_line()
-            screen.muted = bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
-            headings.start(cell_index)
+            screen.start(nb_man.nb.cells, cell_index)
 
         def stop(*_: Any) -> None:
             # The limit has come: what has been reached so far is kept, the rest ends with this process.
             try:
                 tell(timed_out=True)
-                save()
+                nb_man.save()
             finally:
                 end(1)
 
         signal.signal(signal.SIGALRM, stop)
-        # papermill saves at each cell's start and end: of the library's cells, nothing is lost without it.
-        nb_man.save = lambda **_: None if screen.muted else save()
         client = Client(
             nb_man,
             kernel_name=kernel_name,
@@ -138,14 +128,13 @@ class Engine(NBClientEngine):  # type: ignore[misc]
             on_cell_execute=start,
         )
         try:
-            return client.execute()
+            client.execute()
         except DeadKernelError:
             status = kernel.poll() if kernel else None
             tell(died="" if status is None else status)
             raise
         finally:
             screen.end_line()
-            save()
 
 
 def run(source: str, output: str, tell: Callable[..., None], end: Callable[[int], NoReturn]) -> bool:
@@ -158,17 +147,9 @@ def run(source: str, output: str, tell: Callable[..., None], end: Callable[[int]
     install(prefix=sys.prefix)  # type: ignore[no-untyped-call]
     papermill_engines.register("run", Engine)
     papermill_io.register(output, WholeFiles())
+    options = {"engine_name": "run", "kernel_name": "python3", "progress_bar": False, "cwd": os.path.dirname(output)}
     try:
-        execute_notebook(
-            source,
-            output,
-            engine_name="run",
-            kernel_name="python3",
-            progress_bar=False,
-            cwd=os.path.dirname(output),
-            tell=tell,
-            end=end,
-        )
+        execute_notebook(source, output, tell=tell, end=end, **options)
     except (PapermillExecutionError, DeadKernelError):
         return False
     return True

@@ -6,7 +6,6 @@ read-only mounts in namespaces of the run's own, so they vanish with its last pr
 
 from __future__ import annotations
 
-import math
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from kernelgen.running.environment import BASE_PREFIX, SITE_PACKAGES, VERSION, RunEnvironment
 from kernelgen.running.environment import HOME as REPOSITORY
-from kernelgen.running.layouts import WORKING, Layout, Mount
+from kernelgen.running.layouts import WORKING, Layout, Mount, make_place
 from kernelgen.running.session import MARK
 
 INPUT_ROOT = "KAGGLE_INPUT_ROOT"
@@ -29,7 +28,7 @@ _PYTHON_COMMAND = f"bin/python{VERSION}"
 _SOURCE = PurePosixPath("/kaggle/src")
 _INPUT = PurePosixPath("/kaggle/input")
 
-_EMPTY = "home mnt opt proc run srv sys usr var/log dev kaggle/input kaggle/working kaggle/src".split()
+_EMPTY = "home mnt proc root run srv sys tmp var/log var/tmp dev etc kaggle/src opt/kernel opt/python-lib".split()
 _SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 # What programs look up: linker, certificates, fonts, drivers. The host's own settings (pip's) stay out.
 _ETC = (
@@ -54,10 +53,7 @@ _PASSED_ON = (
 
 @dataclass(frozen=True)
 class Plan:
-    """What shall be run: a notebook on its inputs, in a working folder, with the image's packages.
-
-    `layout` is "new" or "old", Kaggle's two ways to mount inputs.
-    """
+    """What shall be run. `layout` is "new" or "old", Kaggle's two ways to mount inputs."""
 
     notebook: bytes
     mounts: Sequence[Mount]
@@ -71,41 +67,34 @@ class Plan:
 class Room:
     """A prepared run: what to start, and what of the host it sees where.
 
-    `root` is the folder that becomes its root, None where nothing is isolated. `binds` are triples of a file or
-    folder of the host, its place in the root, and whether it is read-only; every place is there already.
+    `root` is the folder that becomes its root, if it is isolated. `binds` are triples of a file or folder of the host,
+    its place in the root, and whether it is read-only; every place is there already.
     """
 
-    root: Path | None
-    command: list[str]
-    working: str
+    root: Path
     environment: dict[str, str]
+    command: list[str] = field(default_factory=list)
     binds: list[tuple[Path, PurePosixPath, bool]] = field(default_factory=list)
 
-    def bind(self, source: Path, target: PurePosixPath, *, read_only: bool = True) -> None:
-        """Shows `source` at `target`."""
-        assert self.root is not None
-        place = self.root / target.relative_to("/")
-        if source.is_dir():
-            place.mkdir(parents=True, exist_ok=True)
-        else:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.touch()
-        self.binds.append((source, target, read_only))
+    def inside(self, place: PurePosixPath) -> Path:
+        """The file or folder of the host that the run sees as `place`, unless something is bound over it."""
+        return self.root / place.relative_to("/")
+
+    def bind(self, source: Path, place: PurePosixPath, *, read_only: bool = True) -> None:
+        """Shows `source` at `place`."""
+        make_place(self.inside(place), source)
+        self.binds.append((source, place, read_only))
 
 
 def fenced_room(scratch: Path, plan: Plan) -> Room:
     """A run in a root of its own. `scratch` is an empty folder on disk."""
-    root, inputs = scratch / "root", scratch / "input"
-    for part in _EMPTY:
-        (root / part).mkdir(parents=True)
-    for part, mode in (("root", 0o700), ("tmp", 0o1777), ("var/tmp", 0o1777)):
-        (root / part).mkdir()
-        (root / part).chmod(mode)
+    inputs, packages = scratch / "input", _IMAGE / SITE_PACKAGES
     inputs.mkdir()
-    room = Room(root, [], str(WORKING), _environment(_LAYER, "/root", plan.environment))
+    room = Room(scratch / "root", _environment(_LAYER, "/root", plan.environment))
+    for part in _EMPTY:
+        (room.root / part).mkdir(parents=True)
     _bind_system(room)
     python = _bind_python(room)
-    packages = _IMAGE / SITE_PACKAGES
     room.bind(plan.image.site_packages, packages)
     _hide(room, scratch)
     room.bind(plan.folder, WORKING, read_only=False)
@@ -115,23 +104,22 @@ def fenced_room(scratch: Path, plan: Plan) -> Room:
     # Its own places lie within it, so they are made in the folder, not in the root.
     room.bind(inputs, _INPUT)
     room.binds += [(source, _INPUT / target, True) for source, target in layout.binds]
-    _make_layer(root / _LAYER.relative_to("/"), plan.image, _LAYER, python, packages)
-    room.command = _command(root / _SOURCE.relative_to("/"), _SOURCE, _LAYER, plan.notebook, WORKING)
+    _make_layer(room.inside(_LAYER), plan.image, _LAYER, python, packages)
+    room.command = _command(room.inside(_SOURCE), _SOURCE, _LAYER, plan.notebook, WORKING)
     return room
 
 
 def open_room(scratch: Path, plan: Plan) -> Room:
     """The same run without isolation: inputs under the environment variable KAGGLE_INPUT_ROOT."""
     layer, home, temporary, inputs, source = (scratch / name for name in ("layer", "home", "tmp", "input", "src"))
-    for made in (home, temporary, inputs, source):
-        made.mkdir()
-    Layout(plan.mounts, plan.layout, inputs, most_binds=math.inf).link()
+    for folder in (layer, home, temporary, inputs, source):
+        folder.mkdir()
+    Layout(plan.mounts, plan.layout, inputs, is_open=True)
     _make_layer(layer, plan.image, layer, BASE_PREFIX / _PYTHON_COMMAND, plan.image.site_packages)
     variables = _environment(layer, str(home), plan.environment)
     variables |= {INPUT_ROOT: str(inputs), "TMPDIR": str(temporary), "PIP_CONFIG_FILE": os.devnull}
     variables[MARK] = scratch.name
-    command = _command(source, source, layer, plan.notebook, plan.folder)
-    return Room(None, command, str(plan.folder), variables)
+    return Room(scratch, variables, _command(source, source, layer, plan.notebook, plan.folder))
 
 
 def _make_layer(
@@ -140,7 +128,7 @@ def _make_layer(
     """Makes a throwaway virtual environment over the image's, for what a kernel installs itself.
 
     pip, which comes from the image, installs into the layer only, since the layer is Python's prefix. The run sees it
-    as `seen`, made from `python`. Nothing is copied but the image's commands, so this takes milliseconds.
+    as `seen`, made from `python`.
     """
     packages, commands = folder / SITE_PACKAGES, folder / "bin"
     packages.mkdir(parents=True)
@@ -163,7 +151,6 @@ def _make_layer(
 
 
 def _bind_system(room: Room) -> None:
-    assert room.root is not None
     room.bind(Path("/usr"), PurePosixPath("/usr"))
     for name in _SYSTEM:
         place = Path("/", name)
@@ -181,15 +168,12 @@ def _bind_system(room: Room) -> None:
 
 def _bind_python(room: Room) -> PurePosixPath:
     """Shows the base Python to the run; returns where it is there."""
-    assert room.root is not None
     if BASE_PREFIX.is_relative_to("/usr"):
         return PurePosixPath(BASE_PREFIX, _PYTHON_COMMAND)
     room.bind(BASE_PREFIX, _PYTHON)
     # A Python built with a shared library looks for it where it was installed, which is not where it is now.
-    folder = room.root / _PYTHON_LIBRARY.relative_to("/")
-    folder.mkdir()
     for shared in (BASE_PREFIX / "lib").glob(f"libpython{VERSION}*.so*"):
-        (folder / shared.name).symlink_to(_PYTHON / "lib" / shared.name)
+        (room.inside(_PYTHON_LIBRARY) / shared.name).symlink_to(_PYTHON / "lib" / shared.name)
     known = room.environment.get("LD_LIBRARY_PATH")
     room.environment["LD_LIBRARY_PATH"] = ":".join(filter(None, [str(_PYTHON_LIBRARY), known]))
     return _PYTHON / _PYTHON_COMMAND
@@ -206,11 +190,11 @@ def _hide(room: Room, scratch: Path) -> None:
                 room.binds.append((empty, target / path.relative_to(source), True))
 
 
-def _command(here: Path, seen: PurePath, layer: PurePath, notebook: bytes, working: PurePath) -> list[str]:
-    """Puts the notebook and the session's scripts to `here`, which the run sees as `seen`; how to start it."""
-    (here / "notebook.ipynb").write_bytes(notebook)
+def _command(folder: Path, seen: PurePath, layer: PurePath, notebook: bytes, working: PurePath) -> list[str]:
+    """Puts the notebook and the session's scripts to `folder`, which the run sees as `seen`; how to start it."""
+    (folder / "notebook.ipynb").write_bytes(notebook)
     for script in ("session.py", "papermill_engine.py"):
-        (here / script).write_bytes(Path(__file__).with_name(script).read_bytes())
+        (folder / script).write_bytes(Path(__file__).with_name(script).read_bytes())
     python = str(layer / "bin" / "python")
     return [python, str(seen / "session.py"), str(seen / "notebook.ipynb"), str(working / "__notebook__.ipynb")]
 

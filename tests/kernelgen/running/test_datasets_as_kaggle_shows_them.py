@@ -3,7 +3,6 @@
 import bz2
 import gzip
 import io
-import math
 import random
 import tarfile
 import zipfile
@@ -46,7 +45,7 @@ def tarred(mode: str, *names: str, link: str = "", content: bytes = b"text") -> 
 def seen(write_project, tmp_path):
     """Writes a dataset with these files; returns the names that a run sees, and where they lead."""
 
-    def seen(files, *, given=False, many=math.inf):
+    def seen(files, *, given=False, is_open=True):
         project = load_project(
             write_project(
                 RECIPE,
@@ -62,9 +61,7 @@ def seen(write_project, tmp_path):
         inputs = {"my-weights": dataset.folder} if given else {}
         mounts = mounts_for(Chain(project, [], tmp_path / "out", inputs), project.kernels["case"])
         skeleton = tmp_path / "input"
-        layout = Layout(mounts, "old", skeleton, most_binds=many)
-        if many == math.inf:
-            layout.link()
+        layout = Layout(mounts, "old", skeleton, is_open=is_open)
         root = skeleton / "my-weights"
         before = sorted(str(path.relative_to(dataset.folder)) for path in dataset.folder.rglob("*"))
         names = [path for path in root.rglob("*") if not path.is_dir() or path.is_symlink()]
@@ -196,15 +193,16 @@ def test_an_archive_without_a_name_is_one_line(seen, name):
 
 
 def test_of_many_files_each_is_a_link_into_one_mount(seen):
-    names = seen({f"{number}.txt": "x" for number in range(300)}, many=256)
+    names = seen({f"{number}.txt": "x" for number in range(300)}, is_open=False)
     assert len(names) == 300 and seen.layout.binds == [] and len(seen.layout.many) == 1
     assert str((seen.root / "7.txt").readlink()) == "/kaggle/src/inputs/0/7.txt"
 
 
-def test_a_link_of_the_users_own_among_many_files_is_mounted_itself(seen, tmp_path):
+def test_a_link_of_the_users_own_among_many_files_is_mounted_itself(seen, tmp_path, monkeypatch):
+    monkeypatch.setattr("kernelgen.running.layouts.MOST_BINDS", 2)
     (tmp_path / "far.bin").write_text("far")
     seen({"a.txt": "a", "b.txt": "b"})
     (seen.dataset.folder / "far.bin").symlink_to(tmp_path / "far.bin")
     mounts = [Mount("dataset", "w", "ann", seen.dataset.folder, uploaded=tuple(seen.dataset.entries()))]
-    layout = Layout(mounts, "old", tmp_path / "second", most_binds=2)
+    layout = Layout(mounts, "old", tmp_path / "second")
     assert layout.binds == [(tmp_path / "far.bin", PurePosixPath("w/far.bin"))]
