@@ -19,7 +19,7 @@ from kernelgen.chaining.finished import NOTEBOOK, run_folder
 from kernelgen.errors import KernelgenError
 from kernelgen.links import keep_links_inside
 from kernelgen.recipe.project import Kernel
-from kernelgen.running.layouts import WORKING
+from kernelgen.running.room import WORKING
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,6 @@ calls, so that torch is on disk once. It does nothing when all is as it should b
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import subprocess
 import sys
@@ -27,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 HOME = Path(__file__).resolve().parents[2]
 NAME = ".venv-kaggle"
-STAMP = "kernelgen-setup.json"
+STAMP = "kernelgen-setup.txt"
 LOG = "kernelgen-setup.log"
 LINK = "kernelgen_image.pth"
 # A CPU build of torch lacks two operators that a CUDA build of torchvision asks for when it is imported.
@@ -93,7 +92,7 @@ def make_environment(home: Path = HOME) -> RunEnvironment:
         _install(environment, home)
         _repair_torchvision(environment)
         # Written last: where it is missing, a set-up was interrupted.
-        write_text(environment.prefix / STAMP, json.dumps({"fingerprint": _fingerprint(home)}) + "\n")
+        write_text(environment.prefix / STAMP, _fingerprint(home))
     return find_environment(home)
 
 
@@ -110,12 +109,9 @@ def link(environment: RunEnvironment) -> None:
 
 
 def _is_right(home: Path) -> bool:
-    try:
-        stamp = json.loads((home / NAME / STAMP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    # The link leads nowhere where the Python that it was made from is gone.
-    return bool(stamp["fingerprint"] == _fingerprint(home) and (home / NAME / "bin" / "python").exists())
+    stamp = home / NAME / STAMP
+    # The link to Python leads nowhere where the one that it was made from is gone.
+    return stamp.is_file() and stamp.read_text() == _fingerprint(home) and (home / NAME / "bin" / "python").exists()
 
 
 def _fingerprint(home: Path) -> str:

@@ -10,20 +10,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from kernelgen.errors import KernelgenError
 from kernelgen.links import keep_links_inside
 from kernelgen.running.environment import find_environment
 from kernelgen.running.fences import FENCES
-from kernelgen.running.layouts import WORKING, Mount, places_of
+from kernelgen.running.layouts import Mount, places_of
+from kernelgen.running.leftovers import end_marked
+from kernelgen.running.preparing import INPUT_ROOT, make_room
 from kernelgen.running.report import dead_kernel, failing_cell, running_cell
-from kernelgen.running.room import INPUT_ROOT, Plan, Room, fenced_room, open_room
+from kernelgen.running.room import WORKING, Room
 from kernelgen.running.run_folders import remove, scratch_folder
-from kernelgen.running.session import end_marked
 
 NOTEBOOK = "__notebook__.ipynb"
 NO_SANDBOX = "KERNELGEN_NO_SANDBOX"
@@ -92,7 +94,16 @@ def run_notebook(
         remove(folder)
     folder.mkdir(parents=True)
     try:
-        course = _run_in_some_room(Plan(notebook, mounts, layout, folder, image, environment or {}), time_limit_s)
+        make = partial(
+            make_room,
+            notebook=notebook,
+            mounts=mounts,
+            layout=layout,
+            folder=folder,
+            image=image,
+            environment=environment or {},
+        )
+        course = _run_in_some_room(make, time_limit_s)
     finally:
         dropped = keep_links_inside(folder, WORKING)
     message = _message(course, folder / NOTEBOOK, time_limit_s)
@@ -114,12 +125,12 @@ def _check_made_by_runs(folder: Path) -> None:
         )
 
 
-def _run_in_some_room(plan: Plan, time_limit_s: float) -> _Course:
+def _run_in_some_room(make: Callable[..., Room], time_limit_s: float) -> _Course:
     """Runs in a root of its own, or says loudly why not and runs without."""
     reasons = [f"{NO_SANDBOX} is set"] if os.environ.get(NO_SANDBOX) else []
     for fence in FENCES if not reasons else ():
         with scratch_folder() as scratch, open(scratch / "fence", "w+b") as file:
-            room = fenced_room(scratch, plan)
+            room = make(scratch, is_fenced=True)
             tool, *arguments = fence(room, file)
             file.seek(0)
             if path := shutil.which(tool):
@@ -140,7 +151,7 @@ NOT ISOLATED: a kernel that passes here may still fail on Kaggle; switch user na
     )
     with scratch_folder() as scratch:
         try:
-            return _follow(open_room(scratch, plan), scratch, time_limit_s)
+            return _follow(make(scratch, is_fenced=False), scratch, time_limit_s)
         finally:
             end_marked(scratch.name)
 

@@ -1,9 +1,7 @@
-"""Ways to start a command in a root of its own without network: by bubblewrap, else by util-linux's commands.
+"""Ways to start a room in a root of its own without network: by bubblewrap, else by util-linux's commands.
 
-Both take a `Room` whose places for mounts are there, and a file in which they may write what no command line could
-hold (thousands of mounts) or should show (the kernel sees the first process's). They give the command that starts the
-room as the only program of fresh namespaces, where it inherits the file. The run's root user has no capabilities; when
-the command's process dies, so does everything in it.
+Both give a command that inherits a file, in which they write what no command line should show: the kernel sees the
+first process's. The run's root user has no capabilities; when the command's process dies, so does everything in it.
 """
 
 from __future__ import annotations
@@ -14,8 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from kernelgen.running.layouts import make_place
-from kernelgen.running.room import HOSTNAME, Room
+from kernelgen.running.room import HOSTNAME, Room, make_place
 
 _GPU_DEVICES = ("nvidia*", "dri", "kfd", "dxg")
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -30,9 +27,9 @@ _DEVICE_LINKS = {
 
 def bubblewrap(room: Room, file: IO[bytes]) -> list[str]:
     """Starts the room by bubblewrap (`bwrap`)."""
-    arguments = ["--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0", "--hostname", HOSTNAME]
+    arguments = f"--unshare-all --unshare-user --uid 0 --gid 0 --hostname {HOSTNAME}".split()
     arguments += ["--die-with-parent", "--cap-drop", "ALL", "--bind", str(room.root), "/"]
-    arguments += ["--proc", "/proc", "--dev", "/dev", "--ro-bind", "/sys", "/sys"]
+    arguments += "--proc /proc --dev /dev --ro-bind /sys /sys".split()
     for device in _gpu_devices():
         arguments += ["--dev-bind", str(device), str(device)]
     for source, target, read_only in room.binds:
@@ -85,19 +82,15 @@ def _mount_commands(room: Room) -> Iterator[str]:
 
 
 def _read_only(source: Path, place: Path) -> Iterator[str]:
-    """Mounts what is seen of `source` at `place` read-only, with the flags that a namespace may not clear."""
+    """Mounts what is seen of `source` at `place` read-only, and what is mounted below it."""
     import psutil  # type: ignore[import-untyped]  # a package of the image; it ships no types
 
     points = [Path(partition.mountpoint) for partition in psutil.disk_partitions(all=True)]
-    below = [point for point in points if point != source and point.is_relative_to(source)]
-    for point in [source, *below]:
-        try:
-            flags = os.statvfs(point).f_flag
-        except OSError:
-            continue
-        kept = {"nosuid": os.ST_NOSUID, "nodev": os.ST_NODEV, "noexec": os.ST_NOEXEC}
-        options = ["remount", "bind", "ro", *(name for name, flag in kept.items() if flags & flag)]
-        command = _mount("-o", ",".join(options), place / point.relative_to(source))
+    for point in [source, *(point for point in points if point != source and point.is_relative_to(source))]:
+        # A namespace may not clear a flag of the host's mount.
+        is_noexec = os.access(point, os.F_OK) and os.statvfs(point).f_flag & os.ST_NOEXEC
+        options = "remount,bind,ro,nosuid,nodev" + (",noexec" if is_noexec else "")
+        command = _mount("-o", options, place / point.relative_to(source))
         # Below the system's folders there may be mounts that cannot be touched; they are not writable for a kernel
         # without capabilities. What is asked for by name has to be read-only.
         yield command if point == source else f"{command} 2>/dev/null || :"

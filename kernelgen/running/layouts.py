@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from kernelgen.datasets.archives import archive_stem, unpack
 from kernelgen.errors import KernelgenError
 from kernelgen.links import links_below, stays_inside
+from kernelgen.running.room import INPUT, SOURCE, Room
 
-WORKING = PurePosixPath("/kaggle/working")
 _FOLDERS = {"competition": "competitions", "dataset": "datasets", "kernel": "notebooks", "model": "models"}
 # bubblewrap takes no more than 3,000 mounts, and each takes time: of more files than these in a dataset, a kernel sees
 # links to a mount of their folder.
@@ -39,11 +39,11 @@ class Mount:
         return f"{self.kind}:{self.slug}"
 
     def place(self, layout: str) -> PurePosixPath:
-        """Where it is found below /kaggle/input."""
+        """Where a run finds it."""
         if layout == "old":
-            return PurePosixPath(self.slug)
+            return INPUT / self.slug
         owner = "" if self.kind == "competition" else self.owner
-        return PurePosixPath(_FOLDERS[self.kind], owner, self.slug)
+        return INPUT / _FOLDERS[self.kind] / owner / self.slug
 
 
 def places_of(mounts: Sequence[Mount], layout: str) -> dict[PurePosixPath, Mount]:
@@ -63,89 +63,66 @@ def places_of(mounts: Sequence[Mount], layout: str) -> dict[PurePosixPath, Mount
     return places
 
 
-def make_place(place: Path, source: Path) -> None:
-    """Makes an empty folder or file over which `source` can be mounted."""
-    if source.is_dir():
-        place.mkdir(parents=True, exist_ok=True)
-    else:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.touch()
+def lay_out(mounts: Sequence[Mount], layout: str, room: Room) -> None:
+    """Shows the mounts to the run in `room`, in Kaggle's "new" or "old" layout.
 
-
-class Layout:
-    """The input root of one run: empty folders and files in `skeleton`, and what to bind over them.
-
-    A source's folder is bound as a whole. Where symbolic links lead out of it, to places that a run cannot see, it
-    is laid out entry by entry and the links' targets are bound instead. `binds` holds pairs of a file or folder of
-    this machine and its place below the input root; `many` the folders, by number, whose files are links to
-    `SEEN_MANY`/number. A run that `is_open`, without mounts, gets a link in the place of each bind.
+    A source's folder is shown as a whole. Where symbolic links lead out of it, to places that a run cannot see, it
+    is laid out entry by entry and the links' targets are shown instead.
     """
-
-    SEEN_MANY = PurePosixPath("/kaggle/src/inputs")
-
-    def __init__(self, mounts: Sequence[Mount], layout: str, skeleton: Path, *, is_open: bool = False) -> None:
-        self.skeleton, self.is_open = skeleton, is_open
-        self.binds: list[tuple[Path, PurePosixPath]] = []
-        self.many: list[Path] = []
-        for place, mount in places_of(mounts, layout).items():
-            folder = mount.folder.resolve()
-            if mount.uploaded is not None:
-                self._add_uploaded(mount, mount.uploaded, folder, place)
-            elif mount.links_lead_out:
-                self._add_following_links(folder, place, ())
-            else:
-                self._bind(folder, place)
-
-    def _bind(self, source: Path, target: PurePosixPath) -> None:
-        place = self.skeleton / target
-        if self.is_open:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.symlink_to(source)
+    for place, mount in places_of(mounts, layout).items():
+        folder = mount.folder.resolve()
+        if mount.uploaded is not None:
+            _show_uploaded(room, mount, mount.uploaded, place)
+        elif mount.links_lead_out:
+            _show_following_links(room, folder, place, ())
         else:
-            make_place(place, source)
-            self.binds.append((source, target))
+            room.show(folder, place)
 
-    def _add_uploaded(self, mount: Mount, names: Sequence[str], folder: Path, place: PurePosixPath) -> None:
-        """A dataset's folder, as Kaggle shows what it is sent of it."""
-        (self.skeleton / place).mkdir(parents=True)
-        if many := len(names) > MOST_BINDS and not self.is_open:
-            self.many.append(folder)
-        shown: dict[str, str] = {}
-        for name in names:
-            source = folder / name
-            seen = archive_stem(source) or name
-            if seen in shown:
-                raise KernelgenError(
-                    f"source {mount}: {folder}: {shown[seen]} and {name} are both {seen} on Kaggle, which unpacks "
-                    "archives; rename one of them"
-                )
-            shown[seen] = name
-            if seen != name:
-                unpack(source, self.skeleton / place / seen)
-            elif source.is_dir():
-                self._add_following_links(source.resolve(), place / name, ())
-            elif many and not source.is_symlink():
-                (self.skeleton / place / name).symlink_to(self.SEEN_MANY / str(len(self.many) - 1) / name)
-            else:
-                self._bind(source.resolve(), place / name)
 
-    def _add_following_links(self, folder: Path, place: PurePosixPath, chain: tuple[Path, ...]) -> None:
-        if any(outer.is_relative_to(folder) for outer in chain):
-            raise KernelgenError(f"{folder}: symbolic links lead round in a circle; mount a folder without them")
-        leaving = {link for link in links_below(folder) if link.exists() and not stays_inside(link, folder)}
-        # The folders that have to be laid out entry by entry: those that hold such a link at any depth.
-        apart = {parent for link in leaving for parent in link.parents if parent.is_relative_to(folder)}
+def _show_uploaded(room: Room, mount: Mount, names: Sequence[str], place: PurePosixPath) -> None:
+    """A dataset's folder, as Kaggle shows what it is sent of it."""
+    folder = mount.folder.resolve()
+    room.inside(place).mkdir(parents=True)
+    many = SOURCE / "inputs" / place.relative_to(INPUT) if len(names) > MOST_BINDS else None
+    if many:
+        room.show(folder, many)
+    shown: dict[str, str] = {}
+    for name in names:
+        source = folder / name
+        seen = archive_stem(source) or name
+        if seen in shown:
+            raise KernelgenError(
+                f"source {mount}: {folder}: {shown[seen]} and {name} are both {seen} on Kaggle, which unpacks "
+                "archives; rename one of them"
+            )
+        shown[seen] = name
+        if seen != name:
+            unpack(source, room.inside(place / seen))
+        elif source.is_dir():
+            _show_following_links(room, source.resolve(), place / name, ())
+        elif many and not source.is_symlink():
+            room.inside(place / name).symlink_to(room.seen(many) / name)
+        else:
+            room.show(source.resolve(), place / name)
 
-        def add(source: Path, target: PurePosixPath) -> None:
-            if source in leaving and source.is_dir():
-                self._add_following_links(source.resolve(), target, (*chain, folder))
-            elif source in apart:
-                (self.skeleton / target).mkdir(parents=True, exist_ok=True)
-                for entry in sorted(source.iterdir()):
-                    add(entry, target / entry.name)
-            elif source.is_symlink() and source not in leaving:
-                (self.skeleton / target).symlink_to(os.readlink(source))
-            elif source.is_dir() or source.is_file():
-                self._bind(source.resolve(), target)
 
-        add(folder, place)
+def _show_following_links(room: Room, folder: Path, place: PurePosixPath, chain: tuple[Path, ...]) -> None:
+    if any(outer.is_relative_to(folder) for outer in chain):
+        raise KernelgenError(f"{folder}: symbolic links lead round in a circle; mount a folder without them")
+    leaving = {link for link in links_below(folder) if link.exists() and not stays_inside(link, folder)}
+    # The folders that have to be laid out entry by entry: those that hold such a link at any depth.
+    apart = {parent for link in leaving for parent in link.parents if parent.is_relative_to(folder)}
+
+    def show(source: Path, target: PurePosixPath) -> None:
+        if source in leaving and source.is_dir():
+            _show_following_links(room, source.resolve(), target, (*chain, folder))
+        elif source in apart:
+            room.inside(target).mkdir(parents=True, exist_ok=True)
+            for entry in sorted(source.iterdir()):
+                show(entry, target / entry.name)
+        elif source.is_symlink() and source not in leaving:
+            room.inside(target).symlink_to(os.readlink(source))
+        elif source.is_dir() or source.is_file():
+            room.show(source.resolve(), target)
+
+    show(folder, place)
