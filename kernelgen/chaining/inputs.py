@@ -43,15 +43,8 @@ class Chain:
     environment: Mapping[str, str] | None = None
 
 
-def parse_inputs(texts: Iterable[str], kernels: Iterable[Kernel]) -> dict[str, Path]:
-    """Folders by the names of sources, from ``SLUG=FOLDER`` texts.
-
-    Raises:
-        KernelgenError: a text is malformed, a folder is not there, or no source of the kernels answers to the name.
-    """
-    pairs = [(kernel, source) for kernel in kernels for source in {*kernel.attached, kernel.earlier} if source]
-    known = {name for kernel, source in pairs for name in _answers(kernel, source)}
-    shown = sorted({source.name if source == kernel.earlier else source.slug for kernel, source in pairs})
+def parse_inputs(texts: Iterable[str]) -> dict[str, Path]:
+    """``SLUG=FOLDER`` texts; raises KernelgenError for a malformed one or a folder that is not there."""
     inputs: dict[str, Path] = {}
     for text in texts:
         slug, _, folder = text.partition("=")
@@ -60,12 +53,20 @@ def parse_inputs(texts: Iterable[str], kernels: Iterable[Kernel]) -> dict[str, P
         inputs[slug] = Path(folder).expanduser().absolute()
         if not inputs[slug].is_dir():
             raise KernelgenError(f"--input {text}: there is no folder {folder}; check the path")
-        if slug not in known:
-            there = f"there is {', '.join(shown)}" if shown else "they attach nothing"
-            raise KernelgenError(
-                f"--input {slug}={inputs[slug]}: no source of the selected kernels has that name; {there}"
-            )
     return inputs
+
+
+def check_inputs(kernels: Iterable[Kernel], inputs: Mapping[str, Path]) -> None:
+    """Raises KernelgenError for an ``--input`` that no source of the kernels answers to."""
+    pairs = [(kernel, source) for kernel in kernels for source in {*kernel.attached, kernel.earlier} if source]
+    known = {name for kernel, source in pairs for name in _answers(kernel, source)}
+    shown = {source.name if source == kernel.earlier else source.slug for kernel, source in pairs}
+    for slug in inputs:
+        if slug not in known:
+            raise KernelgenError(
+                f"--input {slug}={inputs[slug]}: no source of the selected kernels has that name; "
+                + (f"there is {', '.join(sorted(shown))}" if shown else "they attach nothing")
+            )
 
 
 def given_for(kernel: Kernel, source: Source, inputs: Mapping[str, Path]) -> Path | None:

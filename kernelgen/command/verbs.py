@@ -48,7 +48,7 @@ def build(options: Namespace) -> int:
     from kernelgen.building import build_kernel, write_kernel
     from kernelgen.chaining.earlier import going_on
     from kernelgen.chaining.finished import newest_output
-    from kernelgen.chaining.inputs import parse_inputs
+    from kernelgen.chaining.inputs import check_inputs, parse_inputs
     from kernelgen.nodes import notebook_text
     from kernelgen.running import check_platform
 
@@ -59,7 +59,8 @@ def build(options: Namespace) -> int:
     if project.owner is None:
         logger.warning(f"no owner is known, so the metadata says {project.owner_or_placeholder}; give --owner, "
              "owner in kernels.toml, or Kaggle credentials")  # fmt: skip
-    inputs = parse_inputs(options.input, call.kernels) if options.run else None
+    inputs = parse_inputs(options.input) if options.run else None
+    check_inputs(call.kernels, inputs or {})
     call.kernels = going_on(call.kernels, out, resume=options.resume, inputs=inputs)
     for target in call.selected:
         if isinstance(target, DatasetFolder):

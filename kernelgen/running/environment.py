@@ -154,7 +154,7 @@ def main() -> int:
     show_messages()
     try:
         link(make_environment())
-    except KernelgenError as error:
+    except (KernelgenError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

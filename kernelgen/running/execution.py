@@ -24,10 +24,9 @@ from kernelgen.running.layouts import Mount, places_of
 from kernelgen.running.leftovers import end_marked
 from kernelgen.running.preparing import INPUT_ROOT, make_room
 from kernelgen.running.report import dead_kernel, failing_cell, running_cell
-from kernelgen.running.room import WORKING, Room
+from kernelgen.running.room import NOTEBOOK, WORKING, Room
 from kernelgen.running.run_folders import remove, scratch_folder
 
-NOTEBOOK = "__notebook__.ipynb"
 NO_SANDBOX = "KERNELGEN_NO_SANDBOX"
 _GRACE_SECONDS = 10.0
 
@@ -86,23 +85,14 @@ def run_notebook(
         if inner.is_relative_to(folder) or folder.is_relative_to(inner):
             raise KernelgenError(f"{folder}: is emptied for the run and cannot hold or lie in its input {inner}")
     began = time.monotonic()
-    dropped: list[str] = []
     if threading.current_thread() is threading.main_thread():
         # It ends the run as Ctrl-C does, so that nothing is left behind.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     if folder.exists():
         remove(folder)
     folder.mkdir(parents=True)
+    make = partial(make_room, notebook, mounts, layout, folder, image, environment or {})
     try:
-        make = partial(
-            make_room,
-            notebook=notebook,
-            mounts=mounts,
-            layout=layout,
-            folder=folder,
-            image=image,
-            environment=environment or {},
-        )
         course = _run_in_some_room(make, time_limit_s)
     finally:
         dropped = keep_links_inside(folder, WORKING)

@@ -10,13 +10,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from kernelgen.running.environment import BASE_PREFIX, SITE_PACKAGES, VERSION, RunEnvironment
 from kernelgen.running.environment import HOME as REPOSITORY
 from kernelgen.running.layouts import Mount, lay_out
 from kernelgen.running.leftovers import MARK
-from kernelgen.running.room import HOSTNAME, INPUT, SOURCE, WORKING, Room
+from kernelgen.running.room import HOSTNAME, INPUT, NOTEBOOK, SOURCE, WORKING, Room
 
 INPUT_ROOT = "KAGGLE_INPUT_ROOT"
 
@@ -24,7 +24,6 @@ _LAYER = PurePosixPath("/opt/kernel")
 _IMAGE = PurePosixPath("/opt/kaggle-image", SITE_PACKAGES)
 _PYTHON = PurePosixPath("/opt/python")
 _PYTHON_LIBRARY = PurePosixPath("/opt/python-lib")
-_PYTHON_COMMAND = f"bin/python{VERSION}"
 _HOME = PurePosixPath("/root")
 _TEMPORARY = PurePosixPath("/tmp")
 
@@ -54,15 +53,15 @@ _PASSED_ON = (
 
 
 def make_room(
-    scratch: Path,
-    *,
-    is_fenced: bool,
     notebook: bytes,
     mounts: Sequence[Mount],
     layout: str,
     folder: Path,
     image: RunEnvironment,
     environment: Mapping[str, str],
+    scratch: Path,
+    *,
+    is_fenced: bool,
 ) -> Room:
     """A run in a root of its own, or one that sees the host, with its inputs under KAGGLE_INPUT_ROOT.
 
@@ -72,34 +71,29 @@ def make_room(
     for part in _EMPTY:
         (room.root / part).mkdir(parents=True)
     room.environment = _environment(room) | dict(environment)
-    python: PurePath = BASE_PREFIX / _PYTHON_COMMAND
-    packages: PurePath = image.site_packages
-    working: PurePath = folder
+    room.show(BASE_PREFIX, _PYTHON)
+    room.show(image.site_packages, _IMAGE)
     if is_fenced:
         _show_system(room)
-        python, packages, working = _show_python(room), _IMAGE, WORKING
-        room.show(image.site_packages, _IMAGE)
         _hide(room, scratch)
-        room.show(folder, WORKING, read_only=False)
         room.show(room.inside(INPUT), INPUT)
+    room.show(folder, WORKING, read_only=False)
     lay_out(mounts, layout, room)
-    _make_layer(room, image, python, packages)
-    sources, seen = room.inside(SOURCE), room.seen(SOURCE)
-    (sources / "notebook.ipynb").write_bytes(notebook)
+    _make_layer(room, image)
+    (room.inside(SOURCE) / "notebook.ipynb").write_bytes(notebook)
     for script in ("session.py", "leftovers.py"):
-        shutil.copyfile(Path(__file__).with_name(script), sources / script)
-    output = working / "__notebook__.ipynb"
-    paths = room.seen(_LAYER) / "bin" / "python", seen / "session.py", seen / "notebook.ipynb", output
-    room.command = [str(path) for path in paths]
+        shutil.copyfile(Path(__file__).with_name(script), room.inside(SOURCE) / script)
+    paths = [_LAYER / "bin" / "python", SOURCE / "session.py", SOURCE / "notebook.ipynb", WORKING / NOTEBOOK]
+    room.command = [str(room.seen(path)) for path in paths]
     return room
 
 
-def _make_layer(room: Room, image: RunEnvironment, python: PurePath, image_packages: PurePath) -> None:
+def _make_layer(room: Room, image: RunEnvironment) -> None:
     """Makes a throwaway virtual environment over the image's, for what a kernel installs itself.
 
     pip, which comes from the image, installs into the layer only, since the layer is Python's prefix.
     """
-    folder = room.inside(_LAYER)
+    folder, python = room.inside(_LAYER), room.seen(_PYTHON / "bin" / f"python{VERSION}")
     packages, commands = folder / SITE_PACKAGES, folder / "bin"
     packages.mkdir(parents=True)
     commands.mkdir()
@@ -109,7 +103,11 @@ def _make_layer(room: Room, image: RunEnvironment, python: PurePath, image_packa
     settings = f"home = {python.parent}\ninclude-system-site-packages = false\nversion = {VERSION}\n"
     (folder / "pyvenv.cfg").write_text(settings, encoding="utf-8")
     # addsitedir, not a bare path: the image's own .pth files have to be read as well.
-    (packages / "image.pth").write_text(f"import site; site.addsitedir({str(image_packages)!r})\n", encoding="utf-8")
+    line = f"import site; site.addsitedir({str(room.seen(_IMAGE))!r})\n"
+    (packages / "image.pth").write_text(line, encoding="utf-8")
+    # A Python built with a shared library looks for it where it was installed, which is not where it is now.
+    for shared in (BASE_PREFIX / "lib").glob(f"libpython{VERSION}*.so*"):
+        (room.inside(_PYTHON_LIBRARY) / shared.name).symlink_to(room.seen(_PYTHON) / "lib" / shared.name)
     # The image's Python commands (pip, papermill, accelerate …), run by the layer's Python.
     for script in (image.prefix / "bin").iterdir():
         if script.is_symlink() or not script.is_file():
@@ -134,19 +132,6 @@ def _show_system(room: Room) -> None:
             room.show(place.resolve(), PurePosixPath(place))
     for name, text in _ETC_FILES.items():
         (room.root / "etc" / name).write_text(text, encoding="ascii")
-
-
-def _show_python(room: Room) -> PurePosixPath:
-    """Shows the base Python to the run; returns where it is there."""
-    if BASE_PREFIX.is_relative_to("/usr"):
-        return PurePosixPath(BASE_PREFIX, _PYTHON_COMMAND)
-    room.show(BASE_PREFIX, _PYTHON)
-    # A Python built with a shared library looks for it where it was installed, which is not where it is now.
-    for shared in (BASE_PREFIX / "lib").glob(f"libpython{VERSION}*.so*"):
-        (room.inside(_PYTHON_LIBRARY) / shared.name).symlink_to(_PYTHON / "lib" / shared.name)
-    known = room.environment.get("LD_LIBRARY_PATH")
-    room.environment["LD_LIBRARY_PATH"] = ":".join(filter(None, [str(_PYTHON_LIBRARY), known]))
-    return _PYTHON / _PYTHON_COMMAND
 
 
 def _hide(room: Room, scratch: Path) -> None:
@@ -177,8 +162,8 @@ def _environment(room: Room) -> dict[str, str]:
         "TAR_OPTIONS": "--no-same-owner",
     }
     variables |= {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    if drivers := [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path.startswith("/usr/")]:
-        variables["LD_LIBRARY_PATH"] = ":".join(drivers)
+    drivers = [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path.startswith("/usr/")]
+    variables["LD_LIBRARY_PATH"] = ":".join([str(room.seen(_PYTHON_LIBRARY)), *drivers])
     if not room.is_fenced:
         variables |= {INPUT_ROOT: str(room.seen(INPUT)), "TMPDIR": str(room.seen(_TEMPORARY))}
         variables |= {"PIP_CONFIG_FILE": os.devnull, MARK: room.root.parent.name}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 
 HOSTNAME = "kaggle"
+NOTEBOOK = "__notebook__.ipynb"
 WORKING = PurePosixPath("/kaggle/working")
 INPUT = PurePosixPath("/kaggle/input")
 SOURCE = PurePosixPath("/kaggle/src")
