@@ -154,7 +154,7 @@ def _follow(room: Room, scratch: Path, time_limit_s: float, inherited: Sequence[
     complaints = scratch / "complaints"
     with open(ends[0]) as report, open(ends[1], "w") as session_end, complaints.open("wb") as errors:
         process = subprocess.Popen(
-            [*room.command, str(ends[1]), str(time_limit_s)],
+            [*room.command, str(ends[1]), str(time.monotonic() + time_limit_s)],
             stdin=subprocess.PIPE,
             stderr=errors,
             pass_fds=[ends[1], *inherited],

@@ -1,8 +1,8 @@
-"""One notebook's run, inside its room: `session.py NOTEBOOK OUTPUT REPORT SECONDS`.
+"""One notebook's run, inside its room: `session.py NOTEBOOK OUTPUT REPORT DEADLINE`.
 
 A script of its own, run by the layer's Python: papermill, as Kaggle runs it, which also tells which cell starts and how
-a kernel died, and shows what it prints. REPORT is a file descriptor that takes lines of JSON, SECONDS the time limit;
-the exit status is 0 if every cell ran.
+a kernel died, and shows what it prints. REPORT is a file descriptor that takes lines of JSON, DEADLINE the end by the
+machine's monotonic clock; the exit status is 0 if every cell ran.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def end_with_the_command() -> None:
 def main() -> None:
     source, output = sys.argv[1:3]
     os.dup2(1, 2)
-    signal.setitimer(signal.ITIMER_REAL, float(sys.argv[4]))
+    signal.setitimer(signal.ITIMER_REAL, max(float(sys.argv[4]) - time.monotonic(), 0.1))
     tell(started=True)
     threading.Thread(target=end_with_the_command, daemon=True).start()
     # Into the layer, where it comes before any kernel of the system's.
