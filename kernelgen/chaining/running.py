@@ -35,8 +35,8 @@ def run_chain(chain: Chain, show: Callable[[RunResult], None]) -> bool:
             if not result.ok:
                 logger.error(f"kernel {kernel.name}: {result.message}")
                 if kernel.earlier and has_more(chain.out, kernel.name):
-                    given = kernel.earlier.name in chain.inputs
-                    instead = f" (instead of --input {kernel.earlier.name}=FOLDER)" if given else ""
+                    option = f"--input {kernel.earlier.name}=FOLDER"
+                    instead = f" (instead of {option})" if kernel.earlier.name in chain.inputs else ""
                     logger.warning(
                         f"what it wrote so far is kept; the same command with --resume{instead} goes on from it"
                     )
@@ -46,15 +46,12 @@ def run_chain(chain: Chain, show: Callable[[RunResult], None]) -> bool:
 
 
 def _lock_outputs(chain: Chain, locks: ExitStack) -> None:
-    made = {kernel.name for kernel in chain.kernels}
     pairs = [(kernel, source) for kernel in chain.kernels for source in kernel.attached]
-    read = {source.kernel for kernel, source in pairs if not given_for(kernel, source, chain.inputs)}
-    for name in sorted(made):
+    read = {source.kernel for kernel, source in pairs if source.kernel and not given_for(kernel, source, chain.inputs)}
+    made = {kernel.name for kernel in chain.kernels}
+    for name in sorted(read | made):
         (chain.out / name).mkdir(parents=True, exist_ok=True)
-        locks.enter_context(sole_use(chain.out / name))
-    for name in sorted(filter(None, read - made)):
-        if (chain.out / name).is_dir():
-            locks.enter_context(sole_use(chain.out / name, shared=True))
+        locks.enter_context(sole_use(chain.out / name, shared=name not in made))
 
 
 def _run_kernel(chain: Chain, kernel: Kernel) -> RunResult:

@@ -8,13 +8,12 @@ calls, so that torch is on disk once. It does nothing when all is as it should b
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import shutil
 import subprocess
 import sys
 import sysconfig
 import tomllib
+import venv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,12 +26,17 @@ logger = logging.getLogger(__name__)
 
 HOME = Path(__file__).resolve().parents[2]
 NAME = ".venv-kaggle"
-STAMP = "kernelgen-setup.json"
+STAMP = "kernelgen-setup.txt"
 LOG = "kernelgen-setup.log"
 LINK = "kernelgen_image.pth"
-REPAIR = "kernelgen_torchvision"
-REPAIR_SOURCE = Path(__file__).with_name("torchvision_operators.py")
+# A CPU build of torch lacks two operators that a CUDA build of torchvision asks for when it is imported.
 MISSING_OPERATOR = "operator torchvision::nms does not exist"
+OPERATORS = """import torch
+
+_operators = torch.library.Library("torchvision", "DEF")
+for _name in ("nms", "qnms"):
+    _operators.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+"""
 VERSION = "{}.{}".format(*sys.version_info)
 # The package folder of a virtual environment, relative to its prefix.
 SITE_PACKAGES = Path("lib", f"python{VERSION}", "site-packages")
@@ -83,16 +87,12 @@ def make_environment(home: Path = HOME) -> RunEnvironment:
     """
     if not _is_right(home):
         print(f"{NAME}: making the environment of runs (2 GB on disk or more, some minutes) ...", flush=True)
-        prefix = home / NAME
-        shutil.rmtree(prefix, ignore_errors=True)
-        made = _output_of(sys.executable, "-m", "venv", "--without-pip", prefix)
-        if made.returncode:
-            raise KernelgenError(f"{prefix}: python -m venv failed ({_last_line(made)}); install Python's venv")
-        environment = RunEnvironment(prefix)
+        environment = RunEnvironment(home / NAME)
+        venv.create(environment.prefix, clear=True, symlinks=True)
         _install(environment, home)
         _repair_torchvision(environment)
         # Written last: where it is missing, a set-up was interrupted.
-        write_text(prefix / STAMP, json.dumps({"fingerprint": _fingerprint(home)}) + "\n")
+        write_text(environment.prefix / STAMP, _fingerprint(home))
     return find_environment(home)
 
 
@@ -109,18 +109,15 @@ def link(environment: RunEnvironment) -> None:
 
 
 def _is_right(home: Path) -> bool:
-    try:
-        stamp = json.loads((home / NAME / STAMP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    # The link leads nowhere where the Python that it was made from is gone.
-    return bool(stamp["fingerprint"] == _fingerprint(home) and (home / NAME / "bin" / "python").exists())
+    stamp = home / NAME / STAMP
+    # The link to Python leads nowhere where the one that it was made from is gone.
+    return stamp.is_file() and stamp.read_text() == _fingerprint(home) and (home / NAME / "bin" / "python").exists()
 
 
 def _fingerprint(home: Path) -> str:
     """A hash of everything that decides what the environment holds."""
-    files = [(home / "constraints.txt").read_text(encoding="utf-8"), REPAIR_SOURCE.read_text(encoding="utf-8")]
-    parts = ["1", sys.version, sys.base_prefix, *_requirements(home), *files]
+    constraints = (home / "constraints.txt").read_text(encoding="utf-8")
+    parts = [sys.version, sys.base_prefix, *_requirements(home), constraints, OPERATORS]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -146,22 +143,10 @@ def _install(environment: RunEnvironment, home: Path) -> None:
 
 def _repair_torchvision(environment: RunEnvironment) -> None:
     """Lets a CPU build of torch work with a CUDA build of torchvision, where they don't by themselves."""
-    if MISSING_OPERATOR not in _output_of(environment.python, "-I", "-c", "import torchvision").stderr:
-        return
-    packages = environment.site_packages
-    write_text(packages / f"{REPAIR}.py", REPAIR_SOURCE.read_text(encoding="utf-8"))
-    write_text(packages / f"{REPAIR}.pth", f"import {REPAIR}\n")
-    repaired = _output_of(environment.python, "-I", "-c", "import torchvision, timm")
-    if repaired.returncode:
-        raise KernelgenError(f"{packages}: torchvision does not fit torch: {_last_line(repaired)}; see constraints.txt")
-
-
-def _output_of(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def _last_line(done: subprocess.CompletedProcess[str]) -> str:
-    return (done.stdout + done.stderr).strip().rpartition("\n")[2] or f"exit status {done.returncode}"
+    command = [str(environment.python), "-I", "-c", "import torchvision"]
+    if MISSING_OPERATOR in subprocess.run(command, capture_output=True, text=True, check=False).stderr:
+        file = environment.site_packages / "torchvision" / "__init__.py"
+        write_text(file, OPERATORS + file.read_text(encoding="utf-8"))
 
 
 def main() -> int:
@@ -169,7 +154,7 @@ def main() -> int:
     show_messages()
     try:
         link(make_environment())
-    except KernelgenError as error:
+    except (KernelgenError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -10,22 +10,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from kernelgen.errors import KernelgenError
 from kernelgen.links import keep_links_inside
 from kernelgen.running.environment import find_environment
 from kernelgen.running.fences import FENCES
-from kernelgen.running.layouts import WORKING, Mount, places_of
+from kernelgen.running.layouts import Mount, places_of
+from kernelgen.running.leftovers import end_marked
+from kernelgen.running.preparing import INPUT_ROOT, make_room
 from kernelgen.running.report import dead_kernel, failing_cell, running_cell
-from kernelgen.running.room import INPUT_ROOT, Plan, Room, fenced_room, open_room
+from kernelgen.running.room import NOTEBOOK, WORKING, Room
 from kernelgen.running.run_folders import remove, scratch_folder
-from kernelgen.running.session import end_marked
 
-NOTEBOOK = "__notebook__.ipynb"
 NO_SANDBOX = "KERNELGEN_NO_SANDBOX"
 _GRACE_SECONDS = 10.0
 
@@ -47,18 +48,14 @@ class RunResult:
 
 @dataclass
 class _Course:
-    """What is known of a run that has ended.
-
-    The session reports that it `started`, the index of each `cell` that starts, that it `timed_out`, how the kernel
-    `died` (an exit status, or "") and why `papermill` gave up. `no_root` says why it did not start.
-    """
+    """What is known of a run that has ended; the session reports all but its status and why it did not start."""
 
     status: int = 0
-    timed_out: bool = False
     no_root: str = ""
     started: bool = False
+    timed_out: bool = False
     cell: int | None = None
-    died: int | str | None = None
+    died: int | str | None = None  # the kernel's exit status, "" where that is not known
     papermill: str = ""
 
 
@@ -88,22 +85,17 @@ def run_notebook(
         if inner.is_relative_to(folder) or folder.is_relative_to(inner):
             raise KernelgenError(f"{folder}: is emptied for the run and cannot hold or lie in its input {inner}")
     began = time.monotonic()
-    dropped: list[str] = []
     if threading.current_thread() is threading.main_thread():
         # It ends the run as Ctrl-C does, so that nothing is left behind.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if folder.exists():
+        remove(folder)
+    folder.mkdir(parents=True)
+    make = partial(make_room, notebook, mounts, layout, folder, image, environment or {})
     try:
-        if folder.exists():
-            remove(folder)
-        folder.mkdir(parents=True)
-        plan = Plan(notebook, mounts, layout, folder, image, dict(environment or {}))
-        try:
-            course = _run_in_some_room(plan, time_limit_s)
-        finally:
-            dropped = keep_links_inside(folder, WORKING)
-    except OSError as error:
-        where = error.filename or folder
-        raise KernelgenError(f"{where}: {error.strerror or error}; the run could not go on") from error
+        course = _run_in_some_room(make, time_limit_s)
+    finally:
+        dropped = keep_links_inside(folder, WORKING)
     message = _message(course, folder / NOTEBOOK, time_limit_s)
     return RunResult(not message, folder / NOTEBOOK, folder, time.monotonic() - began, message, tuple(dropped))
 
@@ -123,20 +115,19 @@ def _check_made_by_runs(folder: Path) -> None:
         )
 
 
-def _run_in_some_room(plan: Plan, time_limit_s: float) -> _Course:
+def _run_in_some_room(make: Callable[..., Room], time_limit_s: float) -> _Course:
     """Runs in a root of its own, or says loudly why not and runs without."""
     reasons = [f"{NO_SANDBOX} is set"] if os.environ.get(NO_SANDBOX) else []
     for fence in FENCES if not reasons else ():
         with scratch_folder() as scratch, open(scratch / "fence", "w+b") as file:
-            room = fenced_room(scratch, plan)
-            room.command = fence(room, file)
-            tool = shutil.which(room.command[0])
-            if not tool:
-                reasons.append(f"{room.command[0]} is not installed")
-                continue
-            room.command[0] = tool
+            room = make(scratch, is_fenced=True)
+            tool, *arguments = fence(room, file)
             file.seek(0)
-            course = _follow(room, scratch, time_limit_s, [file.fileno()])
+            if path := shutil.which(tool):
+                room.command = [path, *arguments]
+                course = _follow(room, scratch, time_limit_s, [file.fileno()])
+            else:
+                course = _Course(no_root=f"{tool} is not installed")
         if course.started:
             return course
         reasons.append(course.no_root)
@@ -150,7 +141,7 @@ NOT ISOLATED: a kernel that passes here may still fail on Kaggle; switch user na
     )
     with scratch_folder() as scratch:
         try:
-            return _follow(open_room(scratch, plan), scratch, time_limit_s)
+            return _follow(make(scratch, is_fenced=False), scratch, time_limit_s)
         finally:
             end_marked(scratch.name)
 
@@ -160,14 +151,15 @@ def _follow(room: Room, scratch: Path, time_limit_s: float, inherited: Sequence[
     course = _Course()
     sys.stdout.flush()
     ends = os.pipe()
-    with open(ends[0]) as report, open(ends[1], "w") as session_end, open(scratch / "complaints", "w+b") as complaints:
+    complaints = scratch / "complaints"
+    with open(ends[0]) as report, open(ends[1], "w") as session_end, complaints.open("wb") as errors:
         process = subprocess.Popen(
-            [*room.command, str(ends[1]), str(time_limit_s)],
+            [*room.command, str(ends[1]), str(time.monotonic() + time_limit_s)],
             stdin=subprocess.PIPE,
-            stderr=complaints,
+            stderr=errors,
             pass_fds=[ends[1], *inherited],
             start_new_session=True,
-            cwd=room.working if room.root is None else "/",
+            cwd="/",
             env=room.environment,
         )
         try:
@@ -181,10 +173,8 @@ def _follow(room: Room, scratch: Path, time_limit_s: float, inherited: Sequence[
         session_end.close()
         for line in report:  # it is short: all of it fits into the pipe
             vars(course).update(json.loads(line))
-        complaints.seek(0)
-        lines = complaints.read().decode(errors="replace").strip().splitlines()
-    if not course.started:
-        course.no_root = lines[-1] if lines else f"{room.command[0]} gave up with exit status {course.status}"
+    lines = complaints.read_text(errors="replace").strip().splitlines()
+    course.no_root = lines[-1] if lines else f"{room.command[0]} gave up with exit status {course.status}"
     return course
 
 
@@ -205,15 +195,15 @@ def _message(course: _Course, notebook: Path, time_limit_s: float) -> str:
     if course.timed_out:
         cell = running_cell(notebook, course.cell)
         limit = f"{time_limit_s / 60:.4g} min" if time_limit_s >= 60 else f"{time_limit_s:.4g} s"
-        said = f"stopped after {limit}: the time limit of the recipe{f'; it was in {cell}' if cell else ''}"
+        reason = f"stopped after {limit}: the time limit of the recipe{f'; it was in {cell}' if cell else ''}"
     elif course.status == 0:
         return ""
-    elif course.died is not None:
-        said = dead_kernel(notebook, course.cell, course.died)
-    elif course.papermill:
-        said = f"papermill could not run the notebook: {course.papermill}"
     elif not course.started:
-        said = f"the run could not be started: {course.no_root}"
+        reason = f"the run could not be started: {course.no_root}"
+    elif course.papermill:
+        reason = f"papermill could not run the notebook: {course.papermill}"
+    elif course.died is not None:
+        reason = dead_kernel(notebook, course.cell, course.died)
     else:
-        said = failing_cell(notebook, course.cell)
-    return f"{said}\nthe notebook as far as it came: {notebook}" if notebook.exists() else said
+        reason = failing_cell(notebook, course.cell)
+    return f"{reason}\nthe notebook as far as it came: {notebook}" if notebook.exists() else reason

