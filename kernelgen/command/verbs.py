@@ -157,7 +157,6 @@ def preview(options: Namespace) -> int:
 def pull(options: Namespace) -> int:
     """``--pull``: what was edited on Kaggle, on a branch for each kernel; ``--diff`` only shows it."""
     from kernelgen.publishing.client import Kaggle
-    from kernelgen.publishing.records import pushed_notebook
     from kernelgen.pulling import pull_kernel
 
     call = Call(options)
@@ -171,8 +170,7 @@ def pull(options: Namespace) -> int:
         on_kaggle = kaggle.kernel(identity)
         if on_kaggle is None:
             raise KernelgenError(f"kernel {identity}: is not on Kaggle; push it first")
-        pushed = pushed_notebook(out, kernel.name, identity)
-        pulled = pull_kernel(call.project, kernel, on_kaggle.source, pushed=pushed, out=out, keep=options.pull)
+        pulled = pull_kernel(call.project, kernel, on_kaggle.source, out=out, keep=options.pull)
         print(pulled.report)
         is_complete &= pulled.is_complete or options.diff
     return 0 if is_complete else 1
