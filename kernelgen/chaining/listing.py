@@ -47,7 +47,7 @@ def listing(project: Project, names: str = "") -> str:
         blocks.append("\n".join([_table([("kernel", "template", "needs"), *rows]), "", *notes]))
     datasets = [dataset for dataset in project.datasets.values() if dataset.name in shown]
     if datasets:
-        places = [(each.name, each.title, each.table.license, f"{owner}/{each.slug}") for each in datasets]
+        places = [(each.name, each.table.title, each.table.license, f"{owner}/{each.name}") for each in datasets]
         blocks.append(_table([("dataset", "title", "licence", "goes to"), *places]))
     if hidden := len(examples - shown) * (not names):
         globs = ", ".join(project.examples)
