@@ -47,9 +47,8 @@ def build(options: Namespace) -> int:
         if isinstance(target, DatasetFolder):
             for path in fill(target, project.owner_or_placeholder, output_of=partial(newest_output, out)):
                 print(shown(path))
-    commit = _commit(options, project)
     notebooks = {}
-    for built in [build_kernel(project, kernel, commit=commit) for kernel in kernels]:
+    for built in [build_kernel(project, kernel, commit=options.commit) for kernel in kernels]:
         notebook = write_kernel(built, out)
         notebooks[built.kernel.name] = notebook_text(built.notebook).encode()
         print(f"{shown(notebook)}\n{shown(notebook.with_name('kernel-metadata.json'))}")
@@ -95,7 +94,7 @@ def publish(options: Namespace) -> int:
         submit=options.submit,
         command=options.command,
     )
-    return 0 if Publication(kaggle, project, out, _commit(options, project), wanted).carry_out(selected) else 1
+    return 0 if Publication(kaggle, project, out, options.commit, wanted).carry_out(selected) else 1
 
 
 def preview(options: Namespace) -> int:
@@ -114,8 +113,7 @@ def preview(options: Namespace) -> int:
         dataset.write_metadata(project.owner_or_placeholder)
         uploads.append(dataset_upload(dataset))
     resumed = [replace(kernel, resumed=bool(options.resume and kernel.earlier)) for kernel in kernels]
-    commit = _commit(options, project)
-    built = [build_kernel(project, kernel, commit=commit) for kernel in resumed]
+    built = [build_kernel(project, kernel, commit=options.commit) for kernel in resumed]
     for kernel in built:
         write_kernel(kernel, out)
     print(preview(uploads, built))
@@ -125,7 +123,7 @@ def preview(options: Namespace) -> int:
 def pull(options: Namespace) -> int:
     """``--pull``: what was edited on Kaggle, on a branch for each kernel; ``--diff`` only shows it."""
     from kernelgen.publishing.client import Kaggle
-    from kernelgen.pulling import pull_kernel
+    from kernelgen.pulling.pull import pull_kernel
 
     project, _, kernels, out = _selection(options)
     if not kernels:
@@ -151,15 +149,14 @@ def shown(path: Path) -> str:
 
 
 def _selection(options: Namespace) -> tuple[Project, list[Kernel | DatasetFolder], list[Kernel], Path]:
-    """The project, what ``--target`` selects of it, the kernels among that, and where built kernels go."""
+    """The project, what ``--target`` selects of it, the kernels among that, and where built kernels go.
+
+    ``options.commit`` is from then on the commit that notebooks name.
+    """
+    from kernelgen.building.provenance import current_commit
+
     project = load_project(options.project, options.set, options.owner)
+    options.commit = options.commit or current_commit(project.root)
     selected = project.select(options.target)
     kernels = [target for target in selected if isinstance(target, Kernel)]
     return project, selected, kernels, Path(options.out or project.root / "build").absolute()
-
-
-def _commit(options: Namespace, project: Project) -> str:
-    """The commit that notebooks name."""
-    from kernelgen.building.provenance import current_commit
-
-    return str(options.commit or current_commit(project.root))

@@ -53,8 +53,8 @@ class Checkout:
         """
         self._git("add", "--force", "--", *map(str, paths))
         tree, parent = self._git("write-tree"), self.commit
-        tip = self._answer("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}")
-        common = self._answer("merge-base", self.commit, tip) if tip else None
+        tip = self._git("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}", may_refuse=True)
+        common = self._git("merge-base", self.commit, tip, may_refuse=True) if tip else ""
         if tip and common != tip:
             of_a_person = self._git("rev-list", "--invert-grep", f"--grep=^{TRAILER}: ", f"{self.commit}..{tip}")
             if of_a_person or common != self.commit:
@@ -66,7 +66,7 @@ class Checkout:
                 return None
             parent = tip
         # A commit needs an author; where git knows none, it is the owner on Kaggle.
-        known = self._answer("var", "GIT_COMMITTER_IDENT") is not None
+        known = self._git("var", "GIT_COMMITTER_IDENT", may_refuse=True)
         who = [] if known else ["-c", f"user.name={author}", "-c", f"user.email={author}@kaggle"]
         commit = self._git(*who, "commit-tree", tree, "-p", parent, "-m", message)
         try:
@@ -78,7 +78,8 @@ class Checkout:
     def _resolve(self, commit: str) -> str:
         """The whole hash of a commit that is named by its hash or by a tag, but not by a branch, which moves."""
         for name in (commit, f"refs/tags/{commit}"):
-            full = self._answer("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+            question = ("--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+            full = self._git("rev-parse", *question, may_refuse=True)
             if full and (full.startswith(commit) or name != commit):
                 return full
         raise KernelgenError(
@@ -86,14 +87,8 @@ class Checkout:
             "git fetch --all --tags (in a shallow clone with --unshallow) and pull again"
         )
 
-    def _answer(self, *arguments: str) -> str | None:
-        """What git answers; None where it says no."""
-        try:
-            return self._git(*arguments)
-        except GitError:
-            return None
-
-    def _git(self, *arguments: str) -> str:
+    def _git(self, *arguments: str, may_refuse: bool = False) -> str:
+        """What git answers; "" where it refuses and may."""
         # A hook's environment points git at the repository of the hook, not at the project's.
         kept = {name: value for name, value in os.environ.items() if not re.match("GIT_(?!AUTHOR_|COMMITTER_)", name)}
         options = ["--no-optional-locks", "-c", "core.splitIndex=false", "-c", "core.sparseCheckout=false"]
@@ -104,7 +99,7 @@ class Checkout:
             )  # fmt: skip
         except OSError as error:
             raise GitError(f"git cannot be run ({error.strerror})") from None
-        if done.returncode:
+        if done.returncode and not may_refuse:
             lines = [line for line in done.stderr.splitlines() if line.strip()]
             raise GitError(lines[0].removeprefix("fatal: ") if lines else "git says nothing of why")
-        return done.stdout.removesuffix("\n")
+        return "" if done.returncode else done.stdout.removesuffix("\n")

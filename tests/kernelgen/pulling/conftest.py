@@ -12,7 +12,7 @@ import pytest
 from kernelgen.building import build_kernel
 from kernelgen.building.provenance import current_commit
 from kernelgen.nodes import notebook_text
-from kernelgen.pulling import pull_kernel
+from kernelgen.pulling.pull import pull_kernel
 from kernelgen.recipe import load_project
 
 RECIPE = """
