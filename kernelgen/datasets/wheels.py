@@ -83,18 +83,14 @@ def fill_wheels(dataset: DatasetFolder, wheels: WheelsTable) -> None:
 
 
 def _read_pins(dataset: DatasetFolder, wheels: WheelsTable) -> list[_Pin]:
-    where = f"{dataset.where}/{wheels.requirements}"
-    text = (dataset.folder / wheels.requirements).read_text(encoding="utf-8")
-    pins = []
-    for number, line in enumerate(text.replace("\\\n", "  ").split("\n"), 1):
-        line = re.sub(r"(^|\s)#.*", "", line).strip()
-        if match := _PIN.fullmatch(line):
-            pins.append(_Pin(match[1], match[2], frozenset(re.findall("[0-9a-f]{64}", match[3]))))
-        elif line:
-            raise KernelgenError(f"{where}: entry {number} is not NAME==VERSION --hash=sha256:…; pin it")
-    if not pins:
-        raise KernelgenError(f"{where}: pins nothing; write NAME==VERSION --hash=sha256:…")
-    return pins
+    text = (dataset.folder / wheels.requirements).read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.split("\n")]
+    matches = [(line, _PIN.fullmatch(line)) for line in lines if line]
+    wrong = next((line for line, match in matches if not match), "" if matches else "an empty file")
+    if wrong:
+        where = f"{dataset.where}/{wheels.requirements}"
+        raise KernelgenError(f"{where}: {wrong} is not NAME==VERSION --hash=sha256:…; pin it")
+    return [_Pin(pin[1], pin[2], frozenset(re.findall("[0-9a-f]{64}", pin[3]))) for _, pin in matches if pin]
 
 
 def _download(dataset: DatasetFolder, wheels: WheelsTable, python: str, folder: str) -> None:
