@@ -116,8 +116,9 @@ class _Edits:
             self._compare_cells(built, notebook)
         except KernelgenError as error:
             reason = str(error).partition("\n")[0]
-            told = f"{self._commit} cannot be built again ({reason}), so only the library's files are compared"
-            self.notes.append(told)
+            self.notes.append(
+                f"{self._commit} cannot be built again ({reason}), so only the library's files are compared"
+            )
         if before and not library:
             raise KernelgenError(
                 f"{kernel.slug} on Kaggle: nothing of the library {project.library} is left in it; push the kernel "
@@ -137,9 +138,7 @@ class _Edits:
         """The recipe of then, with the ``--set`` of now, or of then where none is given now."""
         overrides = self._project.overrides or map(str, self._origin.get("set") or ())
         then = load_project(self._root, overrides, self._project.owner)
-        if self._kernel.name not in then.kernels:
-            raise KernelgenError(f"it has no kernel {self._kernel.name}")
-        kernel = then.with_overrides(then.kernels[self._kernel.name])
+        (kernel,) = (target for target in then.select(self._kernel.name) if isinstance(target, Kernel))
         return then, replace(kernel, resumed=bool(self._origin.get("resumed")))
 
     def _compare_cells(self, built: BuiltKernel, notebook: NotebookNode) -> None:
