@@ -35,7 +35,7 @@ def listing(project: Project, names: str = "") -> str:
         blocks += [_kernels(project, kernels)]
     if datasets := [dataset for dataset in project.datasets.values() if dataset.name in shown]:
         owner = project.owner_or_placeholder
-        rows = [(each.name, each.title, each.table.license, f"{owner}/{each.slug}") for each in datasets]
+        rows = [(each.name, each.table.title, each.table.license, f"{owner}/{each.name}") for each in datasets]
         blocks += [_table(("dataset", "title", "licence", "goes to"), rows)]
     if not names and examples:
         blocks += [f"{len(examples)} more on little data ({', '.join(project.examples)}): --list all shows them too."]

@@ -1,5 +1,1 @@
-"""The command line: reads arguments and calls one function per verb."""
-
-from kernelgen.command.entry import main
-
-__all__ = ["main"]
+"""The command line: what it may say, and one function for each of its verbs."""

@@ -19,7 +19,8 @@ THE_WAY = "\n".join([
     f"  {PROGRAM} --target NAME --push     the same, with the datasets and kernels that it needs",
     f"  {PROGRAM} --help                   all options",
 ])  # fmt: skip
-_VERBS = ("run", "push", "wait", "output", "submit", "pull", "diff")
+# Options that say what to do, and the function of `kernelgen.command.verbs` that does it.
+_VERBS = dict(run="build", push="publish", wait="publish", output="publish", submit="publish", pull="pull", diff="pull")
 # Names that options had before; they work as ever.
 _FORMER = {"--again": "force", "--outputs": "output", "--rerun": "hidden_rerun"}
 
@@ -37,19 +38,25 @@ def parse(arguments: Sequence[str], project: Path) -> argparse.Namespace | None:
     parser = _parser(project)
     options = parser.parse_args(arguments)
     options.command = shlex.join([*PROGRAM.split(), *arguments])
-    options.default_project = project
+    # What another call of the command must repeat.
+    repeated = ["--project", str(options.project)] if options.project != project else []
+    repeated += ["--out", str(options.out)] if options.out else []
+    options.other_command = shlex.join([*PROGRAM.split(), *repeated])
     asked = [verb for verb in _VERBS if getattr(options, verb)]
-    if options.list is None and not options.target:
-        if not asked:
-            return None
+    options.verb = "preview" if options.dry_run else _VERBS[asked[0]] if asked else "build"
+    if options.list is not None:
+        options.verb = "show_list"
+    elif not options.target and not asked:
+        return None
+    elif not options.target:
         parser.error(f"--{asked[0]}: give --target NAME as well; --list shows the names")
     for option, needs in (("dry_run", "push"), ("force", "push"), ("hidden_rerun", "run")):
         if getattr(options, option) and not getattr(options, needs):
             raise KernelgenError(f"--{option.replace('_', '-')}: only together with --{needs}")
-    for alone in ("run", "pull", "diff"):
-        if alone in asked and len(asked) > 1:
-            other = next(verb for verb in asked if verb != alone)
-            raise KernelgenError(f"--{alone} and --{other}: give them in two calls, one after the other")
+    alone = next((verb for verb in asked if verb in ("run", "pull", "diff")), None)
+    if alone and len(asked) > 1:
+        other = next(verb for verb in asked if verb != alone)
+        raise KernelgenError(f"--{alone} and --{other}: give them in two calls, one after the other")
     return options
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import sys
@@ -25,19 +24,21 @@ def main(arguments: Sequence[str] | None = None, *, project: Path) -> int:
         project: the folder that is meant where ``--project`` names none.
     """
     show_messages()
-    waits = False
+    options = None
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments, project)
         if options is None:
             print(THE_WAY)
             return 2
-        waits = options.wait or options.submit
-        status = _call(options)
+        # --list and --target need neither Kaggle's client nor what runs notebooks: each verb imports what it needs.
+        from kernelgen.command import verbs
+
+        status: int = getattr(verbs, options.verb)(options)
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
         logger.error("stopped by the keyboard")
-        if waits:
+        if options and (options.wait or options.submit):
             logger.warning("what runs on Kaggle goes on; the same command waits for it again")
         return 130
     except BrokenPipeError:  # whoever read the output has enough of it
@@ -49,20 +50,6 @@ def main(arguments: Sequence[str] | None = None, *, project: Path) -> int:
         for line in _lines(error):
             logger.error(line)
         return 1
-
-
-def _call(options: argparse.Namespace) -> int:
-    # --list and --target need neither Kaggle's client nor what runs notebooks: each verb imports what it needs.
-    from kernelgen.command import verbs
-
-    if options.list is not None:
-        return verbs.show_list(options)
-    if options.pull or options.diff:
-        return verbs.pull(options)
-    if options.dry_run:
-        return verbs.preview(options)
-    is_kaggles = options.push or options.wait or options.output or options.submit
-    return verbs.publish(options) if is_kaggles else verbs.build(options)
 
 
 def _lines(error: Exception) -> list[str]:

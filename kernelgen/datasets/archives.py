@@ -13,7 +13,6 @@ import gzip
 import lzma
 import tarfile
 import zipfile
-import zlib
 from pathlib import Path
 
 from kernelgen.errors import KernelgenError
@@ -22,18 +21,6 @@ _ZIP = ".zip"
 _TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _PACKED = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ", lzma.open))
 
-# RuntimeError is zipfile's, for passwords and rare compressions, OSError the system's and bz2's.
-DAMAGED = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    OSError,
-    EOFError,
-    RuntimeError,
-    ValueError,
-)
-
 
 def archive_stem(path: Path) -> str:
     """The name of the folder that Kaggle unpacks an archive into, be it damaged or not; empty if the file is none.
@@ -41,13 +28,22 @@ def archive_stem(path: Path) -> str:
     Raises:
         KernelgenError: the archive's name leaves none for the folder.
     """
-    endings = [ending for ending in (_ZIP, *_TAR) if path.name.lower().endswith(ending)]
-    if not endings or not path.is_file() or not (_is_zip if endings[0] == _ZIP else _is_tar)(path):
+    ending = next((ending for ending in (_ZIP, *_TAR) if path.name.lower().endswith(ending)), "")
+    if not ending or not path.is_file() or not (_is_zip if ending == _ZIP else _is_tar)(path):
         return ""
-    stem = path.name[: -len(endings[0])]
+    stem = path.name.removesuffix(path.name[-len(ending) :])
     if not stem.strip("."):
         raise KernelgenError(f"{path}: has no name before its ending, which the folder on Kaggle would have; rename it")
     return stem
+
+
+def members(archive: Path) -> list[str]:
+    """The names of an archive's members; [] if it is damaged."""
+    try:
+        with opened(archive) as packed:
+            return packed.namelist() if isinstance(packed, zipfile.ZipFile) else packed.getnames()
+    except Exception:  # whatever zipfile, tarfile and the decompressors say about a damaged archive
+        return []
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -58,17 +54,22 @@ def unpack(archive: Path, folder: Path) -> None:
     """
     folder.mkdir(parents=True)
     try:
-        if archive.name.lower().endswith(_ZIP):
-            with zipfile.ZipFile(archive) as opened:
-                opened.extractall(folder)
-        else:
-            with tarfile.open(archive) as packed:
-                packed.extractall(folder, filter="data")
-    except DAMAGED as error:
+        with opened(archive) as packed:
+            packed.extractall(folder)
+    except Exception as error:  # as above
         why = (str(error) or type(error).__name__).splitlines()[0].rstrip(":")
         if isinstance(error, OSError) and error.filename:
             why = f"{error.strerror}: {Path(error.filename).name}"
         raise KernelgenError(f"{archive}: cannot be unpacked as Kaggle does: {why}; pack it again") from None
+
+
+def opened(archive: Path) -> zipfile.ZipFile | tarfile.TarFile:
+    """Open a zip or, of any compression, a tar."""
+    if archive.name.lower().endswith(_ZIP):
+        return zipfile.ZipFile(archive)
+    packed = tarfile.open(archive)
+    packed.extraction_filter = tarfile.data_filter
+    return packed
 
 
 def _is_zip(path: Path) -> bool:
@@ -80,10 +81,9 @@ def _is_tar(path: Path) -> bool:
     with open(path, "rb") as file:
         head = file.read(tarfile.BLOCKSIZE)
     try:
-        for magic, opened in _PACKED:
+        for magic, unpacked in _PACKED:
             if head.startswith(magic):
-                with opened(path) as unpacked:
-                    head = unpacked.read(tarfile.BLOCKSIZE)
+                head = unpacked(path).read(tarfile.BLOCKSIZE)
         return head[257:262] == b"ustar" or tarfile.is_tarfile(path)
-    except DAMAGED:
+    except Exception:
         return True

@@ -27,10 +27,8 @@ def missing_files(dataset: DatasetFolder) -> list[DownloadTable]:
     return [wanted for wanted, path in paths if not path.is_file() or not sha256(path).startswith(wanted.sha256)]
 
 
-def fill_downloads(dataset: DatasetFolder) -> list[Path]:
-    """Downloads what is missing and returns the payload, other files of the folder included.
-
-    Each file is moved in when all of it has arrived with its hash; what is there already stays.
+def fill_downloads(dataset: DatasetFolder) -> None:
+    """Downloads what is missing; each file is moved in when all of it has arrived with its hash.
 
     Raises:
         KernelgenError: one line, for a wrong hash, an address that has nothing, no network or a full disk.
@@ -53,7 +51,6 @@ def fill_downloads(dataset: DatasetFolder) -> list[Path]:
                 raise KernelgenError(f"{where}: cannot be written: {error.strerror or error}") from None
         if len(wanted.sha256) < len(digest):
             logger.info(f"{where} has sha256 {digest}; write it into dataset.toml so that no other file is ever taken")
-    return dataset.payload()
 
 
 def _fetch(url: str, path: Path, where: str) -> None:
@@ -65,15 +62,12 @@ def _fetch(url: str, path: Path, where: str) -> None:
                 length = int(response.headers.get("Content-Length") or -1)
                 logger.info(f"{where}: downloading{f' ({length / 1e6:.0f} MB)' if length >= 0 else ''}")
                 shutil.copyfileobj(response, file)
-            received = path.stat().st_size
-            if length in (-1, received):
+            if length in (-1, path.stat().st_size):
                 return
-            reason = f"broke off after {received} of {length} bytes"
-        except urllib.error.HTTPError as error:
-            if error.code < 500:
-                raise KernelgenError(f"{where}: {url} answers {error.code} {error.reason}; correct the url") from None
-            reason = f"answered {error.code}"
+            reason = f"broke off after {path.stat().st_size} of {length} bytes"
         except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, urllib.error.HTTPError) and error.code < 500:
+                raise KernelgenError(f"{where}: {url} answers {error.code} {error.reason}; correct the url") from None
             reason = str(getattr(error, "reason", error)) or type(error).__name__
         if attempt < ATTEMPTS:
             logger.info(f"{where}: {reason}; trying again")

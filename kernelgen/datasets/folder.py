@@ -28,15 +28,6 @@ LICENSES = frozenset(
 )
 
 
-def _length(shortest: int, longest: int) -> AfterValidator:
-    def check(value: str) -> str:
-        if not shortest <= len(value) <= longest or not value.isprintable() or value != value.strip():
-            raise ValueError(f"{value!r} has {len(value)} characters; Kaggle takes {shortest} to {longest}")
-        return value
-
-    return AfterValidator(check)
-
-
 def _written_as(pattern: str, otherwise: str) -> AfterValidator:
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
@@ -66,7 +57,7 @@ Digest = Annotated[
 class WheelsTable(Strict):
     """``[wheels]``: packages that a kernel installs without network."""
 
-    requirements: str = "requirements.txt"
+    requirements: FileName = "requirements.txt"
     pythons: Annotated[list[PythonVersion], Field(min_length=1)]
     platforms: Annotated[list[str], Field(min_length=1)] = ["manylinux_2_28_x86_64"]
     provides: Annotated[list[str], Field(min_length=1)]
@@ -95,9 +86,9 @@ class DatasetTable(Strict):
     are none.
     """
 
-    title: Annotated[str, _length(6, 50)]
+    title: Annotated[str, Field(min_length=6), plain_text(50)]
     license: License
-    subtitle: Annotated[str, _length(20, 80)] | None = None
+    subtitle: Annotated[str, Field(min_length=20), plain_text(80)] | None = None
     description: str | None = None
     keywords: list[Annotated[str, plain_text(255)]] = []
     wheels: WheelsTable | None = None
@@ -126,16 +117,6 @@ class DatasetFolder:
     table: DatasetTable
 
     @property
-    def slug(self) -> str:
-        """The slug on Kaggle."""
-        return self.name
-
-    @property
-    def title(self) -> str:
-        """The title on Kaggle."""
-        return self.table.title
-
-    @property
     def provides(self) -> tuple[str, ...]:
         """Import names of the packages whose wheels it holds."""
         return tuple(self.table.wheels.provides) if self.table.wheels else ()
@@ -147,9 +128,9 @@ class DatasetFolder:
 
     def payload(self) -> list[Path]:
         """The files that make up the dataset, but for what describes it."""
-        skipped = NOT_PAYLOAD | ({self.table.wheels.requirements} if self.table.wheels else set())
-        files = {path.relative_to(self.folder): path for path in self.folder.rglob("*") if path.is_file()}
-        return sorted(path for name, path in files.items() if str(name) not in skipped and name.parts[0] != CACHE)
+        skipped = {*NOT_PAYLOAD, CACHE, self.table.wheels.requirements if self.table.wheels else ""}
+        files = (path for path in self.folder.rglob("*") if path.is_file())
+        return sorted(path for path in files if path.relative_to(self.folder).parts[0] not in skipped)
 
     def entries(self) -> list[str]:
         """What is uploaded one by one: names of files in the folder, and of folders, which become an archive each."""
@@ -157,15 +138,8 @@ class DatasetFolder:
 
     def write_metadata(self, owner: str) -> Path:
         """Writes dataset-metadata.json, in ASCII: Kaggle's client reads it in the locale's encoding."""
-        metadata = {
-            "id": f"{owner}/{self.slug}",
-            "keywords": self.table.keywords,
-            "licenses": [{"name": self.table.license}],
-            "title": self.table.title,
-            "subtitle": self.table.subtitle,
-            "description": self.table.description,
-        }
-        metadata = {key: value for key, value in metadata.items() if value is not None}
+        told = self.table.model_dump(include={"keywords", "title", "subtitle", "description"}, exclude_none=True)
+        metadata = {"id": f"{owner}/{self.name}", "licenses": [{"name": self.table.license}], **told}
         path = self.folder / METADATA
         write_text(path, json.dumps(metadata, indent=2, sort_keys=True, ensure_ascii=True) + "\n")
         return path

@@ -1,7 +1,5 @@
 """SHA-256 of files, computed once for as long as a file stays as it is."""
 
-from __future__ import annotations
-
 import hashlib
 from functools import lru_cache
 from pathlib import Path

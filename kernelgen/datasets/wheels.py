@@ -8,8 +8,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -22,16 +22,9 @@ from kernelgen.errors import KernelgenError
 logger = logging.getLogger(__name__)
 
 _PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([0-9][^\s;]*)((?:\s+--hash=sha256:[0-9a-f]{64})+)")
-_HASH = re.compile(r"sha256:([0-9a-f]{64})")
-_NO_NETWORK = re.compile(
-    "ConnectionError|Name or service|Temporary failure|ReadTimeout|ConnectTimeout|Network is unreachable|ProxyError|"
-    "connection (was )?(broken|refused)",
-    re.IGNORECASE,
-)
 
 
-@dataclass(frozen=True)
-class Pin:
+class _Pin(NamedTuple):
     """``name==version`` with the hashes of the wheels that may be taken for it."""
 
     name: str
@@ -51,43 +44,27 @@ class Pin:
         return not {(tag.interpreter, tag.abi) for tag in tags}.isdisjoint((tag.interpreter, tag.abi) for tag in known)
 
 
-def read_pins(dataset: DatasetFolder, wheels: WheelsTable) -> list[Pin]:
-    """The pins of the dataset's requirements file.
+def missing_wheels(dataset: DatasetFolder, wheels: WheelsTable) -> list[str]:
+    """What is not yet there with a right hash, in words: ``openvino==2026.4.1 for Python 3.12``.
 
     Raises:
-        KernelgenError: a line is not pinned with hashes.
+        KernelgenError: a line of the requirements is not pinned with hashes.
     """
-    where = f"{dataset.where}/{wheels.requirements}"
-    text = (dataset.folder / wheels.requirements).read_text(encoding="utf-8")
-    pins = []
-    for number, line in enumerate(text.replace("\\\n", "  ").split("\n"), 1):
-        line = re.sub(r"(^|\s)#.*", "", line).strip()
-        if match := _PIN.fullmatch(line):
-            pins.append(Pin(match[1], match[2], frozenset(_HASH.findall(match[3]))))
-        elif line:
-            raise KernelgenError(f"{where}: entry {number} is not NAME==VERSION --hash=sha256:…; pin it")
-    if not pins:
-        raise KernelgenError(f"{where}: pins nothing; write NAME==VERSION --hash=sha256:…")
-    return pins
-
-
-def missing_wheels(dataset: DatasetFolder, wheels: WheelsTable) -> list[str]:
-    """What is not yet there with a right hash, in words: ``openvino==2026.4.1 for Python 3.12``."""
-    pins = read_pins(dataset, wheels)
-    there = _good_wheels(dataset.folder, pins)
+    pins = _read_pins(dataset, wheels)
+    hashes = frozenset[str]().union(*(pin.hashes for pin in pins))
+    there = [path.name for path in dataset.folder.glob("*.whl") if sha256(path) in hashes]
     return [
         f"{pin.name}=={pin.version} for Python {python}"
         for pin in pins
         for python in wheels.pythons
-        if not any(pin.fits(path.name, python) for path in there)
+        if not any(pin.fits(name, python) for name in there)
     ]
 
 
-def fill_wheels(dataset: DatasetFolder, wheels: WheelsTable) -> list[Path]:
-    """Downloads what the dataset's pins name and puts it into its folder; returns the wheels.
+def fill_wheels(dataset: DatasetFolder, wheels: WheelsTable) -> None:
+    """Download what the pins name, if any of it is missing.
 
-    Nothing is downloaded where every wheel is there with its hash. What is downloaded is moved in only
-    when all of it has arrived, and wheels that are no longer pinned are removed.
+    Files are moved in only when all of them have arrived; wheels that are no longer pinned are removed.
 
     Raises:
         KernelgenError: one line, for a wrong hash, a package that does not exist, or no network.
@@ -103,7 +80,17 @@ def fill_wheels(dataset: DatasetFolder, wheels: WheelsTable) -> list[Path]:
                 os.replace(path, dataset.folder / path.name)
         if missing := missing_wheels(dataset, wheels):
             raise KernelgenError(f"{dataset.where}: still lacks {missing[0]}; correct the pins and their hashes")
-    return _good_wheels(dataset.folder, read_pins(dataset, wheels))
+
+
+def _read_pins(dataset: DatasetFolder, wheels: WheelsTable) -> list[_Pin]:
+    text = (dataset.folder / wheels.requirements).read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.split("\n")]
+    matches = [(line, _PIN.fullmatch(line)) for line in lines if line]
+    wrong = next((line for line, match in matches if not match), "" if matches else "an empty file")
+    if wrong:
+        where = f"{dataset.where}/{wheels.requirements}"
+        raise KernelgenError(f"{where}: {wrong} is not NAME==VERSION --hash=sha256:…; pin it")
+    return [_Pin(pin[1], pin[2], frozenset(re.findall("[0-9a-f]{64}", pin[3]))) for _, pin in matches if pin]
 
 
 def _download(dataset: DatasetFolder, wheels: WheelsTable, python: str, folder: str) -> None:
@@ -115,25 +102,14 @@ def _download(dataset: DatasetFolder, wheels: WheelsTable, python: str, folder: 
         "--disable-pip-version-check", "--retries", "2", "--timeout", "20",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-    if done.returncode:
-        raise KernelgenError(f"{dataset.where}: {_reason(done.stderr + done.stdout, python)}")
-
-
-def _reason(output: str, python: str) -> str:
-    """One line for what pip said at length."""
+    if done.returncode == 0:
+        return
+    output = done.stdout + done.stderr
+    reason = f"pip could not download for Python {python}: {output.strip().split('ERROR: ')[-1].partition(chr(10))[0]}"
     if "DO NOT MATCH THE HASHES" in output:
-        got = re.search(r"Got\s+([0-9a-f]{64})", output)
-        package = re.search(r"^\s+(\S+==\S+|\S+\.whl)", output.split("DO NOT MATCH THE HASHES", 1)[1], re.M)
-        return (
-            f"{package[1] if package else 'a wheel'} for Python {python} does not have a pinned hash"
-            f"{f' (got sha256:{got[1]})' if got else ''}; do not trust it, or correct the pin"
-        )
-    if _NO_NETWORK.search(output):
-        return "the package index cannot be reached; try again with network"
-    errors = [line.removeprefix("ERROR: ") for line in output.splitlines() if line.startswith("ERROR: ")]
-    return f"pip could not download for Python {python}: {(errors or output.strip().splitlines() or ['?'])[-1]}"
-
-
-def _good_wheels(folder: Path, pins: list[Pin]) -> list[Path]:
-    hashes = {digest for pin in pins for digest in pin.hashes}
-    return sorted(path for path in folder.glob("*.whl") if sha256(path) in hashes)
+        got = re.findall(r"Got\s+([0-9a-f]{64})", output)
+        reason = f"a wheel for Python {python} does not have a pinned hash (got sha256:{', '.join(got)}); "
+        reason += "do not trust it, or correct the pin"
+    elif "Retrying (" in output:
+        reason = "the package index cannot be reached; try again with network"
+    raise KernelgenError(f"{dataset.where}: {reason}")

@@ -100,7 +100,7 @@ def _send(kaggle: Kaggle, upload: DatasetUpload, notes: str, status: str | None)
         raise KernelgenError(
             f"{what}: was made, but Kaggle knows no keyword {', '.join(answer.invalid_tags)}; correct dataset.toml"
         )
-    if answer.ref and answer.ref.lower().rstrip("/").split("/")[-1] != upload.dataset.slug:
+    if answer.ref and answer.ref.lower().rstrip("/").split("/")[-1] != upload.dataset.name:
         raise KernelgenError(f"{what}: Kaggle made it as {answer.ref}; give it a title that makes its slug")
 
 

@@ -335,8 +335,11 @@ def test_a_bad_dataset_folder_is_one_line_with_file_and_key(write_project):
         }
     )
     lines = problems(root)
-    assert lines[0] == "datasets/short-title/dataset.toml: title: 'W' has 1 characters; Kaggle takes 6 to 50"
-    assert lines[1].startswith("datasets/short-title/dataset.toml: subtitle: 'short' has 5 characters")
+    assert (
+        lines[0]
+        == "datasets/short-title/dataset.toml: title: string should have at least 6 characters, found the string 'W'"
+    )
+    assert lines[1].startswith("datasets/short-title/dataset.toml: subtitle: string should have at least 20 characters")
     assert lines[2].startswith("datasets/w/dataset.toml: the folder's name is the slug on Kaggle: 6 to 50")
     assert lines[3].startswith("datasets/weights-x/dataset.toml: license: 'MIT-ish' is no licence of Kaggle's")
     assert len(lines) == 4
