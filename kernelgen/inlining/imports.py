@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.util import resolve_name
 from itertools import chain
 from pathlib import PurePosixPath
+from textwrap import shorten
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import Library, Module
@@ -214,12 +215,11 @@ class ImportWalk:
         prefix, own = name.partition(OPEN)[0], f"{self.library.name}."
         can_be_ours = own.startswith(prefix) or prefix.startswith(own)
         if can_be_ours and not any(module.startswith(prefix) for module in self.included):
-            text = " ".join(code.split())
+            package = prefix.rpartition(".")[0] or self.library.name
             raise KernelgenError(
-                f"{where}: dynamic import `{text if len(text) <= 80 else text[:77] + '…'}`: which module "
-                "it imports cannot be known when the notebook is built; import it by a literal name, or list what it "
-                f'may import in kernels.toml, include = ["{prefix.rpartition(".")[0] or self.library.name}.*"] of the '
-                "kernel"
+                f"{where}: dynamic import `{shorten(code, 80, placeholder='…')}`: which module it imports cannot be "
+                "known when the notebook is built; import it by a literal name, or list what it may import in "
+                f'kernels.toml, include = ["{package}.*"] of the kernel'
             )
 
     # --- names in text ------------------------------------------------------------------------------------------

@@ -42,9 +42,7 @@ def check_limits(library: Library, code: Sequence[Code], cells: ParsedSource, re
 
 def _prompts(code: Sequence[Code]) -> Iterator[str]:
     for cell in code:
-        lines = cell.text.split("\n")
-        first = next((index for index, line in enumerate(lines) if line.strip()), 0)
-        for number, line in enumerate(lines[first : first + 2], cell.first_line + first):
+        for number, line in enumerate(cell.text.split("\n")[:2], cell.first_line):
             if _PROMPT.match(line):
                 yield (
                     f"{cell.where}:{number}: IPython takes this line for the prompt of a pasted session, and takes "

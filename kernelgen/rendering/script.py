@@ -55,7 +55,7 @@ def script_cells(text: str, where: str) -> list[ScriptCell]:
 def _cell(kind: str, content: str, line: int, metadata: dict[str, Any], where: str) -> ScriptCell:
     """A cell without comment signs and without blank lines around it."""
     # jupytext's way to keep magics from Python: a cell for notebooks alone, in comments.
-    is_commented = metadata.get("active") == "ipynb" or "active-ipynb" in metadata.get("tags", ())
+    is_commented = metadata.get("active") == "ipynb" or "'active-ipynb'" in str(metadata.get("tags"))
     if kind != "code" or is_commented:
         quoted = _QUOTED.fullmatch(content)
         if quoted and quoted[1] not in quoted[2] and kind != "code":
@@ -87,7 +87,10 @@ def _read_marker(marker: str, where: str) -> tuple[str, dict[str, Any]]:
         raise KernelgenError(f"{where}: a cell's marker takes no values; write them into the cell")
     import jupytext
 
-    (cell,) = jupytext.reads(f"{marker}\n", {"extension": ".py", "format_name": "percent"}).cells
-    if cell.source or "incorrectly_encoded_metadata" in cell.metadata:
-        raise KernelgenError(f'{where}: a marker that cannot be read; write it as `# %% Title tags=["a"]`')
+    try:
+        (cell,) = jupytext.reads(f"{marker}\n", {"extension": ".py", "format_name": "percent"}).cells
+        if cell.source or "incorrectly_encoded_metadata" in cell.metadata:
+            raise ValueError
+    except (AttributeError, TypeError, ValueError):  # the others are jupytext's, for tags that are no list
+        raise KernelgenError(f'{where}: a marker that cannot be read; write it as `# %% Title tags=["a"]`') from None
     return cell.cell_type, {key: value for key, value in cell.metadata.items() if key not in _JUPYTEXTS_OWN}

@@ -86,6 +86,7 @@ def test_a_dynamic_import_that_cannot_be_the_librarys_is_accepted(project, text:
         "importlib.import_module('pk.models.' + 'a')",
         "importlib.import_module(f'{__package__}.models.a')",
         "importlib.import_module(f'pk.models.{TABLE[x]}')",
+        "importlib.import_module(f'pk.{TYPED[x]}.a')",
         "importlib.import_module(TABLE.get(x))",
         "[importlib.import_module('pk.models.' + n) for n in NAMES]",
         "[importlib.import_module(n) for n in ('pk.models.a', 'json')]",
@@ -105,6 +106,7 @@ def test_a_dynamic_import_that_cannot_be_the_librarys_is_accepted(project, text:
 def test_a_dynamic_import_of_a_name_that_can_be_read_is_followed(project, text: str):
     files = {"pk/b.py": "import importlib, os, runpy, pkgutil, sys, subprocess, logging.config\nx = 1\n"}
     files["pk/b.py"] += "TABLE = {'one': 'a'}\nNAMES = ('a',)\n" if "models" in text else "TABLE = {1: 'pk.models.a'}\n"
+    files["pk/b.py"] += "TYPED: dict[str, str] = {'m': 'models'}\n"
     files["pk/b.py"] += f"def load(x):\n    return {text}\n"
     found = project("import pk.b", files | MODELS | {"pk/other.py": ""})
     assert "pk.models.a" in names(found)

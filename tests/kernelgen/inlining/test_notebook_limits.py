@@ -174,9 +174,9 @@ def test_an_exit_that_would_not_stop_the_cell_is_refused(project, refused, name:
     assert names(project(f"import pk\ndef {name}(): ...\n{name}()\nprint(1)\n", {})) == ["pk"]
 
 
-@pytest.mark.parametrize("code", ['"""\n>>> f(2)\n4\n"""\nimport pk\n', "\n\n# a session\n... \nimport pk\n"])
+@pytest.mark.parametrize("code", ['"""\n>>> f(2)\n4\n"""\nimport pk\n', "# a session\n... \nimport pk\n"])
 def test_a_cell_that_ipython_takes_for_a_pasted_session_is_refused(project, refused, code: str):
     line = next(number for number, line in enumerate(code.split("\n"), 1) if line[:3] in {">>>", "..."})
     message = refused(code, {})
     assert message.startswith(f"kernel_templates/case.py.j2:{line}: ") and "put two other lines above it" in message
-    assert names(project("# one\n# two\n" + code.lstrip("\n"), {})) == ["pk"]
+    assert names(project("# one\n# two\n" + code, {})) == ["pk"]

@@ -96,6 +96,7 @@ def test_text_may_stand_in_comments_or_in_a_string(build):
         ("# %% [raw]\n# ---\n# ---\n!ls\n", 4, "code below a markdown marker"),
         ("# %% [markdown]\nJust words.\n", 2, "put a `# %%` above it, or `# ` before each line of text"),
         ('# %% active="ipynb"\n# !ls\nx = 1\n', 3, "`# ` before each line"),
+        ("# %% tags=5\nx = 1\n", 1, "a marker that cannot be read"),
         ('# %% language="bash"\n# ls\n', 1, "a marker that cannot be read"),
         ("# %% a = b\nx = 1\n", 1, "a marker that cannot be read"),
         ("# %% On {{ kernel.name }}\nx = 1\n", 1, "takes no values"),
