@@ -101,9 +101,8 @@ def _run(options: Namespace, call: Call, notebooks: dict[str, bytes], inputs: di
 def publish(options: Namespace) -> int:
     """``--push``, ``--wait``, ``--output`` and ``--submit``, in this order."""
     from kernelgen.publishing.client import Kaggle
-    from kernelgen.publishing.leaderboard import read_table
-    from kernelgen.publishing.publication import Publication, PushOptions
-    from kernelgen.publishing.submitting import competition_of
+    from kernelgen.publishing.publication import Publication
+    from kernelgen.publishing.submitting import competition_of, read_table
 
     call = Call(options)
     if options.submit:  # whether it can be carried out in the end, before anybody is asked
@@ -117,16 +116,7 @@ def publish(options: Namespace) -> int:
             read_table(call.project)
     kaggle = Kaggle()
     call.project.owner = call.project.owner or kaggle.username
-    wanted = PushOptions(
-        push=options.push,
-        again=options.force,
-        wait=options.wait,
-        resume=options.resume,
-        outputs=options.output,
-        submit=options.submit,
-        command=options.command,
-    )
-    publication = Publication(kaggle, call.project, call.out, call.commit(), wanted)
+    publication = Publication(kaggle, call.project, call.out, call.commit(), options)
     return 0 if publication.carry_out(call.selected) else 1
 
 
@@ -134,8 +124,7 @@ def preview(options: Namespace) -> int:
     """``--push --dry-run``: what would be sent, without network and credentials."""
     from kernelgen.building import build_kernel, write_kernel
     from kernelgen.datasets.private_files import check_private_files
-    from kernelgen.publishing.preview import preview
-    from kernelgen.publishing.uploads import dataset_upload, datasets_to_send
+    from kernelgen.publishing.uploads import dataset_upload, datasets_to_send, preview
 
     call = Call(options)
     uploads = []

@@ -1,32 +1,79 @@
-"""The connection to Kaggle: what is asked, in types of our own."""
+"""The connection to Kaggle: its own client, with what it does worse than we need put right in this one place.
+
+It prints instead of raising, ends the process where it finds no credentials, knows no time limit, and leaves a file
+that was refused out of a dataset without a word.
+"""
 
 from __future__ import annotations
 
 import io
 import logging
-import math
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing import retrying
-from kernelgen.publishing.retrying import MISSING, TWICE, Refused, not_installed, retried
 
-if TYPE_CHECKING:
-    from kernelgen.publishing.official_client import OfficialClient
+
+def tidy_environment() -> None:
+    """Take from the KAGGLE_ variables what stands around their values by mistake, most often a line break."""
+    for name, value in list(os.environ.items()):
+        if name.startswith("KAGGLE_"):
+            os.environ[name] = value.strip(" \t\r\n\v\f\ufeff\u200b\xa0\"'")
+            if not os.environ[name]:
+                del os.environ[name]
+
+
+tidy_environment()  # before the client reads it, which is at its import
+try:
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    with redirect_stdout(io.StringIO()):
+        from kaggle.api import kaggle_api_extended as kaggle_module
+
+    from kernelgen.publishing.retrying import KNOWN, MISSING, NEW_TOKEN, TWICE, Refused, retried
+except ImportError as error:
+    raise KernelgenError(f"Kaggle's client is not installed ({error.name}); run `pip install -e '.[push]'`") from None
 
 logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
+TIMEOUT_SECONDS = 120
 PAGE = 100
-# Of what is there for certain, 403 and 404 pass like other faults of a server.
-KNOWN = math.inf
+PATIENCE_SECONDS = 180.0
+# A run of many hours is not given up for a connection that is down for a while.
+PATIENCE_WHILE_WAITING_SECONDS = 1800.0
 # Between two looks at what is waited for.
 SHORTEST_SECONDS, LONGEST_SECONDS, GROWTH = 1.0, 30.0, 1.5
+
+
+class TimedAdapter(HTTPAdapter):
+    """A connection that is given up when nothing comes for a while."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **keywords: Any) -> requests.Response:
+        """Send a request, with a time limit where the caller sets none."""
+        if not args:
+            keywords["timeout"] = keywords.get("timeout") or TIMEOUT_SECONDS
+        return super().send(request, *args, **keywords)
+
+
+# By what a method of the SDK names, where it is, and the fields of its request that name OWNER/SLUG.
+_SERVICES: dict[str, Callable[[Any], Any]] = {
+    "kernel": lambda client: client.kernels.kernels_api_client,
+    "dataset": lambda client: client.datasets.dataset_api_client,
+    "submission": lambda client: client.competitions.competition_api_client,
+}
+_RUN = "get_kernel_session_status"
+_NAMES = {"kernel": ("user_name", "kernel_slug"), "dataset": ("owner_slug", "dataset_slug")}
+
+
+# Of all sessions, and of uploads, which the client sets up by itself: neither it nor its SDK sets a time limit.
+requests.sessions.HTTPAdapter = kaggle_module.HTTPAdapter = TimedAdapter
 
 
 @dataclass(frozen=True)
@@ -44,6 +91,11 @@ class RunThere:
     status: str
     failure: str
 
+    @classmethod
+    def of(cls, answer: Any) -> RunThere:
+        """Read the SDK's answer."""
+        return cls(answer.status.name, str(answer.failure_message or ""))
+
     @property
     def is_over(self) -> bool:
         """Whether nothing more will happen."""
@@ -55,27 +107,56 @@ class RunThere:
         return self.status == "COMPLETE"
 
 
-class Kaggle:
-    """One user's connection.
+class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has no types
+    """One user's connection, with our retries.
 
-    Raises (every method): KernelgenError, one line, for what Kaggle refuses and for a connection or an answer that
-    stays broken.
+    Attributes:
+        upload_what: names the dataset that is uploaded, in messages.
+        upload_entries: its files and folders that go up, each as itself or as one archive.
+        upload_was_made: whether a dataset or version whose answer was lost has been made.
+
+    Raises (every method of ours): KernelgenError, one line, for what Kaggle refuses and for a connection or an answer
+    that stays broken.
     """
 
     def __init__(self) -> None:
-        self._patience: float | None = None
+        super().__init__()
+        self.upload_what, self.upload_entries = "", list[str]()
+        self.upload_was_made: Callable[[], bool] = bool
+        self._upload_status = 0
+        self._patience = PATIENCE_SECONDS
         self.sign_in()
 
     def sign_in(self) -> None:
-        """Sign in with whatever credentials there are."""
-        # Not above: the client signs in where it is imported, too.
-        try:
-            from kernelgen.publishing.official_client import signed_in
-        except ImportError as error:
-            raise not_installed(error) from None
+        """Sign in with credentials from wherever the client looks for them."""
+        tidy_environment()
 
-        self.client: OfficialClient = signed_in()
-        self.username: str = self.client.config_values["username"]
+        def authenticate() -> None:
+            try:
+                self.authenticate()
+            except SystemExit:  # how it says that it has found nothing
+                raise KernelgenError(
+                    "no Kaggle credentials that are valid (KAGGLE_API_TOKEN, ~/.kaggle/access_token, KAGGLE_USERNAME "
+                    f"with KAGGLE_KEY, kaggle.json, OAuth); {NEW_TOKEN} and save it as ~/.kaggle/access_token"
+                ) from None
+            except (OSError, ValueError, TypeError, AttributeError) as error:
+                of_header = isinstance(error, requests.exceptions.InvalidHeader)
+                if isinstance(error, requests.RequestException) and not of_header:
+                    raise
+                # Of a file, not of an answer. Not its words: they may hold a key.
+                raise KernelgenError(
+                    f"signing in: the credentials cannot be read ({type(error).__name__}); {NEW_TOKEN}"
+                ) from None
+
+        self.use("signing in", authenticate)
+        values = self.config_values
+        for name in {"username", "key"} & set(values):  # of kaggle.json, which nobody has looked at yet
+            values[name] = str(values[name]).strip()
+        self.username = str(values.get("username") or "")
+        if not self.username or not (self.username + values.get("key", "")).isascii():
+            raise KernelgenError(
+                f"the Kaggle credentials name no user, or hold characters that no key has; {NEW_TOKEN}"
+            )
 
     # ------------------------------------------------------------ requests
 
@@ -93,147 +174,160 @@ class Kaggle:
             with redirect_stdout(io.StringIO()):  # what the client prints may hold what nobody should read
                 return act()
 
-        try:
-            return retried(quietly, what, arrived=arrived, patience=self._patience, missing=missing)
-        except OSError as error:
-            raise KernelgenError(f"{what}: {error.filename or 'a file'}: {error.strerror or error}") from None
+        return retried(quietly, what, self._patience, arrived=arrived, missing=missing)
 
-    def send(
-        self, what: str, act: Callable[[OfficialClient], Answer], *, arrived: Callable[[], Answer | None] | None = None
+    def ask(
+        self,
+        what: str,
+        method: str,
+        read: Callable[[list[Any]], Answer],
+        identity: str = "",
+        version: int | None = None,
+        missing: float = 1,
+        **fields: Any,
     ) -> Answer:
-        """What one of the client's own functions gives. Its complaints about what is to be sent are final."""
+        """The answer to one request of the client's SDK.
 
-        def checked() -> Answer:
-            try:
-                return act(self.client)
-            except ValueError as error:
-                if type(error) is ValueError:
-                    raise KernelgenError(f"{what}: Kaggle's client refuses it: {error}; correct that") from None
-                raise
+        Args:
+            method: of the SDK. It takes the request of the same name: get_kernel an ApiGetKernelRequest.
+            read: makes the reply, page by page, into plain types.
+            identity: OWNER/SLUG of a kernel or a dataset.
+            version: of a kernel.
+            fields: more fields of the request.
+        """
+        kind = next(kind for kind in _SERVICES if kind in method)
+        if identity:
+            fields |= dict(zip(_NAMES[kind], identity.split("/"), strict=True))
+        if version:
+            fields["version_label"] = f"v{version}"  # a bare number is answered by 404
 
-        return self.use(what, checked, arrived=arrived)
-
-    def ask(self, what: str, call: Callable[[Any], Answer], missing: float = 1) -> Answer:
-        """The answer to one request; ``call`` is given the SDK's client, and makes the answer into plain types."""
-
-        def request() -> Answer:
-            with self.client.build_kaggle_client() as client:
-                return call(client)
+        def act() -> Answer:
+            request = getattr(kaggle_module, f"Api{method.title().replace('_', '')}Request")()
+            for field, value in fields.items():
+                setattr(request, field, value)
+            with self.build_kaggle_client() as client:
+                call = getattr(_SERVICES[kind](client), method)
+                pages = [call(request)]
+                while token := getattr(pages[-1], "next_page_token", ""):
+                    request.page_token = token
+                    pages.append(call(request))
+                return read(pages)
 
         try:
-            return self.use(what, request, missing=missing)
+            return self.use(what, act, missing=missing)
         except Refused as error:
             if error.status != 401:
                 raise
         self.sign_in()  # a token may run out during a wait of hours
-        return self.use(what, request, missing=missing)
+        return self.use(what, act, missing=missing)
 
-    def ask_if_there(self, what: str, call: Callable[[Any], Answer]) -> Answer | None:
+    def ask_if_there(
+        self, what: str, method: str, read: Callable[[Any], Answer], identity: str, version: int | None = None
+    ) -> Answer | None:
         """The same, None where Kaggle has no such thing, or none that it would show us."""
         try:
-            return self.ask(what, call, TWICE)
+            return self.ask(what, method, lambda pages: read(pages[0]), identity, version, TWICE)
         except Refused as error:
             if error.status not in MISSING:
                 raise
             return None
 
-    def request(self, name: str, identity: str = "", version: int | None = None, **fields: Any) -> Any:
-        """A request of the SDK by its name, of a kernel (and a version of it) or a dataset, with these fields."""
-        if identity:
-            names = ("user_name", "kernel_slug") if "Kernel" in name else ("owner_slug", "dataset_slug")
-            fields |= dict(zip(names, identity.split("/"), strict=True))
-        if version:
-            fields["version_label"] = f"v{version}"  # a bare number is answered by 404
-        request = getattr(self.client.module, name)()
-        for field, value in fields.items():
-            setattr(request, field, value)
-        return request
-
-    def wait_for(
-        self, look: Callable[[], tuple[str, Answer | None]], what: str, *, limit: float = math.inf
-    ) -> Answer | None:
+    def wait_for(self, look: Callable[[], tuple[str, Answer | None]], what: str) -> Answer:
         """Ask ``look`` again and again until it gives more than words, with a line for each change of how it stands.
 
         Args:
             look: how it stands, in words, and what was waited for, None until it is there.
             what: names it for the reader.
-            limit: seconds after which None is returned.
         """
         began, pause, last = time.monotonic(), SHORTEST_SECONDS, ""
         # Meanwhile a connection that is down for half an hour is no failure.
-        self._patience = retrying.PATIENCE_WHILE_WAITING_SECONDS
+        self._patience = PATIENCE_WHILE_WAITING_SECONDS
         try:
             while True:
                 words, answer = look()
                 if words != last:
                     minutes = int(time.monotonic() - began) // 60
                     logger.info(f"[{minutes // 60}:{minutes % 60:02}] {what}: {words}")
-                if answer is not None or time.monotonic() - began + pause > limit:
+                if answer is not None:
                     return answer
                 last = words
                 time.sleep(pause)
                 pause = min(pause * GROWTH, LONGEST_SECONDS)
         finally:
-            self._patience = None
+            self._patience = PATIENCE_SECONDS
 
     # ------------------------------------------------------------ kernels and datasets
 
     def kernel(self, identity: str) -> KernelThere | None:
         """The kernel's latest version; None where there is none."""
-        request = self.request("ApiGetKernelRequest", identity)
 
-        def read(client: Any) -> KernelThere:
-            answer = client.kernels.kernels_api_client.get_kernel(request)
+        def read(answer: Any) -> KernelThere:
             source = (answer.blob.source if answer.blob else "") or ""
             return KernelThere(int(answer.metadata.current_version_number or 0), str(source))
 
-        return self.ask_if_there(f"kernel {identity}", read)
+        return self.ask_if_there(f"kernel {identity}", "get_kernel", read, identity)
 
-    def run(self, identity: str, version: int | None = None, *, known: bool = False) -> RunThere | None:
-        """How far the run of that version is, or of the kernel's latest; None where there is none."""
-        request = self.request("ApiGetKernelSessionStatusRequest", identity, version)
-
-        def read(client: Any) -> RunThere:
-            answer = client.kernels.kernels_api_client.get_kernel_session_status(request)
-            return RunThere(answer.status.name, str(answer.failure_message or ""))
-
+    def run(self, identity: str, version: int | None = None) -> RunThere:
+        """How far the run of that version is, or of the latest, of a kernel that is there for certain."""
         what = f"the run of kernel {identity}"
-        return self.ask(what, read, KNOWN) if known else self.ask_if_there(what, read)
+        return self.ask(what, _RUN, lambda pages: RunThere.of(pages[0]), identity, version, KNOWN)
 
-    def dataset_status(self, identity: str) -> str | None:
-        """READY, FAILED or a state on the way there; None where there is no such dataset."""
-        request = self.request("ApiGetDatasetStatusRequest", identity)
-        return self.ask_if_there(
-            f"dataset {identity}",
-            lambda client: str(client.datasets.dataset_api_client.get_dataset_status(request).status.name),
+    def run_if_there(self, identity: str, version: int | None = None) -> RunThere | None:
+        """The same; None where there is none."""
+        return self.ask_if_there(f"the run of kernel {identity}", _RUN, RunThere.of, identity, version)
+
+    def dataset(self, identity: str) -> tuple[str, int]:
+        """READY, FAILED or a state on the way there, and the version that kernels are given now; "" and 0 for none."""
+        what = f"dataset {identity}"
+        status = self.ask_if_there(what, "get_dataset_status", lambda answer: str(answer.status.name), identity)
+        version = self.ask_if_there(
+            what, "get_dataset", lambda answer: int(answer.current_version_number or 0), identity
         )
+        return status or "", version or 0
 
-    def dataset_version(self, identity: str) -> int:
-        """The number of the version that kernels are given now; 0 where there is none yet."""
-        request = self.request("ApiGetDatasetRequest", identity)
-        number = self.ask_if_there(
-            f"dataset {identity}",
-            lambda client: int(client.datasets.dataset_api_client.get_dataset(request).current_version_number or 0),
-        )
-        return number or 0
+    # ------------------------------------------------------------ what the client calls
 
-    def dataset_files(self, identity: str, version: int) -> dict[str, int]:
-        """Name and size in bytes of each file of a version."""
-        request = self.request("ApiListDatasetFilesRequest", identity, dataset_version_number=version, page_size=PAGE)
+    def with_retry(self, func: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
+        """Repeat a request of an upload as all of ours are repeated, with a note for each time."""
 
-        def read(client: Any) -> dict[str, int]:
-            listed = pages(client.datasets.dataset_api_client.list_dataset_files, request)
-            return {str(file.name): int(file.total_bytes or 0) for page in listed for file in page.files or []}
+        def arrived() -> Any:
+            made = func.__name__.startswith("create_dataset") and self.upload_was_made()
+            return kaggle_module.ApiCreateDatasetResponse() if made else None
 
-        return self.ask(f"the files of dataset {identity}", read, KNOWN)
+        return lambda *arguments: retried(lambda: func(*arguments), self.upload_what, self._patience, arrived=arrived)
 
+    def get_response_processor(self) -> Callable[[requests.Response], None]:
+        """Look at each answer before the client does, which takes a list, or an error, for an object without fields."""
 
-def pages(ask: Callable[[Any], Any], request: Any) -> Iterator[Any]:
-    """The replies to a request, page after page."""
-    request.page_token = ""
-    while True:
-        page = ask(request)
-        yield page
-        if not page.next_page_token:
-            return
-        request.page_token = page.next_page_token
+        def check(response: requests.Response) -> None:
+            answer = response.json()
+            if not isinstance(answer, dict) or "code" in answer:
+                raise LookupError("no JSON object, or an error that says nothing")
+
+        return check
+
+    def upload_files(
+        self, request: Any, resources: Any, folder: str, kind: Any, context: Any, quiet: bool, mode: str, *_: Any
+    ) -> None:
+        """Upload ``upload_entries``, and nothing else of the folder.
+
+        Raises:
+            KernelgenError: a file was refused, so that no version may be made; or a folder cannot be packed.
+        """
+        for entry in self.upload_entries:
+            logger.info(f"{self.upload_what}: uploading {entry}")
+            try:
+                file = self._upload_file_or_folder(folder, entry, kind, context, mode, quiet, resources)
+            except (OSError, ValueError) as error:  # of a date before 1980, zip says ValueError
+                raise KernelgenError(f"{self.upload_what}: {entry} cannot be read or packed: {error}") from None
+            if file is None:
+                context._file_uploads[-1].cleanup()  # its address is kept on disk, and would be tried for days
+                raise KernelgenError(
+                    f"{self.upload_what}: uploading {entry}: Kaggle did not take it ({self._upload_status}), so "
+                    "no version was made; check its size and name, and try again"
+                )
+            request.files.append(self._new_file(file))
+
+    def _is_upload_successful(self, response: requests.Response) -> bool:
+        self._upload_status = response.status_code
+        return bool(super()._is_upload_successful(response))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from argparse import Namespace
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,9 +17,8 @@ from kernelgen.datasets.folder import DatasetFolder
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing import datasets, kernels
 from kernelgen.publishing.client import Kaggle, RunThere
-from kernelgen.publishing.outputs import fetch_outputs, read_output
-from kernelgen.publishing.records import PushedKernel, pushed_notebook, read_pushed
-from kernelgen.publishing.runs import check_ended_well, first_that_ended, run_now
+from kernelgen.publishing.records import pushed_notebook, read_pushed
+from kernelgen.publishing.runs import failure, fetch_outputs, read_output
 from kernelgen.publishing.submitting import submit
 from kernelgen.publishing.uploads import dataset_upload, datasets_to_send
 from kernelgen.recipe.project import Kernel, Project
@@ -27,51 +27,38 @@ from kernelgen.recipe.sources import Source
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class PushOptions:
-    """What the command line asks for; ``command`` repeats it."""
-
-    push: bool = False
-    again: bool = False
-    wait: bool = False
-    resume: bool = False
-    outputs: bool = False
-    submit: bool = False
-    command: str = ""
-
-
 class Publication:
-    """One call's work. Everything that was done is noted, so that the same call again goes on where this one ended."""
+    """One call's work. Everything that was done is noted, so that the same call again goes on where this one ended.
 
-    def __init__(self, kaggle: Kaggle, project: Project, out: Path, commit: str, options: PushOptions) -> None:
+    Args:
+        options: the command line's: push, force, wait, resume, output, submit; and ``command``, which repeats it.
+    """
+
+    def __init__(self, kaggle: Kaggle, project: Project, out: Path, commit: str, options: Namespace) -> None:
         self.kaggle, self.project, self.out, self.commit = kaggle, project, Path(out), commit
         self.options = options
         self._versions: dict[str, int] = {}  # of datasets that were sent or are there unchanged
         self._sent: set[str] = set()  # datasets and kernels that this call sent
         self._unfinished: dict[str, str] = {}  # by kernel, what its last session left to do
-        self._built_kernels: dict[str, BuiltKernel] = {}
+        self._built: dict[str, BuiltKernel] = {}
+        # The kernels of this call: to be pushed, running (by identity, with the version), left for another (and why).
         self._to_come: list[Kernel] = []
-        self._running: dict[str, PushedKernel] = {}
-        self._left: dict[str, str] = {}  # by kernel, why it is left for another call
+        self._running: dict[str, tuple[Kernel, int | None]] = {}
+        self._left: dict[str, str] = {}
 
     def carry_out(self, selected: Iterable[Kernel | DatasetFolder]) -> bool:
         """Do it all; False if something is left for another call (what, has been said)."""
         selected = list(selected)
         chosen = [target for target in selected if isinstance(target, Kernel)]
         if self.options.push:
-            self._built_kernels = {kernel.name: self._built(kernel) for kernel in chosen}
+            self._built = {kernel.name: self._build(kernel) for kernel in chosen}
             self._send_datasets(selected)
             return self._push(chosen)
         if not chosen:
             raise KernelgenError("--wait, --output and --submit are for kernels; --target names none")
         for kernel in chosen:
-            identity = self._identity(kernel)
-            pushed = read_pushed(self.out, kernel.name, identity)
-            version = pushed.version if pushed else None
-            run = run_now(self.kaggle, identity, version, known=version is not None, wait=self.options.wait)
-            if run is None:
-                raise KernelgenError(f"kernel {identity}: is not on Kaggle; push it first")
-            self._finish(kernel, version, run)
+            version = self._pushed_version(kernel)
+            self._finish(kernel, version, self._run(self._identity(kernel), version, known=version is not None))
         return True
 
     def _send_datasets(self, selected: list[Kernel | DatasetFolder]) -> None:
@@ -80,7 +67,7 @@ class Publication:
             fill(dataset, self.project.owner_or_placeholder, output_of=partial(newest_output, self.out))
             uploads.append(dataset_upload(dataset))
         for upload in uploads:
-            force = self.options.again and upload.dataset in selected
+            force = self.options.force and upload.dataset in selected
             if datasets.publish(self.kaggle, upload, notes=f"commit {self.commit}", force=force):
                 self._sent.add(upload.identity)
         for upload in uploads:
@@ -93,11 +80,10 @@ class Publication:
         self._to_come = list(chosen)
         self._push_those_that_can()
         while self._running:
-            versions = {name: (pushed.identity, pushed.version) for name, pushed in self._running.items()}
-            name, run = first_that_ended(self.kaggle, versions, len(self._to_come))
-            ended, pushed = self.project.kernels[name], self._running.pop(name)
-            if not self._finish(ended, pushed.version, run):
-                self._to_come.insert(0, ended)
+            identity, run = self._first_that_ended({ref: version for ref, (_, version) in self._running.items()})
+            kernel, version = self._running.pop(identity)
+            if not self._finish(kernel, version, run):
+                self._to_come.insert(0, kernel)
             self._push_those_that_can()
         for name, reason in self._left.items():
             logger.info(f"kernel {self._identity(self.project.kernels[name])}: left for another call, since {reason}")
@@ -115,119 +101,93 @@ class Publication:
                 self._left[kernel.name] = reason
             else:
                 try:
-                    pushed = self._push_one(kernel)
+                    self._push_one(kernel)
                 except kernels.SessionsFull as error:
-                    if not (self.options.wait and self._running):
+                    if not self._running:
                         raise
                     logger.warning(f"{error}; it is pushed when one of the others has ended")
                     return
-                self._sent.add(self._identity(kernel))
-                if pushed:
-                    self._running[kernel.name] = pushed
             self._to_come.remove(kernel)
 
     def _waits_for(self, kernel: Kernel) -> str:
         """Why the kernel cannot be pushed yet, "" if it can; an error where what it feeds on is missing or failed."""
-        under_way = {*self._running, *self._left}
+        under_way = {*self._left, *(running.name for running, _ in self._running.values())}
         if self.options.wait:
             under_way |= {other.name for other in self._to_come}
         for source in kernel.attached:
             if source.kind != "kernel" or source.owner is not None or source.kernel == kernel.name:
                 continue
-            identity = self._identity_of(source)
-            feeds = f"feeds on kernel {identity}"
+            feeds = f"feeds on kernel {self._identity(source)}"
             if source.kernel in under_way:
                 return f"it {feeds}, which has not ended"
             run = self._latest_run(source)
-            add = f"add {source.kernel} to --target" if source.kernel else "push it first"
-            if run is None:
-                raise KernelgenError(f"kernel {self._identity(kernel)}: {feeds}, which is not on Kaggle; {add}")
-            if run.is_over and not run.is_complete:
-                raise KernelgenError(
-                    f"kernel {self._identity(kernel)}: {feeds}, whose last run ended in {run.status}; {add}, so that "
-                    "it runs again"
-                )
+            if run is None or (run.is_over and not run.is_complete):
+                add = f"add {source.kernel} to --target" if source.kernel else "push it first"
+                state = f"ended in {run.status}" if run else "is not on Kaggle"
+                raise KernelgenError(f"kernel {self._identity(kernel)}: {feeds}, which {state}; {add}")
             if not run.is_complete:
                 return f"it {feeds}, which is {run.status}"
         return ""
 
-    def _latest_run(self, source: Source) -> RunThere | None:
-        """Of the version that a kernel pushed now would be given."""
-        identity = self._identity_of(source)
-        before = read_pushed(self.out, source.kernel, identity) if source.kernel else None
-        there = self.kaggle.kernel(identity)
-        # Just after a push, Kaggle may still speak of the version before.
-        ours = (before.version if before else None) or 0
-        version = max(ours, there.version if there else 0)
-        return run_now(self.kaggle, identity, version or None, known=bool(ours), wait=self.options.wait)
-
-    def _push_one(self, kernel: Kernel) -> PushedKernel | None:
-        """Its version on Kaggle; None where nothing has to be followed."""
-        identity, built = self._identity(kernel), self._built_kernels[kernel.name]
+    def _push_one(self, kernel: Kernel) -> None:
+        built = self._built[kernel.name]
         if kernel.earlier and self.options.resume:
             goes_on = self._goes_on(kernel)
             if goes_on is None:
-                return None
-            built = self._built(replace(kernel, resumed=goes_on))
+                return
+            built = self._build(replace(kernel, resumed=goes_on))
         pushed = kernels.push(
             self.kaggle,
             built,
             self.out,
             self._attached_versions(built.kernel),
-            force=self.options.again or built.kernel.resumed,
-            fresh=not self._sent.isdisjoint(map(self._identity_of, built.kernel.attached)),
+            force=self.options.force or built.kernel.resumed,
+            fresh=not self._sent.isdisjoint(map(self._identity, built.kernel.attached)),
         )
+        self._sent.add(pushed.identity)
         if self.options.wait:
-            return pushed
-        if self.options.outputs or self.options.submit:
-            run = self.kaggle.run(identity, pushed.version, known=True)
-            assert run is not None  # else Refused
-            self._finish(kernel, pushed.version, run)
-        return None
+            self._running[pushed.identity] = kernel, pushed.version
+        elif self.options.output or self.options.submit:
+            self._finish(kernel, pushed.version, self.kaggle.run(pushed.identity, pushed.version))
 
     def _goes_on(self, kernel: Kernel) -> bool | None:
         """Whether the kernel has an earlier output to go on from; None if there is nothing left to do."""
         identity = self._identity(kernel)
         # Of a kernel that was pushed from here, one 404 does not make a training start anew.
-        before = read_pushed(self.out, kernel.name, identity)
-        known = before is not None and before.version is not None
-        run = run_now(self.kaggle, identity, None, known=known, wait=self.options.wait)
+        run = self._run(identity, None, known=self._pushed_version(kernel) is not None)
         if run is None:
             logger.warning(f"kernel {identity} is not on Kaggle yet and starts anew")
             return False
         self._check_over(identity, run)
-        if not run.is_complete and self.options.again:
+        if not run.is_complete and self.options.force:
             logger.warning(f"kernel {identity}: the last session ended in {run.status}; going on from the one before")
             return True
-        try:
-            check_ended_well(self.kaggle, identity, None, run, pushed_notebook(self.out, kernel.name, identity))
-        except KernelgenError as error:
-            raise KernelgenError(f"{error}; --force goes on from the last session that ended well") from error
-        if read_output(self.kaggle, identity, None, UNFINISHED) is None:
-            logger.info(f"kernel {identity}: is finished; without --resume it starts anew")
-            if self.options.outputs:
-                fetch_outputs(self.kaggle, identity, None, self.out, kernel.name)
-            return None
-        return True
+        if why := failure(self.kaggle, identity, None, run, pushed_notebook(self.out, kernel.name, identity)):
+            raise KernelgenError(f"{why}; --force goes on from the last session that ended well")
+        if read_output(self.kaggle, identity, None, UNFINISHED) is not None:
+            return True
+        logger.info(f"kernel {identity}: is finished; without --resume it starts anew")
+        if self.options.output:
+            fetch_outputs(self.kaggle, identity, None, self.out, kernel.name)
+        return None
 
-    def _finish(self, kernel: Kernel, version: int | None, run: RunThere) -> bool:
+    def _finish(self, kernel: Kernel, version: int | None, run: RunThere | None) -> bool:
         """What is asked for of a run that ended well: its output, its submission; False if it has to go on."""
         identity = self._identity(kernel)
+        if run is None:
+            raise KernelgenError(f"kernel {identity}: is not on Kaggle; push it first")
         self._check_over(identity, run)
-        fetch = partial(fetch_outputs, self.kaggle, identity, version, self.out, kernel.name)
-        notebook = pushed_notebook(self.out, kernel.name, identity)
-        try:
-            check_ended_well(self.kaggle, identity, version, run, notebook)
-        except KernelgenError:
-            if self.options.outputs:  # what it wrote tells why
-                try:
-                    fetch()
-                except KernelgenError as error:
-                    logger.warning(f"{error}")
-            raise
+        why = failure(self.kaggle, identity, version, run, pushed_notebook(self.out, kernel.name, identity))
+        if self.options.output:
+            try:
+                fetch_outputs(self.kaggle, identity, version, self.out, kernel.name)
+            except KernelgenError as error:
+                if not why:
+                    raise
+                logger.warning(f"{error}")
+        if why:
+            raise KernelgenError(why)
         logger.info(f"kernel {identity}: {f'version {version} is ' if version else ''}COMPLETE")
-        if self.options.outputs:
-            fetch()
         # What a kernel that goes on from its own output still has to do; None if it is finished.
         left = read_output(self.kaggle, identity, version, UNFINISHED) if kernel.earlier else None
         if left is not None and self.options.push and self.options.resume:
@@ -242,6 +202,45 @@ class Publication:
             submit(self.kaggle, self.project, kernel, self.out, identity, self.commit)
         return True
 
+    # ------------------------------------------------------------ runs
+
+    def _run(self, identity: str, version: int | None, *, known: bool) -> RunThere | None:
+        """How the run of a version stands, or of the newest; with --wait, how it ended; None where there is none.
+
+        Args:
+            known: it was pushed from here, so that a 404 is a server's hiccup.
+        """
+        ask = self.kaggle.run if known else self.kaggle.run_if_there
+        run = ask(identity, version)
+        if run is None or run.is_over or not self.options.wait:
+            return run
+        return self._first_that_ended({identity: version})[1]
+
+    def _first_that_ended(self, running: dict[str, int | None]) -> tuple[str, RunThere]:
+        """Wait until the run of one of several versions, by their kernels' identities, is over: whose, and how."""
+
+        def look() -> tuple[str, tuple[str, RunThere] | None]:
+            states = []
+            for identity, version in running.items():
+                run = self.kaggle.run(identity, version)
+                states.append(f"{identity} {run.status}")
+                if run.is_over:
+                    return ", ".join(states), (identity, run)
+            if self._to_come:
+                states.append(f"{len(self._to_come)} to come")
+            return ", ".join(states), None
+
+        return self.kaggle.wait_for(look, "on Kaggle")
+
+    def _latest_run(self, source: Source) -> RunThere | None:
+        """Of the version that a kernel pushed now would be given."""
+        identity = self._identity(source)
+        ours = self._pushed_version(self.project.kernels[source.kernel]) if source.kernel else None
+        there = self.kaggle.kernel(identity)
+        # Just after a push, Kaggle may still speak of the version before.
+        newest = max(ours or 0, there.version if there else 0)
+        return self._run(identity, newest or None, known=ours is not None)
+
     def _check_over(self, identity: str, run: RunThere) -> None:
         if not run.is_over:
             raise KernelgenError(
@@ -251,23 +250,25 @@ class Publication:
 
     # ------------------------------------------------------------ who is who
 
-    def _built(self, kernel: Kernel) -> BuiltKernel:
+    def _build(self, kernel: Kernel) -> BuiltKernel:
         built = build_kernel(self.project, kernel, commit=self.commit)
         write_kernel(built, self.out)
         return built
 
-    def _identity(self, kernel: Kernel) -> str:
-        return f"{self.project.owner_or_placeholder}/{kernel.slug}"
+    def _identity(self, of: Kernel | Source) -> str:
+        owner = self.project.owner_or_placeholder
+        return of.identity(owner) if isinstance(of, Source) else f"{owner}/{of.slug}"
 
-    def _identity_of(self, source: Source) -> str:
-        return source.identity(self.project.owner_or_placeholder)
+    def _pushed_version(self, kernel: Kernel) -> int | None:
+        pushed = read_pushed(self.out, kernel.name, self._identity(kernel))
+        return pushed.version if pushed else None
 
     def _attached_versions(self, kernel: Kernel) -> dict[str, int]:
         versions = {}
         for source in kernel.attached:
-            identity = self._identity_of(source)
+            identity = self._identity(source)
             if source.kind == "dataset":
-                versions[f"dataset:{identity}"] = self._versions.get(identity) or self.kaggle.dataset_version(identity)
+                versions[f"dataset:{identity}"] = self._versions.get(identity) or self.kaggle.dataset(identity)[1]
             elif source.kind == "kernel":
                 there = self.kaggle.kernel(identity)
                 versions[f"kernel:{identity}"] = there.version if there else 0

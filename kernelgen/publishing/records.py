@@ -11,32 +11,22 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from filelock import FileLock, Timeout
+from pydantic import BaseModel
 
 from kernelgen.datasets.folder import CACHE
-from kernelgen.errors import KernelgenError
-from kernelgen.publishing.retrying import not_installed
 from kernelgen.writing import write_text
 
 logger = logging.getLogger(__name__)
 
-try:
-    from filelock import FileLock, Timeout
-except ImportError as error:
-    raise not_installed(error) from None
-
 PUSHED, RECORD, NOTEBOOK, SENT = "pushed", "pushed.json", "pushed.ipynb", "sent.json"
 METADATA = "kernel-metadata.json"
 
-Record = TypeVar("Record")
 
-
-@dataclass(frozen=True)
-class PushedKernel:
+class PushedKernel(BaseModel, frozen=True):
     """A version of a kernel that was pushed from here.
 
     Attributes:
@@ -54,7 +44,7 @@ class PushedKernel:
     notebook_sha256: str
     metadata: dict[str, Any]
     attached: dict[str, int]
-    submissions: dict[str, int] = field(default_factory=dict)
+    submissions: dict[str, int] = {}
 
     @property
     def content(self) -> tuple[str, dict[str, Any], dict[str, int]]:
@@ -62,8 +52,7 @@ class PushedKernel:
         return self.notebook_sha256, self.metadata, self.attached
 
 
-@dataclass(frozen=True)
-class SentDataset:
+class SentDataset(BaseModel, frozen=True):
     """A version of a dataset that was sent from here, with the SHA-256 of each file by its name."""
 
     version: int
@@ -72,25 +61,16 @@ class SentDataset:
 
 @contextmanager
 def locked(folder: Path, what: str) -> Iterator[None]:
-    """Wait until no other call works on ``what``, whose records lie in ``folder``: two would send the same twice.
-
-    The operating system frees the lock of a process that was killed.
-    """
+    """Wait until no other call works on ``what``, whose records lie in ``folder``: two would send the same twice."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            logger.warning(f"{what}: another call is at it; waiting for its end")
-            lock.acquire()
-    except (OSError, NotImplementedError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise KernelgenError(f"{folder}: {reason}; what is sent could not be noted there") from None
-    try:
+        held = lock.acquire(timeout=0)
+    except Timeout:
+        logger.warning(f"{what}: another call is at it; waiting for its end")
+        held = lock.acquire()
+    with held:
         yield
-    finally:
-        lock.release()
 
 
 def pushed_folder(out: Path, kernel: str, identity: str) -> Path:
@@ -107,8 +87,11 @@ def pushed_notebook(out: Path, kernel: str, identity: str) -> Path | None:
 
 def read_pushed(out: Path, kernel: str, identity: str) -> PushedKernel | None:
     """What was last pushed to ``identity``; None if nothing was, not from here, or the record is damaged."""
-    pushed = _valid(PushedKernel, _read(pushed_folder(out, kernel, identity) / RECORD))
-    return pushed if pushed and pushed.identity == identity else None
+    try:
+        pushed = PushedKernel.model_validate_json((pushed_folder(out, kernel, identity) / RECORD).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return pushed if pushed.identity == identity else None
 
 
 def write_pushed(out: Path, kernel: str, pushed: PushedKernel, notebook: str | None = None) -> Path:
@@ -116,36 +99,23 @@ def write_pushed(out: Path, kernel: str, pushed: PushedKernel, notebook: str | N
     folder = pushed_folder(out, kernel, pushed.identity)
     if notebook is not None:
         write_text(folder / NOTEBOOK, notebook)
-        write_text(folder / METADATA, _json(pushed.metadata | {"code_file": NOTEBOOK}))
-    write_text(folder / RECORD, _json(asdict(pushed)))
+        write_text(folder / METADATA, json.dumps(pushed.metadata | {"code_file": NOTEBOOK}))
+    write_text(folder / RECORD, pushed.model_dump_json(indent=2))
     return folder
 
 
 def read_sent(folder: Path, identity: str) -> SentDataset | None:
     """What was last sent to ``identity`` from the dataset's folder."""
-    return _valid(SentDataset, _read(folder / CACHE / SENT).get(identity))
+    try:
+        return SentDataset.model_validate_json(_sent_path(folder, identity).read_bytes())
+    except (OSError, ValueError):
+        return None
 
 
 def write_sent(folder: Path, identity: str, sent: SentDataset) -> None:
     """Note what was sent."""
-    path = folder / CACHE / SENT
-    write_text(path, _json(_read(path) | {identity: asdict(sent)}))
+    write_text(_sent_path(folder, identity), sent.model_dump_json(indent=2))
 
 
-def _json(document: dict[str, Any]) -> str:
-    return json.dumps(document, indent=2, sort_keys=True) + "\n"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _valid(kind: type[Record], document: Any) -> Record | None:
-    try:
-        return TypeAdapter(kind).validate_python(document)
-    except ValidationError:
-        return None
+def _sent_path(folder: Path, identity: str) -> Path:
+    return folder / CACHE / identity.split("/")[0] / SENT

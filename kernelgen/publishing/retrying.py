@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import email.utils
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+import requests
+from requests import exceptions
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 from kernelgen.errors import KernelgenError
 
 logger = logging.getLogger(__name__)
 
-
-def not_installed(error: ImportError) -> KernelgenError:
-    """The line for a package of the extra ``push`` that is missing."""
-    return KernelgenError(f"Kaggle's client is not installed ({error.name}); run `pip install -e '.[push]'`")
-
-
-try:
-    import requests
-    from requests import exceptions
-    from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential
-except ImportError as error:
-    raise not_installed(error) from None
-
 Answer = TypeVar("Answer")
 
-PATIENCE_SECONDS = 180.0
-# A run of many hours is not given up for a connection that is down for a while.
-PATIENCE_WHILE_WAITING_SECONDS = 1800.0
-# One 404 too many would push a kernel again, and cost a GPU's hours: what is missing is asked for twice.
-TWICE = 2
-LONGEST_RETRY_AFTER_SECONDS = 600.0
-_BACKOFF = wait_exponential(multiplier=1, min=1, max=30)
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 # What Kaggle answers where a thing is missing or nobody's to see.
 MISSING = (403, 404)
+# One 404 too many would push a kernel again, and cost a GPU's hours: what may be missing is asked for twice. Of what is
+# there for certain, 403 and 404 pass like other faults of a server.
+TWICE, KNOWN = 2, math.inf
 # What it answers where it has not even looked at the request.
 _NOT_YET = (408, 425, 429)
 # What the client raises over an answer that it cannot read: a proxy's page, a cut body, an unknown word.
@@ -66,58 +55,40 @@ class Refused(KernelgenError):
 def retried(
     ask: Callable[[], Answer],
     what: str,
+    patience: float,
     *,
     arrived: Callable[[], Answer | None] | None = None,
-    patience: float | None = None,
     missing: float = 1,
 ) -> Answer:
     """Send a request, and repeat it as long as its failures pass by themselves.
 
     Args:
+        patience: seconds after which the last failure is final.
         arrived: for a request that must not be carried out twice: looks whether an earlier try did arrive after
             all, and gives its answer, None if it did not. It is asked before every repetition.
-        patience: seconds after which the last failure is final; PATIENCE_SECONDS if None.
         missing: how often the answer may be 403 or 404 before that is final.
 
     Raises:
         Refused: it does not pass.
-        KernelgenError: Kaggle asks to wait for longer than anybody would.
     """
-    failures: list[BaseException] = []
-
-    def attempt() -> Answer:
-        if failures and arrived is not None and _status(failures[-1]) not in _NOT_YET:
-            answer = arrived()
-            if answer is not None:
-                return answer
+    began, pause, missed = time.monotonic(), FIRST_PAUSE_SECONDS, 0
+    while True:
         try:
             return ask()
-        except Exception as error:
-            failures.append(error)
-            raise
-
-    def pause(state: RetryCallState) -> float:
-        seconds = _retry_after(failures[-1])
-        if seconds > LONGEST_RETRY_AFTER_SECONDS and patience is None:
-            raise KernelgenError(
-                f"{what}: Kaggle asks to wait for {seconds / 60:.0f} minutes (429, too many requests); try again then"
-            )
-        # Never without a pause: a clock that is wrong makes a date of Retry-After lie in the past.
-        seconds = max(min(seconds, LONGEST_RETRY_AFTER_SECONDS), _BACKOFF(state))
-        if missing != TWICE or _status(failures[-1]) not in MISSING:
-            logger.warning(f"{what}: {_told(failures[-1])[0]}; once more in {seconds:.0f} s")
-        return seconds
-
-    def passes(error: BaseException) -> bool:
-        if _status(error) in MISSING:
-            return sum(_status(failure) in MISSING for failure in failures) < missing
-        return _passes(error)
-
-    stop = stop_after_delay(PATIENCE_SECONDS if patience is None else patience)
-    try:
-        return Retrying(retry=retry_if_exception(passes), wait=pause, stop=stop, reraise=True)(attempt)
-    except FAILURES as error:
-        raise Refused(what, error) from error
+        except FAILURES as error:
+            status = _status(error)
+            missed += status in MISSING
+            # Never without a pause: a clock that is wrong makes a date of Retry-After lie in the past.
+            seconds = max(_retry_after(error), pause)
+            passes = missed < missing if status in MISSING else _passes(error)
+            if not passes or time.monotonic() - began + seconds > patience:
+                raise Refused(what, error) from error
+            if status not in MISSING or missing == KNOWN:
+                logger.warning(f"{what}: {_told(error)[0]}; once more in {seconds:.0f} s")
+        time.sleep(seconds)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        if arrived is not None and status not in _NOT_YET and (answer := arrived()) is not None:
+            return answer
 
 
 def _passes(error: BaseException) -> bool:
@@ -125,35 +96,32 @@ def _passes(error: BaseException) -> bool:
     status = _status(error)
     if status is not None:
         return status in _NOT_YET or status >= 500
-    return isinstance(error, FAILURES) and not isinstance(error, _OURS)
+    return not isinstance(error, _OURS)
 
 
-def _status(error: BaseException | None) -> int | None:
+def _status(error: BaseException) -> int | None:
     """The HTTP status of a request that was answered by an error; some come with 200 and their own in the body."""
-    response = getattr(error, "response", None)
-    if not isinstance(error, requests.HTTPError) or not isinstance(response, requests.Response):
+    if not isinstance(error, requests.HTTPError) or error.response is None:
         return None
-    status: Any = response.status_code
+    status = error.response.status_code
     if status < 400:
-        status = _document(response).get("code")
+        status = _document(error).get("code")
     return status if isinstance(status, int) and status >= 400 else None
 
 
-def _document(response: Any) -> dict[str, Any]:
+def _document(error: BaseException) -> dict[str, Any]:
     try:
-        document = response.json()
+        document = error.response.json()  # type: ignore[attr-defined]
     except (AttributeError, ValueError):
         return {}
     return document if isinstance(document, dict) else {}
 
 
-def _retry_after(error: BaseException | None) -> float:
-    """What the answer's Retry-After says, in seconds: a number, or a date (RFC 9110, 10.2.3); 0 without one."""
-    response = getattr(error, "response", None)
-    text = response.headers.get("Retry-After", "") if isinstance(response, requests.Response) else ""
+def _retry_after(error: BaseException) -> float:
+    """What the answer's Retry-After says, in seconds; 0 without one."""
     try:
-        return float(text) if text.isdecimal() else email.utils.parsedate_to_datetime(text).timestamp() - time.time()
-    except (ValueError, TypeError, OverflowError):
+        return Retry().get_retry_after(error.response.raw) or 0.0  # type: ignore[attr-defined]
+    except (AttributeError, InvalidHeader):
         return 0.0
 
 
@@ -161,9 +129,11 @@ def _told(error: BaseException) -> tuple[str, str]:
     """Why a request failed, with what Kaggle itself says, and what to do; never an address, which may hold a key."""
     status, kind = _status(error), type(error).__name__
     if status:
-        words = " ".join(str(_document(getattr(error, "response", None)).get("message", "")).split())[:300]
+        words = " ".join(str(_document(error).get("message", "")).split())[:300]
         advice = "try again later" if _passes(error) else "correct that"
         reason, advice = _MEANINGS.get(status, ("Kaggle refused it", advice))
+        if (asked := _retry_after(error)) > LONGEST_PAUSE_SECONDS:
+            advice = f"try again in {asked / 60:.0f} minutes"
         return f"{reason} ({status}{f': {words}' if words else ''})", advice
     if isinstance(error, _CONNECTION):
         return f"Kaggle cannot be reached ({kind})", "check the network and try again"

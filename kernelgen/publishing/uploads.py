@@ -1,15 +1,17 @@
-"""What would be sent of a dataset, without asking Kaggle anything."""
+"""What a push would send, without asking Kaggle anything."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
+from kernelgen.built import BuiltKernel
 from kernelgen.datasets.folder import CACHE, METADATA, DatasetFolder
 from kernelgen.datasets.hashes import sha256
 from kernelgen.errors import KernelgenError
+from kernelgen.nodes import notebook_text
 from kernelgen.recipe.project import Kernel, Project
 
 # Files that Kaggle's client reads as descriptions, and never uploads.
@@ -24,27 +26,15 @@ class DatasetUpload:
     """What a version of a dataset is made of.
 
     Attributes:
-        metadata: of dataset-metadata.json.
+        identity: OWNER/SLUG.
         files: every payload file by its name in the folder, with its SHA-256.
+        sizes: in bytes.
     """
 
     dataset: DatasetFolder
-    metadata: dict[str, Any]
+    identity: str
     files: dict[str, str]
-
-    @property
-    def identity(self) -> str:
-        """OWNER/SLUG."""
-        return str(self.metadata["id"])
-
-    @property
-    def size(self) -> int:
-        """Of all files, in bytes."""
-        return sum(map(self.size_of, self.files))
-
-    def size_of(self, name: str) -> int:
-        """Of one file, in bytes."""
-        return (self.dataset.folder / name).stat().st_size
+    sizes: dict[str, int]
 
 
 def datasets_to_send(project: Project, selected: Iterable[Kernel | DatasetFolder]) -> list[DatasetFolder]:
@@ -61,27 +51,56 @@ def datasets_to_send(project: Project, selected: Iterable[Kernel | DatasetFolder
 
 def dataset_upload(dataset: DatasetFolder) -> DatasetUpload:
     """What would be sent of a dataset that is filled; an error where it would not arrive, or not as it is."""
-    for path in sorted(dataset.folder.rglob("*")):
-        place = path.relative_to(dataset.folder)
-        in_tar = len(place.parts) > 1 and dataset.table.folders == "tar"
+    folder, packed = dataset.folder, dataset.table.folders
+    for path in sorted(folder.rglob("*")):
+        place = path.relative_to(folder)
+        in_tar = len(place.parts) > 1 and packed == "tar"
         if place.parts[0] != CACHE and path.is_symlink() and (in_tar or not path.is_file()):
             raise KernelgenError(
                 f"{dataset.where}: {place} is a link that cannot be sent; put the files themselves there"
             )
-    payload, entries = dataset.payload(), dataset.entries()
-    folders = [name for name in entries if (dataset.folder / name).is_dir()]
-    if folders and dataset.table.folders is None:
-        raise KernelgenError(
-            f'{dataset.where}: holds the folder {folders[0]}, which Kaggle would leave out; write folders = "zip" into '
-            "dataset.toml, or put its files beside it"
-        )
+    entries = dataset.entries()
     for name in entries:
-        if name in _CLIENTS_OWN:
-            raise KernelgenError(f"{dataset.where}: {name} is a name that Kaggle's client keeps for itself; rename it")
-        if name in folders and (archive := f"{name}.{dataset.table.folders}") in entries:
+        is_folder = (folder / name).is_dir()
+        if is_folder and packed is None:
+            raise KernelgenError(
+                f'{dataset.where}: holds the folder {name}, which Kaggle would leave out; write folders = "zip" into '
+                "dataset.toml, or put its files beside it"
+            )
+        if is_folder and (archive := f"{name}.{packed}") in entries:
             raise KernelgenError(
                 f"{dataset.where}: the folder {name} becomes {archive}, which is there too; rename one of them"
             )
-    metadata = json.loads((dataset.folder / METADATA).read_text(encoding="utf-8"))
-    files = {path.relative_to(dataset.folder).as_posix(): sha256(path) for path in payload}
-    return DatasetUpload(dataset, metadata, files)
+        if name in _CLIENTS_OWN:
+            raise KernelgenError(f"{dataset.where}: {name} is a name that Kaggle's client keeps for itself; rename it")
+    payload = {path.relative_to(folder).as_posix(): path for path in dataset.payload()}
+    return DatasetUpload(
+        dataset,
+        json.loads((folder / METADATA).read_text(encoding="utf-8"))["id"],
+        files={name: sha256(path) for name, path in payload.items()},
+        sizes={name: path.stat().st_size for name, path in payload.items()},
+    )
+
+
+def preview(uploads: Iterable[DatasetUpload], built: Iterable[BuiltKernel]) -> str:
+    """Ids, titles, sources, sizes and hashes, in the order in which they would be sent."""
+    lines: list[str] = []
+    for upload in uploads:
+        lines += [
+            f"dataset {upload.identity}",
+            f"    title {upload.dataset.title!r}, licence {upload.dataset.table.license}",
+            *(f"    {digest}  {upload.sizes[name]:>12,}  {name}" for name, digest in upload.files.items()),
+        ]
+    for kernel in built:
+        metadata, text = kernel.metadata, notebook_text(kernel.notebook).encode()
+        machine = metadata.get("machine_shape") or ("GPU" if metadata["enable_gpu"] else "CPU")
+        internet = "internet" if metadata["enable_internet"] else "no internet"
+        private = "private" if metadata["is_private"] else "public"
+        lines += [
+            f"kernel {metadata['id']}",
+            f"    title {metadata['title']!r}, {machine}, {internet}, {private}",
+            f"    {hashlib.sha256(text).hexdigest()}  {len(text):>12,}  {metadata['code_file']}",
+        ]
+        for kind in ("competition", "dataset", "kernel", "model"):
+            lines += [f"    {kind} {source}" for source in metadata[f"{kind}_sources"]]
+    return "\n".join(lines)
