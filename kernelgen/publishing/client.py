@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import os
 import time
 from collections.abc import Callable
@@ -35,7 +36,7 @@ try:
     with redirect_stdout(io.StringIO()):
         from kaggle.api import kaggle_api_extended as kaggle_module
 
-    from kernelgen.publishing.retrying import KNOWN, MISSING, NEW_TOKEN, TWICE, Refused, retried
+    from kernelgen.publishing.failures import FAILURES, MISSING, NEW_TOKEN, NOT_YET, Refused
 except ImportError as error:
     raise KernelgenError(f"Kaggle's client is not installed ({error.name}); run `pip install -e '.[push]'`") from None
 
@@ -45,9 +46,12 @@ Answer = TypeVar("Answer")
 
 TIMEOUT_SECONDS = 120
 PAGE = 100
-PATIENCE_SECONDS = 180.0
-# A run of many hours is not given up for a connection that is down for a while.
-PATIENCE_WHILE_WAITING_SECONDS = 1800.0
+# After which the last failure is final. A run of many hours is not given up for a connection that is down for a while.
+PATIENCE_SECONDS, PATIENCE_WHILE_WAITING_SECONDS = 180.0, 1800.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
+# One 404 too many would push a kernel again, and cost a GPU's hours: what may be missing is asked for twice. Of what is
+# there for certain, 403 and 404 pass like other faults of a server.
+TWICE, KNOWN = 2, math.inf
 # Between two looks at what is waited for.
 SHORTEST_SECONDS, LONGEST_SECONDS, GROWTH = 1.0, 30.0, 1.5
 
@@ -57,9 +61,7 @@ class TimedAdapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **keywords: Any) -> requests.Response:
         """Send a request, with a time limit where the caller sets none."""
-        if not args:
-            keywords["timeout"] = keywords.get("timeout") or TIMEOUT_SECONDS
-        return super().send(request, *args, **keywords)
+        return super().send(request, *args, **keywords | {"timeout": keywords.get("timeout") or TIMEOUT_SECONDS})
 
 
 # By what a method of the SDK names, where it is, and the fields of its request that name OWNER/SLUG.
@@ -68,7 +70,6 @@ _SERVICES: dict[str, Callable[[Any], Any]] = {
     "dataset": lambda client: client.datasets.dataset_api_client,
     "submission": lambda client: client.competitions.competition_api_client,
 }
-_RUN = "get_kernel_session_status"
 _NAMES = {"kernel": ("user_name", "kernel_slug"), "dataset": ("owner_slug", "dataset_slug")}
 
 
@@ -90,11 +91,6 @@ class RunThere:
 
     status: str
     failure: str
-
-    @classmethod
-    def of(cls, answer: Any) -> RunThere:
-        """Read the SDK's answer."""
-        return cls(answer.status.name, str(answer.failure_message or ""))
 
     @property
     def is_over(self) -> bool:
@@ -130,22 +126,19 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
     def sign_in(self) -> None:
         """Sign in with credentials from wherever the client looks for them."""
         tidy_environment()
+        no_credentials = KernelgenError(
+            "no Kaggle credentials that are valid (KAGGLE_API_TOKEN, ~/.kaggle/access_token, KAGGLE_USERNAME with "
+            f"KAGGLE_KEY, kaggle.json, OAuth); {NEW_TOKEN} and save it as ~/.kaggle/access_token"
+        )
 
         def authenticate() -> None:
             try:
                 self.authenticate()
-            except SystemExit:  # how it says that it has found nothing
-                raise KernelgenError(
-                    "no Kaggle credentials that are valid (KAGGLE_API_TOKEN, ~/.kaggle/access_token, KAGGLE_USERNAME "
-                    f"with KAGGLE_KEY, kaggle.json, OAuth); {NEW_TOKEN} and save it as ~/.kaggle/access_token"
-                ) from None
-            except (OSError, ValueError, TypeError, AttributeError) as error:
+            except (SystemExit, OSError, ValueError, TypeError, AttributeError) as error:
+                # SystemExit is how it says that it has found nothing. The words of the others may hold a key.
                 of_header = isinstance(error, requests.exceptions.InvalidHeader)
-                if isinstance(error, requests.RequestException) and not of_header:
-                    raise
-                # Of a file, not of an answer. Not its words: they may hold a key.
-                raise KernelgenError(
-                    f"signing in: the credentials cannot be read ({type(error).__name__}); {NEW_TOKEN}"
+                raise (
+                    error if isinstance(error, requests.RequestException) and not of_header else no_credentials
                 ) from None
 
         self.use("signing in", authenticate)
@@ -154,9 +147,7 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
             values[name] = str(values[name]).strip()
         self.username = str(values.get("username") or "")
         if not self.username or not (self.username + values.get("key", "")).isascii():
-            raise KernelgenError(
-                f"the Kaggle credentials name no user, or hold characters that no key has; {NEW_TOKEN}"
-            )
+            raise no_credentials
 
     # ------------------------------------------------------------ requests
 
@@ -168,13 +159,33 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
         arrived: Callable[[], Answer | None] | None = None,
         missing: float = 1,
     ) -> Answer:
-        """What ``act`` gives, repeated as in ``retried``; ``what`` names it in messages: ``kernel me/train``."""
+        """What ``act`` gives, repeated as long as its failures pass by themselves.
 
-        def quietly() -> Answer:
-            with redirect_stdout(io.StringIO()):  # what the client prints may hold what nobody should read
-                return act()
-
-        return retried(quietly, what, self._patience, arrived=arrived, missing=missing)
+        Args:
+            what: names it in messages: ``kernel me/train``.
+            arrived: for what must not be done twice: looks, before every repetition, whether an earlier try did
+                arrive after all, and gives its answer, None if it did not.
+            missing: how often the answer may be 403 or 404 before that is final.
+        """
+        began, pause, missed = time.monotonic(), FIRST_PAUSE_SECONDS, 0
+        while True:
+            try:
+                with redirect_stdout(io.StringIO()):  # what the client prints may hold what nobody should read
+                    return act()
+            except FAILURES as error:
+                refused = Refused(what, error)
+            missed += refused.status in MISSING
+            # Never without a pause: a clock that is wrong makes a date of Retry-After lie in the past.
+            seconds = max(refused.retry_after, pause)
+            passes = missed < missing if refused.status in MISSING else refused.passes
+            if not passes or time.monotonic() - began + seconds > self._patience:
+                raise refused
+            if refused.status not in MISSING or missing == KNOWN:
+                logger.warning(f"{what}: {refused.reason}; once more in {seconds:.0f} s")
+            time.sleep(seconds)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            if arrived is not None and refused.status not in NOT_YET and (answer := arrived()) is not None:
+                return answer
 
     def ask(
         self,
@@ -221,12 +232,10 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
         self.sign_in()  # a token may run out during a wait of hours
         return self.use(what, act, missing=missing)
 
-    def ask_if_there(
-        self, what: str, method: str, read: Callable[[Any], Answer], identity: str, version: int | None = None
-    ) -> Answer | None:
+    def ask_if_there(self, what: str, method: str, read: Callable[[Any], Answer], identity: str) -> Answer | None:
         """The same, None where Kaggle has no such thing, or none that it would show us."""
         try:
-            return self.ask(what, method, lambda pages: read(pages[0]), identity, version, TWICE)
+            return self.ask(what, method, lambda pages: read(pages[0]), identity, missing=TWICE)
         except Refused as error:
             if error.status not in MISSING:
                 raise
@@ -267,14 +276,14 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
 
         return self.ask_if_there(f"kernel {identity}", "get_kernel", read, identity)
 
-    def run(self, identity: str, version: int | None = None) -> RunThere:
-        """How far the run of that version is, or of the latest, of a kernel that is there for certain."""
-        what = f"the run of kernel {identity}"
-        return self.ask(what, _RUN, lambda pages: RunThere.of(pages[0]), identity, version, KNOWN)
+    def run(self, identity: str, version: int) -> RunThere:
+        """How far the run of a version is."""
 
-    def run_if_there(self, identity: str, version: int | None = None) -> RunThere | None:
-        """The same; None where there is none."""
-        return self.ask_if_there(f"the run of kernel {identity}", _RUN, RunThere.of, identity, version)
+        def read(pages: list[Any]) -> RunThere:
+            return RunThere(pages[0].status.name, str(pages[0].failure_message or ""))
+
+        what = f"the run of kernel {identity}"
+        return self.ask(what, "get_kernel_session_status", read, identity, version, KNOWN)
 
     def dataset(self, identity: str) -> tuple[str, int]:
         """READY, FAILED or a state on the way there, and the version that kernels are given now; "" and 0 for none."""
@@ -294,7 +303,7 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
             made = func.__name__.startswith("create_dataset") and self.upload_was_made()
             return kaggle_module.ApiCreateDatasetResponse() if made else None
 
-        return lambda *arguments: retried(lambda: func(*arguments), self.upload_what, self._patience, arrived=arrived)
+        return lambda *arguments: self.use(self.upload_what, lambda: func(*arguments), arrived=arrived)
 
     def get_response_processor(self) -> Callable[[requests.Response], None]:
         """Look at each answer before the client does, which takes a list, or an error, for an object without fields."""

@@ -13,9 +13,8 @@ from typing import Any
 
 from kernelgen.datasets.folder import CACHE
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.client import PAGE, Kaggle
+from kernelgen.publishing.client import KNOWN, PAGE, Kaggle
 from kernelgen.publishing.records import SentDataset, locked, read_sent, write_sent
-from kernelgen.publishing.retrying import KNOWN
 from kernelgen.publishing.uploads import DatasetUpload
 
 logger = logging.getLogger(__name__)
@@ -46,8 +45,8 @@ def publish(kaggle: Kaggle, upload: DatasetUpload, *, notes: str, force: bool) -
         return True
 
 
-def wait_until_ready(kaggle: Kaggle, upload: DatasetUpload) -> int:
-    """Wait until kernels are given what was sent last, and look whether all of it arrived; that version's number."""
+def wait_until_ready(kaggle: Kaggle, upload: DatasetUpload) -> None:
+    """Wait until kernels are given what was sent last, and look whether all of it arrived."""
     what, folder = f"dataset {upload.identity}", upload.dataset.folder
     sent = read_sent(folder, upload.identity)
     expected, deadline = sent.version if sent else 1, time.monotonic() + READY_LIMIT_SECONDS
@@ -77,7 +76,6 @@ def wait_until_ready(kaggle: Kaggle, upload: DatasetUpload) -> int:
     write_sent(folder, upload.identity, SentDataset(version=version, files=files))
     if lost:
         raise KernelgenError(f"{what}: version {version} {lost}; the same command sends it again")
-    return version
 
 
 def _send(kaggle: Kaggle, upload: DatasetUpload, notes: str, status: str) -> None:

@@ -51,15 +51,15 @@ def push(
         wanted = PushedKernel(
             identity=identity,
             base=there.version if there else 0,
-            version=None,
+            version=0,
             notebook_sha256=hashlib.sha256(text.encode()).hexdigest(),
             metadata=built.metadata,
             attached=attached,
         )
         known = None if force else _known(out, name, there, wanted, text, fresh=fresh)
         if known and known.content == wanted.content:
-            run = kaggle.run_if_there(identity, known.version)
-            if run is not None and not (run.is_over and not run.is_complete):
+            run = kaggle.run(identity, known.version)
+            if run.is_complete or not run.is_over:
                 logger.info(f"kernel {identity}: unchanged, version {known.version} is {run.status}")
                 return known
         # Noted before it is sent: a call that is killed in between is found out by the next one.
@@ -83,7 +83,7 @@ def _known(
         return before if before and before.version else None
     if before and there.version == before.version:
         return before
-    if before and before.version is None and there.version == before.base:
+    if before and not before.version and there.version == before.base:
         return None  # it never arrived
     cells, pushed = _cells(there.source), pushed_folder(out, name, wanted.identity) / NOTEBOOK
     same = cells == _cells(text)
@@ -133,7 +133,7 @@ def _save(kaggle: Kaggle, folder: Path, identity: str, text: str, base: int) -> 
             now = kaggle.kernel(identity)
             if now and now.version > base and _cells(now.source) == _cells(text):
                 return now.version, []
-        if now is None and kaggle.run_if_there(identity) is not None:
+        if now is None and base:
             raise KernelgenError(
                 f"{what}: the answer to the push was lost, and Kaggle does not tell whether it arrived; look at "
                 f"kaggle.com/code/{identity}, and push with --force if it did not"

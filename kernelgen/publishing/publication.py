@@ -37,14 +37,13 @@ class Publication:
     def __init__(self, kaggle: Kaggle, project: Project, out: Path, commit: str, options: Namespace) -> None:
         self.kaggle, self.project, self.out, self.commit = kaggle, project, Path(out), commit
         self.options = options
-        self._versions: dict[str, int] = {}  # of datasets that were sent or are there unchanged
         self._sent: set[str] = set()  # datasets and kernels that this call sent
         self._unfinished: dict[str, str] = {}  # by kernel, what its last session left to do
         self._built: dict[str, BuiltKernel] = {}
-        # The kernels of this call: to be pushed, running (by identity, with the version), left for another (and why).
+        # The kernels of this call: to be pushed, running (by identity, with the version), left for another.
         self._to_come: list[Kernel] = []
-        self._running: dict[str, tuple[Kernel, int | None]] = {}
-        self._left: dict[str, str] = {}
+        self._running: dict[str, tuple[Kernel, int]] = {}
+        self._left: list[str] = []
 
     def carry_out(self, selected: Iterable[Kernel | DatasetFolder]) -> bool:
         """Do it all; False if something is left for another call (what, has been said)."""
@@ -57,8 +56,10 @@ class Publication:
         if not chosen:
             raise KernelgenError("--wait, --output and --submit are for kernels; --target names none")
         for kernel in chosen:
-            version = self._pushed_version(kernel)
-            self._finish(kernel, version, self._run(self._identity(kernel), version, known=version is not None))
+            version = self._pushed_version(kernel) or self._newest_version(kernel)
+            if not version:
+                raise KernelgenError(f"kernel {self._identity(kernel)}: is not on Kaggle; push it first")
+            self._finish(kernel, version, self._run(self._identity(kernel), version))
         return True
 
     def _send_datasets(self, selected: list[Kernel | DatasetFolder]) -> None:
@@ -71,7 +72,7 @@ class Publication:
             if datasets.publish(self.kaggle, upload, notes=f"commit {self.commit}", force=force):
                 self._sent.add(upload.identity)
         for upload in uploads:
-            self._versions[upload.identity] = datasets.wait_until_ready(self.kaggle, upload)
+            datasets.wait_until_ready(self.kaggle, upload)
 
     # ------------------------------------------------------------ kernels
 
@@ -85,8 +86,6 @@ class Publication:
             if not self._finish(kernel, version, run):
                 self._to_come.insert(0, kernel)
             self._push_those_that_can()
-        for name, reason in self._left.items():
-            logger.info(f"kernel {self._identity(self.project.kernels[name])}: left for another call, since {reason}")
         if self._left:
             logger.info(f"When that is COMPLETE, the same command goes on: {self.options.command}")
         return not self._left
@@ -98,7 +97,8 @@ class Publication:
             if reason and self.options.wait:
                 continue
             if reason:
-                self._left[kernel.name] = reason
+                logger.info(f"kernel {self._identity(kernel)}: left for another call, since {reason}")
+                self._left.append(kernel.name)
             else:
                 try:
                     self._push_one(kernel)
@@ -120,7 +120,8 @@ class Publication:
             feeds = f"feeds on kernel {self._identity(source)}"
             if source.kernel in under_way:
                 return f"it {feeds}, which has not ended"
-            run = self._latest_run(source)
+            version = self._newest_version(source)
+            run = self._run(self._identity(source), version) if version else None
             if run is None or (run.is_over and not run.is_complete):
                 add = f"add {source.kernel} to --target" if source.kernel else "push it first"
                 state = f"ended in {run.status}" if run else "is not on Kaggle"
@@ -152,30 +153,27 @@ class Publication:
 
     def _goes_on(self, kernel: Kernel) -> bool | None:
         """Whether the kernel has an earlier output to go on from; None if there is nothing left to do."""
-        identity = self._identity(kernel)
-        # Of a kernel that was pushed from here, one 404 does not make a training start anew.
-        run = self._run(identity, None, known=self._pushed_version(kernel) is not None)
-        if run is None:
+        identity, version = self._identity(kernel), self._newest_version(kernel)
+        if not version:
             logger.warning(f"kernel {identity} is not on Kaggle yet and starts anew")
             return False
+        run = self._run(identity, version)
         self._check_over(identity, run)
         if not run.is_complete and self.options.force:
             logger.warning(f"kernel {identity}: the last session ended in {run.status}; going on from the one before")
             return True
-        if why := failure(self.kaggle, identity, None, run, pushed_notebook(self.out, kernel.name, identity)):
+        if why := failure(self.kaggle, identity, version, run, pushed_notebook(self.out, kernel.name, identity)):
             raise KernelgenError(f"{why}; --force goes on from the last session that ended well")
-        if read_output(self.kaggle, identity, None, UNFINISHED) is not None:
+        if read_output(self.kaggle, identity, version, UNFINISHED) is not None:
             return True
         logger.info(f"kernel {identity}: is finished; without --resume it starts anew")
         if self.options.output:
-            fetch_outputs(self.kaggle, identity, None, self.out, kernel.name)
+            fetch_outputs(self.kaggle, identity, version, self.out, kernel.name)
         return None
 
-    def _finish(self, kernel: Kernel, version: int | None, run: RunThere | None) -> bool:
+    def _finish(self, kernel: Kernel, version: int, run: RunThere) -> bool:
         """What is asked for of a run that ended well: its output, its submission; False if it has to go on."""
         identity = self._identity(kernel)
-        if run is None:
-            raise KernelgenError(f"kernel {identity}: is not on Kaggle; push it first")
         self._check_over(identity, run)
         why = failure(self.kaggle, identity, version, run, pushed_notebook(self.out, kernel.name, identity))
         if self.options.output:
@@ -187,7 +185,7 @@ class Publication:
                 logger.warning(f"{error}")
         if why:
             raise KernelgenError(why)
-        logger.info(f"kernel {identity}: {f'version {version} is ' if version else ''}COMPLETE")
+        logger.info(f"kernel {identity}: version {version} is COMPLETE")
         # What a kernel that goes on from its own output still has to do; None if it is finished.
         left = read_output(self.kaggle, identity, version, UNFINISHED) if kernel.earlier else None
         if left is not None and self.options.push and self.options.resume:
@@ -199,24 +197,17 @@ class Publication:
         if left is not None:
             logger.warning(f"kernel {identity} is not finished; --push --resume goes on")
         if self.options.submit and kernel.submits:
-            submit(self.kaggle, self.project, kernel, self.out, identity, self.commit)
+            submit(self.kaggle, self.project, kernel, self.out, identity, version, self.commit)
         return True
 
     # ------------------------------------------------------------ runs
 
-    def _run(self, identity: str, version: int | None, *, known: bool) -> RunThere | None:
-        """How the run of a version stands, or of the newest; with --wait, how it ended; None where there is none.
+    def _run(self, identity: str, version: int) -> RunThere:
+        """How the run of a version stands; with --wait, how it ended."""
+        run = self.kaggle.run(identity, version)
+        return run if run.is_over or not self.options.wait else self._first_that_ended({identity: version})[1]
 
-        Args:
-            known: it was pushed from here, so that a 404 is a server's hiccup.
-        """
-        ask = self.kaggle.run if known else self.kaggle.run_if_there
-        run = ask(identity, version)
-        if run is None or run.is_over or not self.options.wait:
-            return run
-        return self._first_that_ended({identity: version})[1]
-
-    def _first_that_ended(self, running: dict[str, int | None]) -> tuple[str, RunThere]:
+    def _first_that_ended(self, running: dict[str, int]) -> tuple[str, RunThere]:
         """Wait until the run of one of several versions, by their kernels' identities, is over: whose, and how."""
 
         def look() -> tuple[str, tuple[str, RunThere] | None]:
@@ -231,15 +222,6 @@ class Publication:
             return ", ".join(states), None
 
         return self.kaggle.wait_for(look, "on Kaggle")
-
-    def _latest_run(self, source: Source) -> RunThere | None:
-        """Of the version that a kernel pushed now would be given."""
-        identity = self._identity(source)
-        ours = self._pushed_version(self.project.kernels[source.kernel]) if source.kernel else None
-        there = self.kaggle.kernel(identity)
-        # Just after a push, Kaggle may still speak of the version before.
-        newest = max(ours or 0, there.version if there else 0)
-        return self._run(identity, newest or None, known=ours is not None)
 
     def _check_over(self, identity: str, run: RunThere) -> None:
         if not run.is_over:
@@ -259,17 +241,24 @@ class Publication:
         owner = self.project.owner_or_placeholder
         return of.identity(owner) if isinstance(of, Source) else f"{owner}/{of.slug}"
 
-    def _pushed_version(self, kernel: Kernel) -> int | None:
-        pushed = read_pushed(self.out, kernel.name, self._identity(kernel))
-        return pushed.version if pushed else None
+    def _pushed_version(self, of: Kernel | Source) -> int:
+        """The version of a kernel that was last pushed from here; 0 if none was."""
+        name = of.kernel if isinstance(of, Source) else of.name
+        pushed = read_pushed(self.out, name, self._identity(of)) if name else None
+        return pushed.version if pushed else 0
+
+    def _newest_version(self, of: Kernel | Source) -> int:
+        """The version of a kernel that another would be given now; 0 if it is not on Kaggle."""
+        there = self.kaggle.kernel(self._identity(of))
+        # Just after a push, Kaggle may still speak of the version before.
+        return max(self._pushed_version(of), there.version if there else 0)
 
     def _attached_versions(self, kernel: Kernel) -> dict[str, int]:
         versions = {}
         for source in kernel.attached:
             identity = self._identity(source)
             if source.kind == "dataset":
-                versions[f"dataset:{identity}"] = self._versions.get(identity) or self.kaggle.dataset(identity)[1]
+                versions[f"dataset:{identity}"] = self.kaggle.dataset(identity)[1]
             elif source.kind == "kernel":
-                there = self.kaggle.kernel(identity)
-                versions[f"kernel:{identity}"] = there.version if there else 0
+                versions[f"kernel:{identity}"] = self._newest_version(source)
         return versions

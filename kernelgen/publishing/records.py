@@ -32,7 +32,7 @@ class PushedKernel(BaseModel, frozen=True):
     Attributes:
         identity: OWNER/SLUG.
         base: the newest version before it.
-        version: its number on Kaggle; None as long as it is not known to have arrived.
+        version: its number on Kaggle; 0 as long as it is not known to have arrived.
         notebook_sha256, metadata: what was sent.
         attached: the versions of our own datasets and kernels that it was given, by kind and identity.
         submissions: by competition, the number under which this version was submitted.
@@ -40,7 +40,7 @@ class PushedKernel(BaseModel, frozen=True):
 
     identity: str
     base: int
-    version: int | None
+    version: int
     notebook_sha256: str
     metadata: dict[str, Any]
     attached: dict[str, int]

@@ -15,8 +15,8 @@ import requests
 
 from kernelgen.chaining.finished import forget_output, note_output, output_folder
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.client import PAGE, Kaggle, RunThere
-from kernelgen.publishing.retrying import KNOWN, Refused
+from kernelgen.publishing.client import KNOWN, PAGE, Kaggle, RunThere
+from kernelgen.publishing.failures import Refused
 from kernelgen.running.report import place_of_cell
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ TRIES = 3
 _PAGES = {"text/html": (".html", ".htm"), "application/json": (".json", ".jsonl", ".geojson", ".ipynb")}
 
 
-def failure(kaggle: Kaggle, identity: str, version: int | None, run: RunThere, notebook: Path | None) -> str:
+def failure(kaggle: Kaggle, identity: str, version: int, run: RunThere, notebook: Path | None) -> str:
     """Why a run that is over is not COMPLETE, after the end of its log; "" if it is.
 
     Args:
@@ -39,7 +39,7 @@ def failure(kaggle: Kaggle, identity: str, version: int | None, run: RunThere, n
     """
     if run.is_complete:
         return ""
-    what = f"kernel {identity}, version {version}" if version else f"kernel {identity}"
+    what = f"kernel {identity}, version {version}"
     try:
         log = _printed(list_output(kaggle, identity, version)[1])
     except KernelgenError as error:
@@ -86,8 +86,8 @@ def _failing_cell(log: str, notebook: Path | None) -> str:
 # ------------------------------------------------------------ what runs left
 
 
-def list_output(kaggle: Kaggle, identity: str, version: int | None) -> tuple[dict[str, str], str]:
-    """What the run of a version left, or of the newest: addresses by file name, good for some minutes, and the log."""
+def list_output(kaggle: Kaggle, identity: str, version: int) -> tuple[dict[str, str], str]:
+    """What the run of a version left: addresses by file name, good for some minutes, and the log."""
 
     def read(pages: list[Any]) -> tuple[dict[str, str], str]:
         files = {str(file.file_name): str(file.url) for page in pages for file in page.files or []}
@@ -100,7 +100,7 @@ def list_output(kaggle: Kaggle, identity: str, version: int | None) -> tuple[dic
     return kaggle.ask(what, method, read, identity, version, KNOWN, page_size=PAGE)
 
 
-def read_output(kaggle: Kaggle, identity: str, version: int | None, name: str) -> str | None:
+def read_output(kaggle: Kaggle, identity: str, version: int, name: str) -> str | None:
     """The text of one file of a version's output; None if there is no such file."""
     files, _ = list_output(kaggle, identity, version)
     if name not in files:
@@ -110,7 +110,7 @@ def read_output(kaggle: Kaggle, identity: str, version: int | None, name: str) -
         return path.read_text(encoding="utf-8", errors="replace")
 
 
-def fetch_outputs(kaggle: Kaggle, identity: str, version: int | None, out: Path, kernel: str) -> None:
+def fetch_outputs(kaggle: Kaggle, identity: str, version: int, out: Path, kernel: str) -> None:
     """Download all files of a version's output, and its log as SLUG.log, in place of what lay there.
 
     Raises:
@@ -146,7 +146,7 @@ def fetch_outputs(kaggle: Kaggle, identity: str, version: int | None, out: Path,
     logger.info(f"kernel {identity}: {len(files)} files in {folder}")
 
 
-def _fetch(kaggle: Kaggle, identity: str, version: int | None, files: dict[str, str], name: str, path: Path) -> None:
+def _fetch(kaggle: Kaggle, identity: str, version: int, files: dict[str, str], name: str, path: Path) -> None:
     """Download a file to ``path``, with a new address where the one of the list ran out."""
     what = f"{name} of kernel {identity}"
     for _ in range(TRIES):

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.client import PAGE, Kaggle
+from kernelgen.publishing.client import KNOWN, PAGE, Kaggle
+from kernelgen.publishing.failures import Refused
 from kernelgen.publishing.kernels import LOOK_AGAIN_SECONDS
 from kernelgen.publishing.records import locked, pushed_folder, read_pushed, write_pushed
-from kernelgen.publishing.retrying import KNOWN, Refused
 from kernelgen.publishing.runs import read_output, readable
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.writing import write_text
@@ -28,21 +28,27 @@ COLUMNS = "submitted submission competition kernel version commit cv cv_of publi
 CROSS_VALIDATION = "cross_validation.json"
 
 
-def submit(kaggle: Kaggle, project: Project, kernel: Kernel, out: Path, identity: str, commit: str) -> None:
-    """Submit the kernel's finished version, once, and note its scores beside those of cross-validation.
+def submit(
+    kaggle: Kaggle, project: Project, kernel: Kernel, out: Path, identity: str, version: int, commit: str
+) -> None:
+    """Submit a kernel's finished version, once, and note its scores beside those of cross-validation.
 
     A version that was submitted before, from here or elsewhere, is not submitted again: its score is waited for.
     """
     competition = competition_of(kernel)
     with locked(pushed_folder(out, kernel.name, identity), f"kernel {identity}"):
         pushed = read_pushed(out, kernel.name, identity)
-        version = pushed.version if pushed and pushed.version else _newest_version(kaggle, identity)
+        pushed = pushed if pushed and pushed.version == version else None
         # It is known again by this, whoever submitted it, and should the answer be lost.
         description = f"{kernel.name} v{version} of {identity}"
         known = pushed.submissions.get(competition) if pushed else None
         reference = known or _submitted(kaggle, competition, description)
         if reference is None:
-            _check_allowance(kaggle, competition)
+            limits = _allowance(kaggle, competition)
+            # All of it is zero for somebody who has not submitted yet and so is in no team.
+            if limits and limits.num_total and not limits.num_allowed_now:
+                made = f"no submission left today ({limits.num_today} made today)"
+                raise KernelgenError(f"competition {competition}: {made}; try again after midnight UTC")
             reference = _submit(kaggle, kernel, competition, identity, version, f"{description}, commit {commit}")
             logger.info(f"submission {reference}: version {version} of kernel {identity} to {competition}")
         else:
@@ -71,17 +77,6 @@ def competition_of(kernel: Kernel) -> str:
     return slugs[0]
 
 
-def _check_allowance(kaggle: Kaggle, competition: str) -> None:
-    """Raise KernelgenError where the day's submissions are used up."""
-    limits = _allowance(kaggle, competition)
-    # All of it is zero for somebody who has not submitted yet and so is in no team.
-    if limits and limits.num_total and not limits.num_allowed_now:
-        raise KernelgenError(
-            f"competition {competition}: no submission left today ({limits.num_today} made today); try again after "
-            "midnight UTC"
-        )
-
-
 def _allowance(kaggle: Kaggle, competition: str) -> Any:
     """How much may be submitted; None where Kaggle does not tell, which stops nobody."""
     what, method = f"competition {competition}", "get_submission_limits"
@@ -90,13 +85,6 @@ def _allowance(kaggle: Kaggle, competition: str) -> Any:
     except Refused as error:
         logger.warning(f"{error}")
         return None
-
-
-def _newest_version(kaggle: Kaggle, identity: str) -> int:
-    there = kaggle.kernel(identity)
-    if there is None:
-        raise KernelgenError(f"kernel {identity}: is not on Kaggle; push it first")
-    return there.version
 
 
 def _submit(kaggle: Kaggle, kernel: Kernel, competition: str, identity: str, version: int, description: str) -> int:

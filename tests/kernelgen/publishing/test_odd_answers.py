@@ -123,13 +123,13 @@ def test_a_kernel_that_was_never_pushed_is_said_so_soon(command, kaggle_server):
 
 
 def test_a_limit_that_a_wrong_clock_puts_into_the_past_is_no_endless_loop(command, kaggle_server):
-    from kernelgen.publishing import client, retrying
+    from kernelgen.publishing import client
 
     past = {"Retry-After": "Wed, 01 Jan 2020 00:00:00 GMT"}
     kaggle_server.fault("SaveKernel", status=429, headers=past, times=None)
     assert command("--target", "train", "--push").code == 1
     # As many as the usual pause leaves room for (conftest.py), however fast the machine is.
-    assert len(kaggle_server.calls_of("SaveKernel")) <= client.PATIENCE_SECONDS / retrying.FIRST_PAUSE_SECONDS + 1
+    assert len(kaggle_server.calls_of("SaveKernel")) <= client.PATIENCE_SECONDS / client.FIRST_PAUSE_SECONDS + 1
 
 
 # ---------------------------------------------------------------- logs
