@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import math
+import operator
 import os
 import time
 from collections.abc import Callable
@@ -48,12 +49,13 @@ TIMEOUT_SECONDS = 120
 PAGE = 100
 # After which the last failure is final. A run of many hours is not given up for a connection that is down for a while.
 PATIENCE_SECONDS, PATIENCE_WHILE_WAITING_SECONDS = 180.0, 1800.0
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
+# Between two tries, and between two looks at what is waited for.
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, GROWTH = 1.0, 30.0, 1.5
+# After an answer was lost, or a file of a dataset is not listed yet, before it is taken for not arrived.
+LOOK_AGAIN_SECONDS = (0, 2, 4, 8)
 # One 404 too many would push a kernel again, and cost a GPU's hours: what may be missing is asked for twice. Of what is
 # there for certain, 403 and 404 pass like other faults of a server.
 TWICE, KNOWN = 2, math.inf
-# Between two looks at what is waited for.
-SHORTEST_SECONDS, LONGEST_SECONDS, GROWTH = 1.0, 30.0, 1.5
 
 
 class TimedAdapter(HTTPAdapter):
@@ -64,15 +66,13 @@ class TimedAdapter(HTTPAdapter):
         return super().send(request, *args, **keywords | {"timeout": keywords.get("timeout") or TIMEOUT_SECONDS})
 
 
-# By what a method of the SDK names, where it is, and the fields of its request that name OWNER/SLUG.
-_SERVICES: dict[str, Callable[[Any], Any]] = {
-    "kernel": lambda client: client.kernels.kernels_api_client,
-    "dataset": lambda client: client.datasets.dataset_api_client,
-    "submission": lambda client: client.competitions.competition_api_client,
+# By what a method of the SDK names: where it is, and which fields of its request name OWNER/SLUG.
+_SERVICES = {
+    "kernel": ("kernels.kernels_api_client", "user_name", "kernel_slug"),
+    "dataset": ("datasets.dataset_api_client", "owner_slug", "dataset_slug"),
+    "submission": ("competitions.competition_api_client",),
 }
-_NAMES = {"kernel": ("user_name", "kernel_slug"), "dataset": ("owner_slug", "dataset_slug")}
-
-
+DatasetReply = kaggle_module.ApiCreateDatasetResponse
 # Of all sessions, and of uploads, which the client sets up by itself: neither it nor its SDK sets a time limit.
 requests.sessions.HTTPAdapter = kaggle_module.HTTPAdapter = TimedAdapter
 
@@ -109,7 +109,7 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
     Attributes:
         upload_what: names the dataset that is uploaded, in messages.
         upload_entries: its files and folders that go up, each as itself or as one archive.
-        upload_was_made: whether a dataset or version whose answer was lost has been made.
+        upload_arrived: gives a reply if the dataset or version whose answer was lost has been made, else None.
 
     Raises (every method of ours): KernelgenError, one line, for what Kaggle refuses and for a connection or an answer
     that stays broken.
@@ -118,7 +118,7 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
     def __init__(self) -> None:
         super().__init__()
         self.upload_what, self.upload_entries = "", list[str]()
-        self.upload_was_made: Callable[[], bool] = bool
+        self.upload_arrived: Callable[[], Any] | None = None
         self._upload_status = 0
         self._patience = PATIENCE_SECONDS
         self.sign_in()
@@ -152,19 +152,12 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
     # ------------------------------------------------------------ requests
 
     def use(
-        self,
-        what: str,
-        act: Callable[[], Answer],
-        *,
-        arrived: Callable[[], Answer | None] | None = None,
-        missing: float = 1,
+        self, what: str, act: Callable[[], Answer], done: Callable[[], Answer | None] | None = None, missing: float = 1
     ) -> Answer:
-        """What ``act`` gives, repeated as long as its failures pass by themselves.
+        """What ``act`` gives, repeated as long as its failures pass by themselves; ``what`` names it in messages.
 
         Args:
-            what: names it in messages: ``kernel me/train``.
-            arrived: for what must not be done twice: looks, before every repetition, whether an earlier try did
-                arrive after all, and gives its answer, None if it did not.
+            done: for what must not be done twice: the answer to an earlier try that did arrive after all, or None.
             missing: how often the answer may be 403 or 404 before that is final.
         """
         began, pause, missed = time.monotonic(), FIRST_PAUSE_SECONDS, 0
@@ -183,41 +176,34 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
             if refused.status not in MISSING or missing == KNOWN:
                 logger.warning(f"{what}: {refused.reason}; once more in {seconds:.0f} s")
             time.sleep(seconds)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            if arrived is not None and refused.status not in NOT_YET and (answer := arrived()) is not None:
-                return answer
+            pause = min(pause * GROWTH, LONGEST_PAUSE_SECONDS)
+            if done is None or refused.status in NOT_YET:
+                continue
+            for delay in LOOK_AGAIN_SECONDS:
+                time.sleep(delay)
+                if (answer := done()) is not None:
+                    return answer
 
     def ask(
-        self,
-        what: str,
-        method: str,
-        read: Callable[[list[Any]], Answer],
-        identity: str = "",
-        version: int | None = None,
-        missing: float = 1,
-        **fields: Any,
+        self, what: str, method: str, read: Callable[[Any], Answer], of: str = "", missing: float = 1, **fields: Any
     ) -> Answer:
         """The answer to one request of the client's SDK.
 
         Args:
             method: of the SDK. It takes the request of the same name: get_kernel an ApiGetKernelRequest.
-            read: makes the reply, page by page, into plain types.
-            identity: OWNER/SLUG of a kernel or a dataset.
-            version: of a kernel.
+            read: makes the pages of the reply into plain types.
+            of: OWNER/SLUG of a kernel or a dataset.
             fields: more fields of the request.
         """
-        kind = next(kind for kind in _SERVICES if kind in method)
-        if identity:
-            fields |= dict(zip(_NAMES[kind], identity.split("/"), strict=True))
-        if version:
-            fields["version_label"] = f"v{version}"  # a bare number is answered by 404
+        service, *names = next(service for noun, service in _SERVICES.items() if noun in method)
+        fields |= dict(zip(names, of.split("/"), strict=False))  # a version may follow
 
         def act() -> Answer:
             request = getattr(kaggle_module, f"Api{method.title().replace('_', '')}Request")()
             for field, value in fields.items():
                 setattr(request, field, value)
             with self.build_kaggle_client() as client:
-                call = getattr(_SERVICES[kind](client), method)
+                call = operator.attrgetter(f"{service}.{method}")(client)
                 pages = [call(request)]
                 while token := getattr(pages[-1], "next_page_token", ""):
                     request.page_token = token
@@ -242,13 +228,8 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
             return None
 
     def wait_for(self, look: Callable[[], tuple[str, Answer | None]], what: str) -> Answer:
-        """Ask ``look`` again and again until it gives more than words, with a line for each change of how it stands.
-
-        Args:
-            look: how it stands, in words, and what was waited for, None until it is there.
-            what: names it for the reader.
-        """
-        began, pause, last = time.monotonic(), SHORTEST_SECONDS, ""
+        """Ask ``look`` how it stands, in words, until it also gives what is waited for; with a line for each change."""
+        began, pause, last = time.monotonic(), FIRST_PAUSE_SECONDS, ""
         # Meanwhile a connection that is down for half an hour is no failure.
         self._patience = PATIENCE_WHILE_WAITING_SECONDS
         try:
@@ -261,7 +242,7 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
                     return answer
                 last = words
                 time.sleep(pause)
-                pause = min(pause * GROWTH, LONGEST_SECONDS)
+                pause = min(pause * GROWTH, LONGEST_PAUSE_SECONDS)
         finally:
             self._patience = PATIENCE_SECONDS
 
@@ -283,7 +264,8 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
             return RunThere(pages[0].status.name, str(pages[0].failure_message or ""))
 
         what = f"the run of kernel {identity}"
-        return self.ask(what, "get_kernel_session_status", read, identity, version, KNOWN)
+        # A bare number is answered by 404.
+        return self.ask(what, "get_kernel_session_status", read, identity, KNOWN, version_label=f"v{version}")
 
     def dataset(self, identity: str) -> tuple[str, int]:
         """READY, FAILED or a state on the way there, and the version that kernels are given now; "" and 0 for none."""
@@ -298,12 +280,8 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
 
     def with_retry(self, func: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
         """Repeat a request of an upload as all of ours are repeated, with a note for each time."""
-
-        def arrived() -> Any:
-            made = func.__name__.startswith("create_dataset") and self.upload_was_made()
-            return kaggle_module.ApiCreateDatasetResponse() if made else None
-
-        return lambda *arguments: self.use(self.upload_what, lambda: func(*arguments), arrived=arrived)
+        arrived = self.upload_arrived if func.__name__.startswith("create_dataset") else None
+        return lambda *arguments: self.use(self.upload_what, lambda: func(*arguments), arrived)
 
     def get_response_processor(self) -> Callable[[requests.Response], None]:
         """Look at each answer before the client does, which takes a list, or an error, for an object without fields."""
@@ -318,11 +296,7 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
     def upload_files(
         self, request: Any, resources: Any, folder: str, kind: Any, context: Any, quiet: bool, mode: str, *_: Any
     ) -> None:
-        """Upload ``upload_entries``, and nothing else of the folder.
-
-        Raises:
-            KernelgenError: a file was refused, so that no version may be made; or a folder cannot be packed.
-        """
+        """Upload ``upload_entries``, and nothing else of the folder; an error where one of them does not arrive."""
         for entry in self.upload_entries:
             logger.info(f"{self.upload_what}: uploading {entry}")
             try:
@@ -331,10 +305,8 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
                 raise KernelgenError(f"{self.upload_what}: {entry} cannot be read or packed: {error}") from None
             if file is None:
                 context._file_uploads[-1].cleanup()  # its address is kept on disk, and would be tried for days
-                raise KernelgenError(
-                    f"{self.upload_what}: uploading {entry}: Kaggle did not take it ({self._upload_status}), so "
-                    "no version was made; check its size and name, and try again"
-                )
+                refusal = f"uploading {entry}: Kaggle did not take it ({self._upload_status}), so no version was made"
+                raise KernelgenError(f"{self.upload_what}: {refusal}; check its size and name, and try again")
             request.files.append(self._new_file(file))
 
     def _is_upload_successful(self, response: requests.Response) -> bool:

@@ -36,10 +36,8 @@ class Refused(KernelgenError):
     """What Kaggle refuses, or did not answer in a way that makes sense; never with an address, which may hold a key.
 
     Attributes:
-        status: the answer's, None where there was none.
-        reason: in words, with Kaggle's own.
-        passes: whether the same request may succeed later.
-        retry_after: in how many seconds, where the answer says so.
+        status, retry_after: the answer's, None and 0 seconds where it has none.
+        reason, passes: in words, with Kaggle's own; and whether the same request may succeed later.
     """
 
     def __init__(self, what: str, error: Exception) -> None:

@@ -6,29 +6,23 @@ import hashlib
 import json
 import logging
 import re
-import time
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
 from kernelgen.nodes import notebook_text
 from kernelgen.publishing.client import Kaggle, KernelThere
-from kernelgen.publishing.records import NOTEBOOK, PushedKernel, locked, pushed_folder, read_pushed, write_pushed
+from kernelgen.publishing.records import NOTEBOOK, RECORD, PushedKernel, pushed_folder, read_pushed
+from kernelgen.writing import write_text
 
 logger = logging.getLogger(__name__)
 
-# After an answer was lost, before it is taken for not arrived.
-LOOK_AGAIN_SECONDS = (0, 2, 4, 8)
-
+METADATA = "kernel-metadata.json"
 # Lists of a reply that name what was left out.
-_LEFT_OUT = {
-    "dataset": "dataset_sources",
-    "competition": "competition_sources",
-    "kernel": "kernel_sources",
-    "model": "model_sources",
-    "keyword": "tags",
-}
+_LEFT_OUT = ("dataset_sources", "competition_sources", "kernel_sources", "model_sources", "tags")
 
 
 class SessionsFull(KernelgenError):
@@ -38,68 +32,61 @@ class SessionsFull(KernelgenError):
 def push(
     kaggle: Kaggle, built: BuiltKernel, out: Path, attached: dict[str, int], *, force: bool, fresh: bool
 ) -> PushedKernel:
-    """Push a version of the kernel, unless its last one has the same notebook, metadata and inputs.
+    """Push a version of the kernel, unless its last one has the same notebook, metadata and inputs, or with ``force``.
 
     Args:
-        attached: the versions of our own datasets and kernels that it will be given.
-        force: push it in any case.
+        attached: the versions of the datasets and kernels that it will be given.
         fresh: whether some of these were sent by this call, so that no version that is there can have had them.
     """
-    name, identity, text = built.kernel.name, built.metadata["id"], notebook_text(built.notebook)
-    with locked(pushed_folder(out, name, identity), f"kernel {identity}"):
+    identity, text = built.metadata["id"], notebook_text(built.notebook)
+    content = hashlib.sha256(json.dumps([text, built.metadata, attached], sort_keys=True).encode()).hexdigest()
+    folder = pushed_folder(out, built.kernel.name, identity)
+    with FileLock(folder / ".lock"):  # two calls at once would push it twice
         there = kaggle.kernel(identity)
-        wanted = PushedKernel(
-            identity=identity,
-            base=there.version if there else 0,
-            version=0,
-            notebook_sha256=hashlib.sha256(text.encode()).hexdigest(),
-            metadata=built.metadata,
-            attached=attached,
-        )
-        known = None if force else _known(out, name, there, wanted, text, fresh=fresh)
-        if known and known.content == wanted.content:
+        wanted = PushedKernel(identity=identity, base=there.version if there else 0, version=0, content=content)
+        before = read_pushed(out, built.kernel.name, identity)
+        known = None if force else _known(folder, before, there, wanted, text, fresh)
+        if known and known.content == content:
             run = kaggle.run(identity, known.version)
             if run.is_complete or not run.is_over:
                 logger.info(f"kernel {identity}: unchanged, version {known.version} is {run.status}")
                 return known
         # Noted before it is sent: a call that is killed in between is found out by the next one.
-        folder = write_pushed(out, name, wanted, text)
+        write_text(folder / NOTEBOOK, text)
+        write_text(folder / METADATA, json.dumps(built.metadata | {"code_file": NOTEBOOK}, indent=2))
+        wanted.write(folder / RECORD)
         version, problems = _save(kaggle, folder, identity, text, wanted.base)
         pushed = wanted.model_copy(update={"version": version})
         # What came without its sources is no match for what is wanted, so that the next call pushes it again.
-        write_pushed(out, name, pushed.model_copy(update={"attached": {"left out": 1}}) if problems else pushed)
+        (pushed.model_copy(update={"content": ""}) if problems else pushed).write(folder / RECORD)
         if problems:
             raise KernelgenError("\n".join(problems))
-        logger.info(f"kernel {identity}: pushed version {pushed.version}, https://www.kaggle.com/code/{identity}")
+        logger.info(f"kernel {identity}: pushed version {version}, https://www.kaggle.com/code/{identity}")
         return pushed
 
 
 def _known(
-    out: Path, name: str, there: KernelThere | None, wanted: PushedKernel, text: str, *, fresh: bool
+    folder: Path, before: PushedKernel | None, there: KernelThere | None, wanted: PushedKernel, text: str, fresh: bool
 ) -> PushedKernel | None:
-    """What is known of the newest version: its record, mended where an earlier call could not finish it."""
-    before = read_pushed(out, name, wanted.identity)
-    if there is None:
+    """What is known of the newest version: the record from ``before``, mended where a call could not finish it."""
+    if there is None or (before and there.version == before.version):
         return before if before and before.version else None
-    if before and there.version == before.version:
-        return before
     if before and not before.version and there.version == before.base:
         return None  # it never arrived
-    cells, pushed = _cells(there.source), pushed_folder(out, name, wanted.identity) / NOTEBOOK
+    cells, pushed = _cells(there.source), folder / NOTEBOOK
     same = cells == _cells(text)
-    if before is None:  # a clone, or a folder that was cleaned
-        known = wanted.model_copy(update={"version": there.version}) if same and not fresh else None
-    elif pushed.is_file() and cells == _cells(pushed.read_text(encoding="utf-8")):
+    if before and pushed.is_file() and cells == _cells(pushed.read_text(encoding="utf-8")):
         known = before.model_copy(update={"version": there.version, "submissions": {}})
-    elif same:
-        known = None
+    elif same and not before and not fresh:  # a clone, or a folder that was cleaned
+        known = wanted.model_copy(update={"version": there.version})
+    elif same or not before:
+        return None
     else:
         raise KernelgenError(
             f"kernel {wanted.identity}: was edited on Kaggle (version {there.version}); --diff shows how, "
             "--push --force pushes over it"
         )
-    if known:
-        write_pushed(out, name, known)
+    known.write(folder / RECORD)
     return known
 
 
@@ -127,31 +114,26 @@ def _save(kaggle: Kaggle, folder: Path, identity: str, text: str, base: int) -> 
         return version, _problems(answer, identity, version)
 
     def arrived() -> tuple[int, list[str]] | None:
-        # Pushed twice, it would run twice, and a GPU's hours are counted. Kaggle may take a while to show it.
-        for pause in LOOK_AGAIN_SECONDS:
-            time.sleep(pause)
-            now = kaggle.kernel(identity)
-            if now and now.version > base and _cells(now.source) == _cells(text):
-                return now.version, []
+        # Pushed twice, it would run twice, and a GPU's hours are counted.
+        now = kaggle.kernel(identity)
         if now is None and base:
             raise KernelgenError(
                 f"{what}: the answer to the push was lost, and Kaggle does not tell whether it arrived; look at "
                 f"kaggle.com/code/{identity}, and push with --force if it did not"
             )
-        return None
+        return (now.version, []) if now and now.version > base and _cells(now.source) == _cells(text) else None
 
-    return kaggle.use(what, act, arrived=arrived)
+    return kaggle.use(what, act, arrived)
 
 
 def _problems(answer: Any, identity: str, version: int) -> list[str]:
     """A line for everything else in a reply that is not a plain yes."""
     what, problems = f"kernel {identity}", []
-    for kind, field in _LEFT_OUT.items():
+    for field in _LEFT_OUT:
         if left_out := getattr(answer, f"invalid_{field}"):
-            problems.append(
-                f"{what}: version {version} was pushed without its {kind} {', '.join(map(str, left_out))}; push or "
-                "share it first (of a competition or model, accept the rules), then push again"
-            )
+            sources = f"{field.split('_')[0]} {', '.join(map(str, left_out))}"
+            advice = "push or share it first (of a competition or model, accept the rules), then push again"
+            problems.append(f"{what}: version {version} was pushed without its {sources}; {advice}")
     ref = str(answer.ref or identity).strip("/")
     if ref.lower().split("/")[-1] != identity.lower().split("/")[-1]:
         problems.append(f"{what}: Kaggle saved it as {ref}; give it a title that makes its slug, and delete that one")

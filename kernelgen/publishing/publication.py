@@ -28,29 +28,24 @@ logger = logging.getLogger(__name__)
 
 
 class Publication:
-    """One call's work. Everything that was done is noted, so that the same call again goes on where this one ended.
-
-    Args:
-        options: the command line's: push, force, wait, resume, output, submit; and ``command``, which repeats it.
-    """
+    """One call's work. Everything that was done is noted, so that the same call again goes on where this one ended."""
 
     def __init__(self, kaggle: Kaggle, project: Project, out: Path, commit: str, options: Namespace) -> None:
         self.kaggle, self.project, self.out, self.commit = kaggle, project, Path(out), commit
         self.options = options
         self._sent: set[str] = set()  # datasets and kernels that this call sent
         self._unfinished: dict[str, str] = {}  # by kernel, what its last session left to do
+        # The kernels of this call, by identity; those still to be pushed; the versions of those that run.
         self._built: dict[str, BuiltKernel] = {}
-        # The kernels of this call: to be pushed, running (by identity, with the version), left for another.
         self._to_come: list[Kernel] = []
-        self._running: dict[str, tuple[Kernel, int]] = {}
-        self._left: list[str] = []
+        self._running: dict[str, int] = {}
 
     def carry_out(self, selected: Iterable[Kernel | DatasetFolder]) -> bool:
         """Do it all; False if something is left for another call (what, has been said)."""
         selected = list(selected)
         chosen = [target for target in selected if isinstance(target, Kernel)]
         if self.options.push:
-            self._built = {kernel.name: self._build(kernel) for kernel in chosen}
+            self._built = {self._identity(kernel): self._build(kernel) for kernel in chosen}
             self._send_datasets(selected)
             return self._push(chosen)
         if not chosen:
@@ -77,77 +72,76 @@ class Publication:
     # ------------------------------------------------------------ kernels
 
     def _push(self, chosen: list[Kernel]) -> bool:
-        """Push each kernel as soon as all that it feeds on is there."""
+        """Push each kernel as soon as all that it feeds on is there; those that cannot be are left for another call."""
         self._to_come = list(chosen)
-        self._push_those_that_can()
+        reasons = self._push_those_that_can()
         while self._running:
-            identity, run = self._first_that_ended({ref: version for ref, (_, version) in self._running.items()})
-            kernel, version = self._running.pop(identity)
-            if not self._finish(kernel, version, run):
+            identity, run = self._first_that_ended(self._running)
+            kernel = self._built[identity].kernel
+            if not self._finish(kernel, self._running.pop(identity), run):
                 self._to_come.insert(0, kernel)
-            self._push_those_that_can()
-        if self._left:
+            reasons = self._push_those_that_can()
+        for kernel in self._to_come:
+            logger.info(f"kernel {self._identity(kernel)}: left for another call, since {reasons[kernel.name]}")
+        if self._to_come:
             logger.info(f"When that is COMPLETE, the same command goes on: {self.options.command}")
-        return not self._left
+        return not self._to_come
 
-    def _push_those_that_can(self) -> None:
-        """Take kernels from those to come: they run, or are left where nobody waits for what they need."""
+    def _push_those_that_can(self) -> dict[str, str]:
+        """Take kernels from those to come, and push them; why the others cannot be pushed yet, by name."""
+        reasons = {}
         for kernel in list(self._to_come):
-            reason = self._waits_for(kernel)
-            if reason and self.options.wait:
+            if reason := self._waits_for(kernel):
+                reasons[kernel.name] = reason
                 continue
-            if reason:
-                logger.info(f"kernel {self._identity(kernel)}: left for another call, since {reason}")
-                self._left.append(kernel.name)
-            else:
-                try:
-                    self._push_one(kernel)
-                except kernels.SessionsFull as error:
-                    if not self._running:
-                        raise
-                    logger.warning(f"{error}; it is pushed when one of the others has ended")
-                    return
+            try:
+                self._push_one(kernel)
+            except kernels.SessionsFull as error:
+                if not self._running:
+                    raise
+                logger.warning(f"{error}; it is pushed when one of the others has ended")
+                break
             self._to_come.remove(kernel)
+        return reasons
 
     def _waits_for(self, kernel: Kernel) -> str:
         """Why the kernel cannot be pushed yet, "" if it can; an error where what it feeds on is missing or failed."""
-        under_way = {*self._left, *(running.name for running, _ in self._running.values())}
-        if self.options.wait:
-            under_way |= {other.name for other in self._to_come}
         for source in kernel.attached:
             if source.kind != "kernel" or source.owner is not None or source.kernel == kernel.name:
                 continue
-            feeds = f"feeds on kernel {self._identity(source)}"
-            if source.kernel in under_way:
+            identity = self._identity(source)
+            feeds = f"feeds on kernel {identity}"
+            if identity in self._running or identity in map(self._identity, self._to_come):
                 return f"it {feeds}, which has not ended"
             version = self._newest_version(source)
-            run = self._run(self._identity(source), version) if version else None
+            run = self._run(identity, version) if version else None
             if run is None or (run.is_over and not run.is_complete):
-                add = f"add {source.kernel} to --target" if source.kernel else "push it first"
                 state = f"ended in {run.status}" if run else "is not on Kaggle"
+                add = f"add {source.kernel or source.slug} to --target"
                 raise KernelgenError(f"kernel {self._identity(kernel)}: {feeds}, which {state}; {add}")
             if not run.is_complete:
                 return f"it {feeds}, which is {run.status}"
         return ""
 
     def _push_one(self, kernel: Kernel) -> None:
-        built = self._built[kernel.name]
+        built = self._built[self._identity(kernel)]
         if kernel.earlier and self.options.resume:
             goes_on = self._goes_on(kernel)
             if goes_on is None:
                 return
             built = self._build(replace(kernel, resumed=goes_on))
+        attached = [source for source in built.kernel.attached if source.kind in ("dataset", "kernel")]
         pushed = kernels.push(
             self.kaggle,
             built,
             self.out,
-            self._attached_versions(built.kernel),
+            {f"{own.kind}:{self._identity(own)}": self._newest_version(own) for own in attached},
             force=self.options.force or built.kernel.resumed,
-            fresh=not self._sent.isdisjoint(map(self._identity, built.kernel.attached)),
+            fresh=not self._sent.isdisjoint(map(self._identity, attached)),
         )
         self._sent.add(pushed.identity)
         if self.options.wait:
-            self._running[pushed.identity] = kernel, pushed.version
+            self._running[pushed.identity] = pushed.version
         elif self.options.output or self.options.submit:
             self._finish(kernel, pushed.version, self.kaggle.run(pushed.identity, pushed.version))
 
@@ -158,13 +152,10 @@ class Publication:
             logger.warning(f"kernel {identity} is not on Kaggle yet and starts anew")
             return False
         run = self._run(identity, version)
-        self._check_over(identity, run)
-        if not run.is_complete and self.options.force:
+        if run.is_over and not run.is_complete and self.options.force:
             logger.warning(f"kernel {identity}: the last session ended in {run.status}; going on from the one before")
             return True
-        if why := failure(self.kaggle, identity, version, run, pushed_notebook(self.out, kernel.name, identity)):
-            raise KernelgenError(f"{why}; --force goes on from the last session that ended well")
-        if read_output(self.kaggle, identity, version, UNFINISHED) is not None:
+        if self._left_to_do(kernel, version, run) is not None:
             return True
         logger.info(f"kernel {identity}: is finished; without --resume it starts anew")
         if self.options.output:
@@ -173,32 +164,38 @@ class Publication:
 
     def _finish(self, kernel: Kernel, version: int, run: RunThere) -> bool:
         """What is asked for of a run that ended well: its output, its submission; False if it has to go on."""
-        identity = self._identity(kernel)
-        self._check_over(identity, run)
-        why = failure(self.kaggle, identity, version, run, pushed_notebook(self.out, kernel.name, identity))
-        if self.options.output:
-            try:
-                fetch_outputs(self.kaggle, identity, version, self.out, kernel.name)
-            except KernelgenError as error:
-                if not why:
-                    raise
-                logger.warning(f"{error}")
-        if why:
-            raise KernelgenError(why)
+        identity, left = self._identity(kernel), self._left_to_do(kernel, version, run)
         logger.info(f"kernel {identity}: version {version} is COMPLETE")
-        # What a kernel that goes on from its own output still has to do; None if it is finished.
-        left = read_output(self.kaggle, identity, version, UNFINISHED) if kernel.earlier else None
+        if self.options.output:
+            fetch_outputs(self.kaggle, identity, version, self.out, kernel.name)
         if left is not None and self.options.push and self.options.resume:
-            if self._unfinished.get(kernel.name) == left:
-                reason = (left.splitlines() or ["it does not say why"])[0]
+            if self._unfinished.get(identity) == left:
+                reason = left.partition("\n")[0] or "it does not say why"
                 raise KernelgenError(f"kernel {identity}: its last session got no further ({reason}); look at its log")
-            self._unfinished[kernel.name] = left
+            self._unfinished[identity] = left
             return False
         if left is not None:
             logger.warning(f"kernel {identity} is not finished; --push --resume goes on")
         if self.options.submit and kernel.submits:
             submit(self.kaggle, self.project, kernel, self.out, identity, version, self.commit)
         return True
+
+    def _left_to_do(self, kernel: Kernel, version: int, run: RunThere) -> str | None:
+        """What a kernel whose run ended well says that it still has to do; None if nothing."""
+        identity = self._identity(kernel)
+        if not run.is_over:
+            advice = f"give --wait, or when it has ended the same command again: {self.options.command}"
+            raise KernelgenError(f"kernel {identity}: is {run.status}; {advice}")
+        if why := failure(self.kaggle, identity, version, run, pushed_notebook(self.out, kernel.name, identity)):
+            if self.options.output:  # what it wrote tells more
+                try:
+                    fetch_outputs(self.kaggle, identity, version, self.out, kernel.name)
+                except KernelgenError as error:
+                    logger.warning(f"{error}")
+            resumes = kernel.earlier and self.options.resume
+            advice = "; --force goes on from the last session that ended well" if resumes else ""
+            raise KernelgenError(f"{why}{advice}")
+        return read_output(self.kaggle, identity, version, UNFINISHED) if kernel.earlier else None
 
     # ------------------------------------------------------------ runs
 
@@ -223,13 +220,6 @@ class Publication:
 
         return self.kaggle.wait_for(look, "on Kaggle")
 
-    def _check_over(self, identity: str, run: RunThere) -> None:
-        if not run.is_over:
-            raise KernelgenError(
-                f"kernel {identity}: is {run.status}; give --wait, or when it has ended the same command again: "
-                f"{self.options.command}"
-            )
-
     # ------------------------------------------------------------ who is who
 
     def _build(self, kernel: Kernel) -> BuiltKernel:
@@ -248,17 +238,10 @@ class Publication:
         return pushed.version if pushed else 0
 
     def _newest_version(self, of: Kernel | Source) -> int:
-        """The version of a kernel that another would be given now; 0 if it is not on Kaggle."""
-        there = self.kaggle.kernel(self._identity(of))
+        """The version of a kernel or dataset that a kernel would be given now; 0 if it is not on Kaggle."""
+        identity = self._identity(of)
+        if isinstance(of, Source) and of.kind == "dataset":
+            return self.kaggle.dataset(identity)[1]
+        there = self.kaggle.kernel(identity)
         # Just after a push, Kaggle may still speak of the version before.
         return max(self._pushed_version(of), there.version if there else 0)
-
-    def _attached_versions(self, kernel: Kernel) -> dict[str, int]:
-        versions = {}
-        for source in kernel.attached:
-            identity = self._identity(source)
-            if source.kind == "dataset":
-                versions[f"dataset:{identity}"] = self.kaggle.dataset(identity)[1]
-            elif source.kind == "kernel":
-                versions[f"kernel:{identity}"] = self._newest_version(source)
-        return versions

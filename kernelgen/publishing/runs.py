@@ -32,11 +32,7 @@ _PAGES = {"text/html": (".html", ".htm"), "application/json": (".json", ".jsonl"
 
 
 def failure(kaggle: Kaggle, identity: str, version: int, run: RunThere, notebook: Path | None) -> str:
-    """Why a run that is over is not COMPLETE, after the end of its log; "" if it is.
-
-    Args:
-        notebook: as it was pushed, to tell which cell failed, where the log tells its number.
-    """
+    """Why a run that is over is not COMPLETE, with the ``notebook``'s cell, after the end of its log; "" if it is."""
     if run.is_complete:
         return ""
     what = f"kernel {identity}, version {version}"
@@ -92,12 +88,12 @@ def list_output(kaggle: Kaggle, identity: str, version: int) -> tuple[dict[str, 
     def read(pages: list[Any]) -> tuple[dict[str, str], str]:
         files = {str(file.file_name): str(file.url) for page in pages for file in page.files or []}
         log = next((page.log for page in pages if page.log), "")
-        if not files and not log:  # of a run that is over there is a log at least
-            raise LookupError("neither files nor a log")
+        if (not files and not log) or "" in files:  # of a run that is over there is a log at least
+            raise LookupError("neither files nor a log, or a file without a name")
         return files, log if isinstance(log, str) else json.dumps(log)
 
     what, method = f"the output of kernel {identity}", "list_kernel_session_output"
-    return kaggle.ask(what, method, read, identity, version, KNOWN, page_size=PAGE)
+    return kaggle.ask(what, method, read, identity, KNOWN, version_label=f"v{version}", page_size=PAGE)
 
 
 def read_output(kaggle: Kaggle, identity: str, version: int, name: str) -> str | None:
@@ -111,11 +107,7 @@ def read_output(kaggle: Kaggle, identity: str, version: int, name: str) -> str |
 
 
 def fetch_outputs(kaggle: Kaggle, identity: str, version: int, out: Path, kernel: str) -> None:
-    """Download all files of a version's output, and its log as SLUG.log, in place of what lay there.
-
-    Raises:
-        KernelgenError: a file did not arrive, or is named as no file may be; what lay there stays.
-    """
+    """Bring all files of a version's output, and its log as SLUG.log, in place of what lay there, which else stays."""
     folder = output_folder(out, kernel)
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)

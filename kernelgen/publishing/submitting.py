@@ -6,16 +6,16 @@ import csv
 import io
 import json
 import logging
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing.client import KNOWN, PAGE, Kaggle
 from kernelgen.publishing.failures import Refused
-from kernelgen.publishing.kernels import LOOK_AGAIN_SECONDS
-from kernelgen.publishing.records import locked, pushed_folder, read_pushed, write_pushed
+from kernelgen.publishing.records import RECORD, pushed_folder, read_pushed
 from kernelgen.publishing.runs import read_output, readable
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.writing import write_text
@@ -35,15 +35,17 @@ def submit(
 
     A version that was submitted before, from here or elsewhere, is not submitted again: its score is waited for.
     """
-    competition = competition_of(kernel)
-    with locked(pushed_folder(out, kernel.name, identity), f"kernel {identity}"):
+    competition, record = competition_of(kernel), pushed_folder(out, kernel.name, identity) / RECORD
+    with FileLock(record.with_name(".lock")):  # two calls at once would submit it twice
         pushed = read_pushed(out, kernel.name, identity)
         pushed = pushed if pushed and pushed.version == version else None
         # It is known again by this, whoever submitted it, and should the answer be lost.
         description = f"{kernel.name} v{version} of {identity}"
-        known = pushed.submissions.get(competition) if pushed else None
-        reference = known or _submitted(kaggle, competition, description)
-        if reference is None:
+        reference = pushed.submissions.get(competition) if pushed else None
+        reference = reference or _submitted(kaggle, competition, description)
+        if reference:
+            logger.info(f"submission {reference}: version {version} of kernel {identity} is submitted already")
+        else:
             limits = _allowance(kaggle, competition)
             # All of it is zero for somebody who has not submitted yet and so is in no team.
             if limits and limits.num_total and not limits.num_allowed_now:
@@ -51,11 +53,9 @@ def submit(
                 raise KernelgenError(f"competition {competition}: {made}; try again after midnight UTC")
             reference = _submit(kaggle, kernel, competition, identity, version, f"{description}, commit {commit}")
             logger.info(f"submission {reference}: version {version} of kernel {identity} to {competition}")
-        else:
-            logger.info(f"submission {reference}: version {version} of kernel {identity} is submitted already")
         if pushed:
             submissions = pushed.submissions | {competition: reference}
-            write_pushed(out, kernel.name, pushed.model_copy(update={"submissions": submissions}))
+            pushed.model_copy(update={"submissions": submissions}).write(record)
     scored = _wait_for_score(kaggle, competition, reference)
     limits = _allowance(kaggle, competition)
     public, private = str(scored.public_score or ""), str(scored.private_score or "")
@@ -99,31 +99,24 @@ def _submit(kaggle: Kaggle, kernel: Kernel, competition: str, identity: str, ver
             raise LookupError("neither a number nor a reason")
         return int(answer.ref)
 
-    def arrived() -> int | None:
-        for pause in LOOK_AGAIN_SECONDS:
-            time.sleep(pause)
-            if reference := _submitted(kaggle, competition, description):
-                return reference
-        return None
-
-    return kaggle.use(what, act, arrived=arrived)
+    return kaggle.use(what, act, lambda: _submitted(kaggle, competition, description))
 
 
 def _submitted(kaggle: Kaggle, competition: str, description: str) -> int | None:
     """The number of the submission with this description, or that goes on after it."""
-    for submission in _submissions(kaggle, competition):
+    for number, submission in _submissions(kaggle, competition).items():
         if f"{submission.description}, ".startswith(f"{description}, "):
-            return int(submission.ref)
+            return number
     return None
 
 
-def _submissions(kaggle: Kaggle, competition: str, expected: int | None = None) -> list[Any]:
-    """The newest first; a list without the ``expected`` number is an odd answer, and asked for again."""
+def _submissions(kaggle: Kaggle, competition: str, expected: int | None = None) -> dict[int, Any]:
+    """By number, the newest first; a list without the ``expected`` one is an odd answer, and asked for again."""
 
-    def read(pages: list[Any]) -> list[Any]:
-        submissions = [submission for page in pages for submission in page.submissions or [] if submission]
-        states = {int(submission.ref): submission.status.name for submission in submissions}
-        if expected and expected not in states:
+    def read(pages: list[Any]) -> dict[int, Any]:
+        listed = [submission for page in pages for submission in page.submissions or [] if submission.status.name]
+        submissions = {int(submission.ref): submission for submission in listed}
+        if expected and expected not in submissions:
             raise LookupError(f"submission {expected} is not listed")
         return submissions
 
@@ -132,19 +125,18 @@ def _submissions(kaggle: Kaggle, competition: str, expected: int | None = None) 
 
 
 def _wait_for_score(kaggle: Kaggle, competition: str, reference: int) -> Any:
+    what = f"submission {reference}"
+
     def look() -> tuple[str, Any]:
-        listed = _submissions(kaggle, competition, reference)
-        (submission,) = (submission for submission in listed if submission.ref == reference)
+        submission = _submissions(kaggle, competition, reference)[reference]
         status = submission.status.name
         if status == "ERROR":
             reason = " ".join(str(submission.error_description or "no reason given").split())
-            raise KernelgenError(
-                f"submission {reference}: Kaggle could not score it: {reason}; look at "
-                f"kaggle.com/competitions/{competition}"
-            )
+            page = f"kaggle.com/competitions/{competition}"
+            raise KernelgenError(f"{what}: Kaggle could not score it: {reason}; look at {page}")
         return status, submission if status == "COMPLETE" or submission.public_score else None
 
-    return kaggle.wait_for(look, f"submission {reference}")
+    return kaggle.wait_for(look, what)
 
 
 def _cross_validation(kaggle: Kaggle, identity: str, version: int) -> tuple[str, str]:
@@ -182,7 +174,5 @@ def _note(project: Project, row: dict[str, str]) -> None:
     """Add the row to the table, or put it in place of that of the same submission."""
     rows = [before for before in read_table(project) if before["submission"] != row["submission"]]
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows([*rows, row])
+    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *(noted.values() for noted in [*rows, row])])
     write_text(project.root / TABLE, text.getvalue())

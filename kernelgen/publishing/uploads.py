@@ -23,13 +23,7 @@ _CLIENTS_OWN = frozenset(
 
 @dataclass(frozen=True)
 class DatasetUpload:
-    """What a version of a dataset is made of.
-
-    Attributes:
-        identity: OWNER/SLUG.
-        files: every payload file by its name in the folder, with its SHA-256.
-        sizes: in bytes.
-    """
+    """What a version of a dataset OWNER/SLUG is made of: SHA-256 and size in bytes of each file, by its name."""
 
     dataset: DatasetFolder
     identity: str
@@ -39,40 +33,36 @@ class DatasetUpload:
 
 def datasets_to_send(project: Project, selected: Iterable[Kernel | DatasetFolder]) -> list[DatasetFolder]:
     """The datasets that are selected, and those of this project that the selected kernels attach."""
-    wanted: dict[str, DatasetFolder] = {}
+    names: list[str | None] = []
     for target in selected:
         if isinstance(target, DatasetFolder):
-            wanted[target.name] = target
+            names.append(target.name)
         else:
-            own = [source.dataset for source in target.attached if source.dataset and source.owner is None]
-            wanted |= {name: project.datasets[name] for name in own}
-    return list(wanted.values())
+            names += [source.dataset for source in target.attached if source.owner is None]
+    return [project.datasets[name] for name in dict.fromkeys(names) if name]
 
 
 def dataset_upload(dataset: DatasetFolder) -> DatasetUpload:
     """What would be sent of a dataset that is filled; an error where it would not arrive, or not as it is."""
     folder, packed = dataset.folder, dataset.table.folders
+    problems = []
     for path in sorted(folder.rglob("*")):
         place = path.relative_to(folder)
         in_tar = len(place.parts) > 1 and packed == "tar"
         if place.parts[0] != CACHE and path.is_symlink() and (in_tar or not path.is_file()):
-            raise KernelgenError(
-                f"{dataset.where}: {place} is a link that cannot be sent; put the files themselves there"
-            )
+            problems.append(f"{place} is a link that cannot be sent; put the files themselves there")
     entries = dataset.entries()
     for name in entries:
-        is_folder = (folder / name).is_dir()
+        is_folder, archive = (folder / name).is_dir(), f"{name}.{packed}"
         if is_folder and packed is None:
-            raise KernelgenError(
-                f'{dataset.where}: holds the folder {name}, which Kaggle would leave out; write folders = "zip" into '
-                "dataset.toml, or put its files beside it"
-            )
-        if is_folder and (archive := f"{name}.{packed}") in entries:
-            raise KernelgenError(
-                f"{dataset.where}: the folder {name} becomes {archive}, which is there too; rename one of them"
-            )
+            advice = 'write folders = "zip" into dataset.toml, or put its files beside it'
+            problems.append(f"holds the folder {name}, which Kaggle would leave out; {advice}")
+        if is_folder and archive in entries:
+            problems.append(f"the folder {name} becomes {archive}, which is there too; rename one of them")
         if name in _CLIENTS_OWN:
-            raise KernelgenError(f"{dataset.where}: {name} is a name that Kaggle's client keeps for itself; rename it")
+            problems.append(f"{name} is a name that Kaggle's client keeps for itself; rename it")
+    if problems:
+        raise KernelgenError(f"{dataset.where}: {problems[0]}")
     payload = {path.relative_to(folder).as_posix(): path for path in dataset.payload()}
     return DatasetUpload(
         dataset,
