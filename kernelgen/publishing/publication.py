@@ -74,13 +74,14 @@ class Publication:
     def _push(self, chosen: list[Kernel]) -> bool:
         """Push each kernel as soon as all that it feeds on is there; those that cannot be are left for another call."""
         self._to_come = list(chosen)
-        reasons = self._push_those_that_can()
-        while self._running:
+        while True:
+            reasons = self._push_those_that_can()
+            if not self._running:
+                break
             identity, run = self._first_that_ended(self._running)
             kernel = self._built[identity].kernel
             if not self._finish(kernel, self._running.pop(identity), run):
                 self._to_come.insert(0, kernel)
-            reasons = self._push_those_that_can()
         for kernel in self._to_come:
             logger.info(f"kernel {self._identity(kernel)}: left for another call, since {reasons[kernel.name]}")
         if self._to_come:

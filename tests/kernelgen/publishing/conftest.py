@@ -123,8 +123,8 @@ def quick(monkeypatch):
     """The same waiting, in hundredths of seconds."""
     from kernelgen.publishing import client, datasets
 
-    monkeypatch.setattr(client, "PATIENCE_SECONDS", 1.0)
-    monkeypatch.setattr(client, "PATIENCE_WHILE_WAITING_SECONDS", 2.0)
+    monkeypatch.setattr(client, "PATIENCE_SECONDS", 2.0)
+    monkeypatch.setattr(client, "PATIENCE_WHILE_WAITING_SECONDS", 3.0)
     monkeypatch.setattr(client, "FIRST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(client, "LONGEST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(datasets, "READY_LIMIT_SECONDS", 10)
