@@ -69,9 +69,8 @@ def build(options: Namespace) -> int:
 def publish(options: Namespace) -> int:
     """``--push``, ``--wait``, ``--output`` and ``--submit``, in this order."""
     from kernelgen.publishing.client import Kaggle
-    from kernelgen.publishing.leaderboard import read_table
-    from kernelgen.publishing.publication import Publication, PushOptions
-    from kernelgen.publishing.submitting import competition_of
+    from kernelgen.publishing.publication import Publication
+    from kernelgen.publishing.submitting import competition_of, read_table
 
     project, selected, kernels, out = _selection(options)
     if options.submit:  # whether it can be carried out in the end, before anybody is asked
@@ -85,24 +84,14 @@ def publish(options: Namespace) -> int:
             read_table(project)
     kaggle = Kaggle()
     project.owner = project.owner or kaggle.username
-    wanted = PushOptions(
-        push=options.push,
-        again=options.force,
-        wait=options.wait,
-        resume=options.resume,
-        outputs=options.output,
-        submit=options.submit,
-        command=options.command,
-    )
-    return 0 if Publication(kaggle, project, out, options.commit, wanted).carry_out(selected) else 1
+    return 0 if Publication(kaggle, project, out, options.commit, options).carry_out(selected) else 1
 
 
 def preview(options: Namespace) -> int:
     """``--push --dry-run``: what would be sent, without network and credentials."""
     from kernelgen.building import build_kernel, write_kernel
     from kernelgen.datasets.private_files import check_private_files
-    from kernelgen.publishing.preview import preview
-    from kernelgen.publishing.uploads import dataset_upload, datasets_to_send
+    from kernelgen.publishing.uploads import dataset_upload, datasets_to_send, preview
 
     project, selected, kernels, out = _selection(options)
     uploads = []

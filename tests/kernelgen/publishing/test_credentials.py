@@ -105,7 +105,7 @@ def test_credentials_that_can_be_none_are_one_line_that_says_so(sign_in, files, 
     assert "\n" not in line and TOKEN not in line
 
 
-@pytest.mark.parametrize("missing", ["kaggle", "requests", "filelock"])
+@pytest.mark.parametrize("missing", ["kaggle", "requests"])
 def test_a_client_that_is_not_installed_is_one_line(project, missing):
     code = (
         f"import sys; sys.modules[{missing!r}] = None; import build_kernels; "

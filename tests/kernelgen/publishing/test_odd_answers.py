@@ -63,9 +63,9 @@ def test_one_odd_answer_to_each_request_ends_no_wait(whole_way, kaggle_server, p
 
 
 def test_a_server_that_stops_within_its_answer_is_asked_again(command, kaggle_server, monkeypatch):
-    from kernelgen.publishing import official_client
+    from kernelgen.publishing import client
 
-    monkeypatch.setattr(official_client, "TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.5)
     kaggle_server.fault("GetKernelSessionStatus", body='{"sta', content_type=JSON, headers={"Content-Length": "500"})
     assert command("--target", "train", "--push", "--wait").code == 0
 
@@ -86,9 +86,9 @@ def test_a_token_that_runs_out_during_a_wait_is_renewed(whole_way, kaggle_server
     ],
 )
 def test_an_answer_that_stays_odd_is_one_line(command, kaggle_server, monkeypatch, odd, words):
-    from kernelgen.publishing import retrying
+    from kernelgen.publishing import client
 
-    monkeypatch.setattr(retrying, "PATIENCE_WHILE_WAITING_SECONDS", 0.3)
+    monkeypatch.setattr(client, "PATIENCE_WHILE_WAITING_SECONDS", 0.3)
     assert command("--target", "train", "--push").code == 0
     kaggle_server.fault("GetKernelSessionStatus", times=None, **odd)
     done = command("--target", "train", "--wait")
@@ -123,13 +123,13 @@ def test_a_kernel_that_was_never_pushed_is_said_so_soon(command, kaggle_server):
 
 
 def test_a_limit_that_a_wrong_clock_puts_into_the_past_is_no_endless_loop(command, kaggle_server):
-    from kernelgen.publishing import retrying
+    from kernelgen.publishing import client
 
     past = {"Retry-After": "Wed, 01 Jan 2020 00:00:00 GMT"}
     kaggle_server.fault("SaveKernel", status=429, headers=past, times=None)
     assert command("--target", "train", "--push").code == 1
     # As many as the usual pause leaves room for (conftest.py), however fast the machine is.
-    assert len(kaggle_server.calls_of("SaveKernel")) <= retrying.PATIENCE_SECONDS / retrying._BACKOFF(None) + 1
+    assert len(kaggle_server.calls_of("SaveKernel")) <= client.PATIENCE_SECONDS / client.FIRST_PAUSE_SECONDS + 1
 
 
 # ---------------------------------------------------------------- logs

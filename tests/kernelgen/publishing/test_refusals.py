@@ -22,7 +22,7 @@ def one_line(done):
         ({"invalidCompetitionSources": ["birdclef-2023"]}, "without its competition birdclef-2023"),
         ({"invalidKernelSources": ["a/b"]}, "without its kernel a/b"),
         ({"invalidModelSources": ["a/b/c/d/1"]}, "without its model a/b/c/d/1"),
-        ({"invalidTags": ["no such"]}, "without its keyword no such"),
+        ({"invalidTags": ["no such"]}, "without its tags no such"),
         ({"ref": "/code/tester/pk-train-2"}, "Kaggle saved it as code/tester/pk-train-2"),
     ],
 )
