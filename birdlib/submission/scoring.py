@@ -1,24 +1,20 @@
 """Scoring: model after model over all windows, as many models as the time allows."""
 
-import math
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from birdlib.ensemble.members import CompiledMember, Member
 from birdlib.errors import BirdlibError
-from birdlib.progress import progress_bar
 from birdlib.submission.cascade import Cascade, plan_cascade
+from birdlib.submission.one_pass import score_windows
 from birdlib.submission.plan import FASTEST_PACE, Candidate, Plan, compile_ahead, compile_candidate, measure_again
 from birdlib.submission.reports import MemberReport
-from birdlib.submission.run import Run
-from birdlib.submission.windows import Soundscape, Windows
+from birdlib.submission.some_windows import score_some_windows
+from birdlib.submission.windows import Windows
 
-# The same as a plan's safety for scoring some windows only, where being late would leave whole soundscapes unscored.
-SAFETY_OF_SOME = 1.5
 # Seconds left, of which finding out that a model is too slow takes a small part.
 ENOUGH_TO_BEGIN = 20.0
 # Share of the time left that measuring anew may take where no other model fits: it would go unused.
@@ -80,7 +76,7 @@ def score_ensemble(
     After each model ``save`` gets the finished ensemble so far, and the plan is made anew with what that model
     really took. All rows are always scored by the same models: one that turns out too slow is dropped whole. Where
     not even one is thought to fit, the fastest is begun all the same, since the machine may have been slow only while
-    it was measured; where it does not get through, it scores every second window (or fewer), and the others copy
+    it was measured; where it does not get through, it scores as many windows as the time allows, and the others copy
     their nearest neighbour. That no window was scored at all is a fault.
 
     Args:
@@ -163,13 +159,16 @@ class _Scoring:
         return [min(self.plan.candidates, key=self.plan.seconds)]
 
     def _score_some_windows(self) -> None:
-        """The fastest model that works over every n-th window."""
+        """The fastest model that works over as many windows as it has time for."""
         plan = self.plan
         for fastest in sorted(plan.candidates + self.too_slow, key=plan.seconds):
             if fastest in plan.candidates:
                 plan.candidates.remove(fastest)
-            _score_some(plan, fastest, self.windows, self.table, self.save)
-            if self.table.models:
+            report, scores = score_some_windows(plan, fastest, self.windows, self.table.n_rows)
+            self.table.reports.append(report)
+            if scores is not None:
+                self.table.add(fastest.member, scores)
+                self.save(self.table.scores())
                 return
 
     def _misjudged(self) -> bool:
@@ -190,7 +189,7 @@ class _Scoring:
             scores = np.full((self.table.n_rows, len(member.columns)), np.nan, np.float32)
             started = time.perf_counter()
             with run.timed(f"Score {member.name}"):
-                report.windows, in_time = _pass(
+                report.windows, in_time = score_windows(
                     run,
                     compiled,
                     self.windows,
@@ -250,84 +249,3 @@ class _Scoring:
             if hear_all := [one.member.name for one in self.plan.candidates if one.windows is None]:
                 spared += f", but for {', '.join(hear_all)}: they know classes that the first ones do not"
             print(f"The cascade spares the other models {spared}.")
-
-
-def _pass(
-    run: Run,
-    compiled: CompiledMember,
-    windows: Windows,
-    scores: np.ndarray,
-    label: str,
-    *,
-    heard: np.ndarray | None = None,
-    drop_if_late: bool,
-    once_begun: Callable[[], None] | None = None,
-) -> tuple[int, bool]:
-    """One model over the windows; stops at the deadline, or, if wanted, as soon as it is plain that it will be late.
-
-    Args:
-        heard: bool [rows], of the windows that it scores; None for all.
-        once_begun: called when the first windows are handed over; then the last ones may still run at the end.
-
-    Returns:
-        How many windows were scored, and whether the pass came to its end.
-    """
-    done, total = 0, len(windows) if heard is None else int(heard.sum())
-    # The first block waits for the first recording, so the speed is that of the blocks behind it, and of enough
-    # of them to tell.
-    judged_from = run.elapsed() + max(2.0, run.left() / 20)
-    first: tuple[float, int] | None = None
-    progress = progress_bar(description=label, total=total, unit="window")
-    blocks = windows.blocks(compiled.member.entry.front_end, heard)
-    with closing(compiled.predict(blocks, scores, wait=once_begun is None)) as counts, progress:
-        for count in counts:
-            if done == 0 and once_begun:
-                once_begun()
-            done += count
-            progress.update(count)
-            first = first or (run.elapsed(), done)
-            spent, counted = run.elapsed() - first[0], done - first[1]
-            judged = drop_if_late and counted and run.elapsed() > judged_from
-            late = judged and spent / counted * (total - done) > run.left()
-            if done < total and (late or run.left() <= 0):
-                return done, False
-    return done, True
-
-
-def _score_some(
-    plan: Plan, candidate: Candidate, windows: Windows, table: EnsembleTable, save: Callable[[np.ndarray], None]
-) -> None:
-    """Score every n-th window with one model; the others copy the nearest scored window of their soundscape."""
-    run, member = plan.run, candidate.member
-    seconds_each = candidate.seconds_per_window * plan.pace
-    stride = max(2, math.ceil(len(windows) * seconds_each * SAFETY_OF_SOME / max(run.left(), 1.0)))
-    print(f"No model fits the time for all windows: {member.name} scores every {stride}. window.")
-    report = MemberReport(member.name, f"scored every {stride}. window")
-    table.reports.append(report)
-    thinned = windows.thinned(stride)
-    scores = np.full((table.n_rows, len(member.columns)), np.nan, np.float32)
-    started = time.perf_counter()
-    try:
-        with run.timed("Compile the models"):
-            compiled = compile_candidate(plan, candidate)
-        with run.timed(f"Score {member.name}"):
-            report.windows, _ = _pass(run, compiled, thinned, scores, member.name, drop_if_late=False)
-    except Exception as error:
-        report.outcome = "failed"
-        run.fault(error, member.name)
-        return
-    finally:
-        thinned.close()
-    report.seconds = time.perf_counter() - started
-    for soundscape in windows.soundscapes:
-        copy_neighbours(soundscape, scores)
-    table.add(member, scores)
-    save(table.scores())
-
-
-def copy_neighbours(soundscape: Soundscape, scores: np.ndarray) -> None:
-    """Fill the soundscape's unscored rows (NaN) of ``scores`` with those of the nearest scored window, in place."""
-    scored = np.flatnonzero(~np.isnan(scores[soundscape.rows, 0]))
-    if len(scored):
-        distance = np.abs(np.arange(len(soundscape.rows))[:, None] - scored[None, :])
-        scores[soundscape.rows] = scores[soundscape.rows[scored[distance.argmin(axis=1)]]]
