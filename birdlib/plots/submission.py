@@ -61,7 +61,7 @@ def plot_scores(scores: np.ndarray, scored_rows: np.ndarray) -> Figure:
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")
     bins = np.linspace(0, 1, 51)
     left.hist(scores.ravel(), bins=bins, log=True, color="tab:blue")
-    left.set(title="all scores", xlabel="probability", ylabel="cells")
+    left.set(title="all scores", xlabel="probability", ylabel="count")
     right.hist(scores.max(axis=1) if len(scores) else [], bins=bins, color="tab:orange")
     right.set(title="highest score of each window", xlabel="probability", ylabel="windows")
     return figure
