@@ -1,4 +1,4 @@
-"""Scoring some of the windows, where no model has the time for all: evenly spread, the others copy them."""
+"""Scoring some of the windows, evenly spread, where no model has the time for all of them."""
 
 import time
 from collections.abc import Iterator
