@@ -110,8 +110,6 @@ def _forms(cell: ScriptCell) -> Iterator[Span]:
         start = span.start
         while span.kind != "string" and (start := text.find("{{", start, span.end)) >= 0:
             end = form_end(text, start, span.end)
-            if end is None and "}}" in text[start : span.end].partition("\n")[0]:
-                end = text.index("}}", start) + 2  # what is wrong with it is said by Jinja's parser
             if end is not None:
                 yield Span(start, end, span.kind)
             start = end or start + 2

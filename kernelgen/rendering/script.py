@@ -13,8 +13,6 @@ from kernelgen.rendering.scanning import spans
 _JUPYTEXTS_OWN = ("lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker", "jupytext", "region_name")
 _PLAIN_KINDS = {"": "code", "[markdown]": "markdown", "[md]": "markdown", "[raw]": "raw"}
 _COMMENT_SIGN = re.compile(r"^[ \t]*# ?", re.MULTILINE)
-_QUOTED = re.compile(r"\s*[rR]?(\"\"\"|''')\n?(.*?)\n?\1\s*", re.DOTALL)
-_HEADER = re.compile(r"\s*# ---\n(?:#.*\n)*?# jupy.*\n(?:#.*\n)*?# ---\n")
 
 
 @dataclass(frozen=True)
@@ -31,16 +29,13 @@ class ScriptCell:
 
 
 def script_cells(text: str, where: str) -> list[ScriptCell]:
-    """The cells of a script, without the header that jupytext writes.
+    """The cells of a script.
 
     Python runs what is in code cells and nothing else, as a notebook does.
 
     Raises:
         KernelgenError: for code in a cell of prose, and for a marker that cannot be read.
     """
-    header = _HEADER.match(text)
-    # As many lines as before, so that lines keep their numbers.
-    text = "\n" * header[0].count("\n") + text[header.end() :] if header else text
     markers = [span for span in spans(text) if span.kind == "marker"]
     starts = [0, *(span.end for span in markers)]
     ends = [*(span.start for span in markers), len(text)]
@@ -54,21 +49,14 @@ def script_cells(text: str, where: str) -> list[ScriptCell]:
 
 def _cell(kind: str, content: str, line: int, metadata: dict[str, Any], where: str) -> ScriptCell:
     """A cell without comment signs and without blank lines around it."""
-    # jupytext's way to keep magics from Python: a cell for notebooks alone, in comments.
-    is_commented = metadata.get("active") == "ipynb" or "'active-ipynb'" in str(metadata.get("tags"))
-    if kind != "code" or is_commented:
-        quoted = _QUOTED.fullmatch(content)
-        if quoted and quoted[1] not in quoted[2] and kind != "code":
-            line += content.count("\n", 0, quoted.start(2))
-            content = quoted[2]
-        else:
-            for number, text in enumerate(content.split("\n"), line):
-                if text.strip() and not text.lstrip().startswith("#"):
-                    raise KernelgenError(
-                        f'{where}:{number}: code below a markdown marker, or one with active="ipynb", which Python '
-                        "would run and the notebook would not; put a `# %%` above it, or `# ` before each line of text"
-                    )
-            content = _COMMENT_SIGN.sub("", content)
+    if kind != "code":
+        for number, text in enumerate(content.split("\n"), line):
+            if text.strip() and not text.lstrip().startswith("#"):
+                raise KernelgenError(
+                    f"{where}:{number}: code below a markdown marker, which Python would run and the notebook would "
+                    "not; put a `# %%` above it, or `# ` before each line of text"
+                )
+        content = _COMMENT_SIGN.sub("", content)
     lines = content.split("\n")
     first = next((number for number, text in enumerate(lines) if text.strip()), len(lines))
     if kind == "code" and lines[first:] and lines[first].lstrip().startswith("#"):

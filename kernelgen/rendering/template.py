@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kernelgen.errors import KernelgenError
+from kernelgen.inlining.library import decode, read_file
 from kernelgen.rendering.live_forms import LiveForm, live_parts
 from kernelgen.rendering.scanning import cell_code
 from kernelgen.rendering.script import ScriptCell, script_cells
@@ -44,7 +44,8 @@ class Template:
 
     def __init__(self, path: Path, where: str, known: Collection[str]) -> None:
         names = TAKEN_NAMES.union(known)
-        self._cells = [(cell, live_parts(cell, where, names)) for cell in script_cells(_read(path, where), where)]
+        text = decode(read_file(path, where), where).replace("\r\n", "\n").replace("\r", "\n")
+        self._cells = [(cell, live_parts(cell, where, names)) for cell in script_cells(text, where)]
         self._forms = [part for _, parts in self._cells for part in parts if isinstance(part, LiveForm)]
         alone = [cell.line for cell, _ in self._cells if _is_library(cell)]
         for form in self._forms:
@@ -92,15 +93,3 @@ def _rendered(cell: ScriptCell, parts: tuple[str | LiveForm, ...], context: Mapp
             text += part.text.count("\n") * ("\\\n" if part.place == "live" else "\n") + flat
     python, injects = cell_code(text) if cell.kind == "code" else ("", False)
     return TemplateCell(cell.kind, source, text, python, cell.line, dict(cell.metadata), injects)
-
-
-def _read(path: Path, where: str) -> str:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise KernelgenError(f"{where}: cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise KernelgenError(f"{where}:{line}: not UTF-8; save the file in that encoding") from None
-    # A script's text may have brought its own byte order mark along.
-    return re.sub(r"(?m)^\ufeff", "", text)
