@@ -99,10 +99,8 @@ def _words(source: ParsedSource) -> Iterator[tuple[int, str]]:
 def _explain_relative(library: Library, file: PurePosixPath) -> str:
     way_out = f'make the path from `__file__` in the library, with files = ["{file}"] of the kernel in kernels.toml'
     if file.suffix == ".py":
-        parts = file.with_suffix("").parts
-        is_beside = parts[0] != library.name
-        move = f"move it into {library.name}/ and " if is_beside else ""
-        way_out = f"{move}use `python -m {'.'.join((library.name,) * is_beside + parts)}`"
+        parts = [library.name, *(part for part in file.with_suffix("").parts if part != library.name)]
+        way_out = f"with the file in {library.name}/, use `python -m {'.'.join(parts)}`"
     return f"names {file} by its path from the working folder, which on Kaggle is another; {way_out}"
 
 

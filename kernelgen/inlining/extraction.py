@@ -36,8 +36,7 @@ def take_library(notebook: NotebookNode) -> dict[PurePosixPath, bytes]:
 
 
 def _from_magic(cell: NotebookNode, magic: re.Match[str], number: int) -> bytes:
-    notes = cell.metadata.get("kernelgen")
-    notes = notes if isinstance(notes, dict) else {}
+    notes = cell.metadata.get("kernelgen") or {}
     body: str = cell.source[magic.end() :]
     if not body.endswith("\n") and notes.get("final_newline", True):
         body += "\n"

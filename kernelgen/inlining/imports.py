@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import resolve_name
 from itertools import chain
@@ -14,12 +15,13 @@ from textwrap import shorten
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import Library, Module
-from kernelgen.inlining.literal_names import OPEN, text_of
 from kernelgen.inlining.source import ParsedSource, source_of_module
 from kernelgen.kaggle_image import kaggle_image
 
 _IMPORTING = frozenset({"importlib.import_module", "importlib.__import__", "builtins.__import__", "runpy.run_module"})
 _WALKING = frozenset({"pkgutil.iter_modules", "pkgutil.walk_packages", "lazy_loader.attach"})
+# Stands for each part of a text that is no literal: f"pk.models.{name}" gives "pk.models." and this sign.
+_OPEN = "\0"
 # With these a package binds names that no reader can tell.
 _BINDS_ANYTHING = re.compile(r"__getattr__|import \*|\b(globals|vars|locals|exec|setattr|__dict__)\b|\bsys\.modules\b")
 
@@ -57,7 +59,7 @@ class ImportWalk:
         self._dotted = re.compile(rf"(?<![\w.]){name}(?:\.\w+)+")
         self._imported = re.compile(rf"(?<![\w.])from\s+({name}(?:\.\w+)*)\s+import\s+([\w\s,()\\]+)")
         self._run = re.compile(rf"""(?<![\w-])-m\s*["']?({name}(?:\.\w+)*)""")
-        self._open_run = re.compile(rf"""(?<![\w-])-m\s*["']?({name}\.[\w.]*)[{{$%{OPEN}]""")
+        self._open_run = re.compile(rf"""(?<![\w-])-m\s*["']?({name}\.[\w.]*)[{{$%{_OPEN}]""")
         self._bare = re.compile(rf"(?<![\w.])import\s+({name})\b")
         self._follow(chain(self._imports(cells), included))
 
@@ -93,9 +95,9 @@ class ImportWalk:
                 parts = node.args if isinstance(node, ast.Call) else node.elts
                 pairs = zip(parts, parts[1:], strict=False)
                 modules = [argument for option, argument in pairs if getattr(option, "value", None) == "-m"]
-                named = [f"-m {text_of(module, source)}" for module in modules]
+                named = [f"-m {_text_of(module, source)}" for module in modules]
             elif isinstance(node, (ast.JoinedStr, ast.BinOp)) and self._run.search(ast.unparse(node)):
-                named = [text_of(node, source)]
+                named = [_text_of(node, source)]
             elif isinstance(node, ast.Constant):
                 named = [source.strings.get(node, "")]
             for text in named:
@@ -104,8 +106,6 @@ class ImportWalk:
             yield from self._mentioned(line, number, source)
         # Statements in a magic's body may take several lines.
         yield from self._mentioned("\n".join(line for _, line in source.magics), 1, source)
-
-    # --- statements ---------------------------------------------------------------------------------------------
 
     def _statement(self, node: ast.Import | ast.ImportFrom, source: ParsedSource) -> Iterator[str]:
         if isinstance(node, ast.Import):
@@ -161,16 +161,15 @@ class ImportWalk:
         is_plain = not module.is_package or attribute.startswith("__")
         return is_plain or bool(re.search(rf"\b{attribute}\b", module.text) or _BINDS_ANYTHING.search(module.text))
 
-    # --- functions that import ----------------------------------------------------------------------------------
-
     def _dynamic(self, node: ast.AST, parent: ast.AST, source: ParsedSource) -> Iterator[str]:
         """What a function imports whose name stands literally in the source; anything else is refused."""
-        function, name = source.dotted(node), OPEN
+        function, name = source.dotted(node), _OPEN
         if isinstance(parent, ast.Call) and parent.func is node and function not in _WALKING:
             first, package, *_ = [*parent.args, *(keyword.value for keyword in parent.keywords), None, None]
-            above = text_of(package, source) if package and "__" not in function else source.package
-            name = _absolute(text_of(first, source), above or "")
-        if OPEN in name:
+            above = _text_of(package, source) if package and "__" not in function else source.package
+            with suppress(ImportError):
+                name = resolve_name(_text_of(first, source), above or "")
+        if _OPEN in name:
             yield from self._completed(name, parent, source, ast.unparse(parent))
         else:
             yield from self._named(name, parent, source)
@@ -183,9 +182,9 @@ class ImportWalk:
         Raises:
             KernelgenError: where there is none, of the library or the image, and no `include` answers for it.
         """
-        prefix, own = name.partition(OPEN)[0], f"{self.library.name}."
+        prefix, own = name.partition(_OPEN)[0], f"{self.library.name}."
         can_be_ours = own.startswith(prefix) or prefix.startswith(own)
-        made = [name.replace(OPEN, text) for text in source.strings.values()]
+        made = [name.replace(_OPEN, text) for text in source.strings.values()]
         modules = [one for one in made if one.startswith(own) and "/" not in one and self.library.exists(one)]
         answered = modules or any(module.startswith(prefix) for module in self.included)
         answered = answered or any(one.partition(".")[0] in kaggle_image().packages for one in made)
@@ -198,8 +197,6 @@ class ImportWalk:
             )
         return modules
 
-    # --- names in text ------------------------------------------------------------------------------------------
-
     def _mentioned(self, text: str, node: ast.AST | int, source: ParsedSource) -> Iterator[str]:
         """The library's modules that a text names. The package's bare name is a word like any other.
 
@@ -209,7 +206,7 @@ class ImportWalk:
         if self.library.name not in text:
             return
         for match in self._open_run.finditer(text):
-            yield from self._completed(match[1] + OPEN, node, source, match[0].replace(OPEN, "…"))
+            yield from self._completed(match[1] + _OPEN, node, source, match[0].replace(_OPEN, "…"))
         names = []
         for name in self._dotted.findall(text):  # "pk.models.Mel" leads through pk.models
             while "." in name and not self.library.exists(name):
@@ -222,8 +219,19 @@ class ImportWalk:
         yield from [*names, *self._bare.findall(text)]
 
 
-def _absolute(name: str, package: str) -> str:
-    try:
-        return resolve_name(name, package)
-    except ImportError:
-        return OPEN
+def _text_of(node: ast.AST | None, source: ParsedSource) -> str:
+    """What an expression is, as far as it stands literally in the source."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Name(id="__name__"):
+            return source.name
+        case ast.Name(id="__package__"):
+            return source.package or ""
+        case ast.FormattedValue(value=value, format_spec=None):
+            return _text_of(value, source)
+        case ast.JoinedStr(values=parts):
+            return "".join(_text_of(part, source) for part in parts)
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            return _text_of(left, source) + _text_of(right, source)
+    return _OPEN

@@ -20,7 +20,6 @@ _HANDS_OVER = frozenset(
 _METADATA = re.compile(
     r"importlib[._]metadata\.(version|metadata|distribution|requires|files|entry_points)|pkg_resources\.\w+"
 )
-_LOOPS = frozenset({"run_until_complete", "run_forever"})
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -30,8 +29,8 @@ def check_limits(library: Library, code: Sequence[Code], cells: ParsedSource, re
     Raises:
         KernelgenError: with file and line.
     """
-    own_limits = (_prompts(code), _exits(cells), _spawned(cells, read))
-    for message in chain(*own_limits, _own_version(library, read), _event_loops(library, cells, read)):
+    of_library = (_own_version(library, read), _event_loops(library, cells, read))
+    for message in chain(_prompts(code), _exits(cells), _spawned(cells, read), *of_library):
         raise KernelgenError(message)
 
 
@@ -101,11 +100,11 @@ def _event_loops(library: Library, cells: ParsedSource, read: Sequence[ParsedSou
     """`asyncio.run` in a cell, or in a function of the library that a cell calls, as far as its name tells."""
     if any(name.partition(".")[0] == "nest_asyncio" for source in read for name in source.aliases.values()):
         return
-    ours = {call: name for call, name in cells.calls.items() if _is_ours(call, library, cells)}
-    called = {name.rpartition(".")[2] or _called(call) for call, name in ours.items()} - {""}
+    ours = [(call, name) for call, name in cells.calls.items() if _is_ours(call, library, cells)]
+    called = {name.rpartition(".")[2] or _called(call) for call, name in ours} - {""}
     for source in read:
         for call, name in source.calls.items():
-            if name == "asyncio.run" or _called(call) in _LOOPS:
+            if name == "asyncio.run" or _called(call) in {"run_until_complete", "run_forever"}:
                 around = [parent for _, parent in source.around(call)]
                 function = next((parent for parent in around if isinstance(parent, FUNCTIONS)), None)
                 runs = getattr(function, "name", "") in called if function else source is cells

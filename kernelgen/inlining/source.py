@@ -43,9 +43,7 @@ class Code:
     @property
     def magics(self) -> list[tuple[int, str]]:
         """IPython's own lines with their numbers: shell commands, magics, bodies of cell magics."""
-        if not self.written:
-            return []
-        pairs = zip(self.written.split("\n"), self.text.split("\n"), strict=True)
+        pairs = zip((self.written or self.text).split("\n"), self.text.split("\n"), strict=True)
         return [(number, line) for number, (line, python) in enumerate(pairs, self.first_line) if line != python]
 
 

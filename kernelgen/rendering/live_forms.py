@@ -14,8 +14,7 @@ from jinja2.environment import TemplateExpression
 from kernelgen.errors import KernelgenError
 from kernelgen.rendering.jinja import Literal, form_end, read
 from kernelgen.rendering.python_literals import literal
-from kernelgen.rendering.scanning import Span, spans
-from kernelgen.rendering.script import ScriptCell
+from kernelgen.rendering.script import ScriptCell, Span, spans
 
 _DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 

@@ -27,8 +27,7 @@ def verify(project: Project, built: BuiltKernel) -> None:
     except nbformat.ValidationError as error:
         problems.append(f"{where}: not a valid notebook: {str(error).splitlines()[0]}")
     problems += _place_problems(project, built)
-    is_known = not any(cell.injects for cell in built.cells)
-    problems += name_problems([cells, *modules] if is_known else modules)
+    problems += name_problems([cells, *modules])
     problems += _package_problems(project, built)
     for source in (cells, *modules):
         if source.name != project.mounts:

@@ -134,7 +134,11 @@ def test_syntax_is_held_against_the_python_of_the_image(project, refused, monkey
     assert names(project("import pk.a", files)) == ["pk", "pk.a"]
     monkeypatch.setattr("kernelgen.inlining.syntax.IMAGE_PYTHON", (3, 10))
     message = refused("import pk.a", files)
-    assert message.startswith("pk/a.py:") and "is not valid Python 3.10 (Kaggle's image has 3.10)" in message
+    assert (
+        message.startswith("pk/a.py:")
+        and "is not valid Python 3.10: " in message
+        and "(Kaggle's image has 3.10)" in message
+    )
 
 
 def test_bytes_that_are_not_the_declared_text_are_refused_with_their_line(refused):

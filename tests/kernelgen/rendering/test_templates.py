@@ -246,7 +246,7 @@ def test_a_name_from_the_recipe_may_stand_in_an_import(build, with_library):
         (
             "# %%\n{{ library() }}\n\n# %%\n{{ library() }}\n\n# %%\nimport pk\n",
             5,
-            "a second {{ library() }}",
+            "in a code cell, once",
         ),
         ("# %%\nx = 1\n\nimport pk\n", 4, "put it alone in a code cell above the first import"),
         ("# %%\ndef f(:\n    pass\n", 2, "not valid Python"),
