@@ -8,7 +8,7 @@ from nbformat import NotebookNode
 from kernelgen.inlining.closure import Closure
 from kernelgen.inlining.source import Code
 from kernelgen.recipe.project import Kernel
-from kernelgen.rendering.template_cell import TemplateCell
+from kernelgen.rendering.template import TemplateCell
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from kernelgen.inlining.source import Code
 from kernelgen.nodes import cell as notebook_cell
 from kernelgen.nodes import notebook_text
 from kernelgen.recipe.project import Kernel, Project
-from kernelgen.rendering.template_cell import TemplateCell, cell_ids
+from kernelgen.rendering.template import TemplateCell, cell_ids
 from kernelgen.verifying.checks import verify
 from kernelgen.verifying.library_place import first_use
 from kernelgen.writing import write_text

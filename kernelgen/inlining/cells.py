@@ -37,9 +37,8 @@ def library_cells(library: Library, closure: Closure) -> list[NotebookNode]:
     ]
     about: list[tuple[str, str, Module | ShippedFile]]
     about = [(module.name, _heading(module), module) for module in closure.modules]
-    for file in closure.files:
-        heading = f"### `{file.file}`\nA data file that the library reads ({len(file.data)} bytes)."
-        about.append((str(file.file), heading, file))
+    words = "### `{}`\nA data file that the library reads ({} bytes)."
+    about += [(str(held.file), words.format(held.file, len(held.data)), held) for held in closure.files]
     for name, heading, held in about:
         if held.data:
             cells.append(cell("markdown", f"about-{_identity(name)}", heading))

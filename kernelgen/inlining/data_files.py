@@ -17,16 +17,9 @@ from kernelgen.inlining.source import ParsedSource
 _DOCUMENTS = re.compile(r"(?i)(readme|licen[cs]e|copying|notice|changelog)\b.*|py\.typed|.*\.(md|rst|pyi|pyc)|\..*")
 # Ask where a library's files lie, as `__file__` and `__path__` do.
 _LOCATING = re.compile(r"importlib\.resources|pkgutil\.get_data|inspect\.get(source)?file")
-_LISTS = frozenset({"glob.glob", "glob.iglob", "os.walk", "os.listdir", "os.scandir"})
 _LISTING = re.compile(r"\b(iterdir|r?glob|iglob|walk|listdir|scandir|contents)\b")
-_RUNS = re.compile(r"os\.(system|popen|exec|spawn|posix_spawn)|subprocess\.|runpy\.run_path")
-_STARTED = re.compile(
-    r"(?:\bpython[\d.]*|%run|\btorchrun|\blaunch|\{sys\.executable\})(?:\s+-(?![mc])[-\w=]+)*\s+"
-    r"""(?:-m\s*["']?(?P<module>[\w.]+)|["']?(?P<path>[\w${}./-]+))"""
-    r"|(?<![\w-])cd\s+(?P<folder>[\w$./-]+)"
-)
-# A script that lies in another folder may have the name of a script beside the library.
 _ELSEWHERE = re.compile(r"(?<![\w-])cd\s|\bchdir\(|\bcwd\s*=")
+_RUNS = re.compile(r"os\.(system|popen)|subprocess\.")
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,7 @@ def named_files(root: Path, name: str) -> list[Path]:
 def check_files(
     library: Library, written: Collection[str], read: Sequence[ParsedSource], present: Collection[PurePosixPath]
 ) -> None:
-    """Refuse what reads or starts a file of the project that the notebook would not hold.
+    """Refuse what reads or starts a file of the library that the notebook would not hold.
 
     Args:
         written: names of modules that the notebook writes itself. present: the files that the notebook holds.
@@ -80,75 +73,35 @@ def check_files(
     data = [file for file in files if file.suffix != ".py" and not _DOCUMENTS.fullmatch(file.name)]
     absent = [file for file in data if file not in present]
     for source in read:
-        commands = list(_commands(source))
-        words = [(line, word) for line, text in commands for word in re.findall(r"[\w./*-]+/[\w./*-]*", text)]
-        listed = [*_listed(source), *words]
-        for line, text in [*listed, *((node.lineno, text) for node, text in source.strings.items())]:
-            path = PurePosixPath(text)
-            if path.parts[:1] == (library.name,):
-                found = [file for file in files if file == path or file.match(text) or path in file.parents]
-                if path in found or found and (line, text) in listed:
-                    raise KernelgenError(f"{source.where(line)}: {_explain_relative(path)}")
-        _check_started(library, written, source, commands)
+        for line, word in [*_words(source), *((node.lineno, text) for node, text in source.strings.items())]:
+            path = PurePosixPath(word)
+            if path.parts[:1] == (library.name,) and any(file == path or file.match(word) for file in files):
+                raise KernelgenError(f"{source.where(line)}: {_explain_relative(library, path)}")
+        # In another folder there may be a script of the same name.
+        for line, word in [] if _ELSEWHERE.search(source.text) else _words(source):
+            path = PurePosixPath(word)
+            if path.suffix == ".py" and path.stem not in written and (library.root / path).is_file():
+                raise KernelgenError(f"{source.where(line)}: {_explain_relative(library, path)}")
         if absent:
             _check_absent(library, source, data, absent)
 
 
-def _commands(source: ParsedSource) -> Iterator[tuple[int, str]]:
-    """IPython's own lines, and what is handed to calls, or held by lists and names, that start programs; with lines."""
-    yield from source.magics
-    for node, parent in source.parents.items():
-        if isinstance(node, ast.Call) and (run := _RUNS.match(source.calls[node])):
-            words = ["python"] * (run[0] == "runpy.run_path") + [_word(part, source) for part in node.args]
-            yield node.lineno, " ".join(words)
-        elif isinstance(node, ast.List | ast.Tuple) or isinstance(parent, ast.Assign) and source.package is None:
-            text = " ".join(_word(part, source) for part in getattr(node, "elts", [node]))
-            if _STARTED.search(text):
-                yield getattr(parent if isinstance(parent, ast.Assign) else node, "lineno", 1), text
-
-
-def _word(part: ast.AST, source: ParsedSource) -> str:
-    if isinstance(part, ast.JoinedStr):
-        return ast.unparse(part)
-    python = "python" if source.dotted(part) == "sys.executable" else "…"
-    return str(part.value) if isinstance(part, ast.Constant) else python
-
-
-def _listed(source: ParsedSource) -> Iterator[tuple[int, str]]:
-    """Each folder or glob that is listed from the working folder, with its line."""
+def _words(source: ParsedSource) -> Iterator[tuple[int, str]]:
+    """What may be a path in IPython's own lines and in commands that code starts, with its line."""
+    commands = list(source.magics)
     for call, name in source.calls.items():
-        is_path = name == "pathlib.Path" and _LISTING.fullmatch(getattr(source.parents[call], "attr", ""))
-        if (is_path or name in _LISTS) and call.args and call.args[0] in source.strings:
-            yield call.lineno, source.strings[call.args[0]]
+        if _RUNS.match(name):
+            commands += [(call.lineno, source.strings[part]) for part in ast.walk(call) if part in source.strings]
+    for line, text in commands:
+        yield from ((line, word) for word in re.findall(r"(?<![\w./-])[\w./*-]+", text))
 
 
-def _explain_relative(file: PurePosixPath) -> str:
+def _explain_relative(library: Library, file: PurePosixPath) -> str:
     way_out = f'make the path from `__file__` in the library, with files = ["{file}"] of the kernel in kernels.toml'
     if file.suffix == ".py":
-        way_out = f"use `python -m {'.'.join(file.with_suffix('').parts)}`"
+        parts = [library.name, *(part for part in file.with_suffix("").parts if part != library.name)]
+        way_out = f"with the file in {library.name}/, use `python -m {'.'.join(parts)}`"
     return f"names {file} by its path from the working folder, which on Kaggle is another; {way_out}"
-
-
-def _check_started(
-    library: Library, written: Collection[str], source: ParsedSource, commands: Sequence[tuple[int, str]]
-) -> None:
-    """Refuse commands that start a file beside the library, or of it by its path, which no notebook holds."""
-    elsewhere = _ELSEWHERE.search(source.text)
-    for line, command in commands:
-        for match in _STARTED.finditer(command):
-            name = match["module"] or re.sub(r"^\$\{?PWD\}?/", "", match["path"] or match["folder"])
-            file = normpath(name.replace(".", "/") + ".py" if match["module"] else name)
-            top = file.partition("/")[0].removesuffix(".py")
-            is_ours = top == library.name
-            if top in written or (is_ours and match["module"]) or (elsewhere and not is_ours):
-                continue
-            place = library.root / file
-            if place.is_dir() if match["folder"] else place.is_file() or (place / "__main__.py").is_file():
-                raise KernelgenError(
-                    f"{source.where(line)}: `{match[0]}` needs {file}, which lies in the project and in no "
-                    f"notebook's working folder; start it as a module of {library.name}, `python -m "
-                    f"{library.name}.{top if not is_ours else '…'}`"
-                )
 
 
 def _check_absent(

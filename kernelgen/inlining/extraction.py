@@ -36,18 +36,14 @@ def take_library(notebook: NotebookNode) -> dict[PurePosixPath, bytes]:
 
 
 def _from_magic(cell: NotebookNode, magic: re.Match[str], number: int) -> bytes:
-    notes = cell.metadata.get("kernelgen")
-    notes = notes if isinstance(notes, dict) else {}
+    notes = cell.metadata.get("kernelgen") or {}
     body: str = cell.source[magic.end() :]
     if not body.endswith("\n") and notes.get("final_newline", True):
         body += "\n"
     try:
         return (BOM if notes.get("bom") else b"") + body.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise KernelgenError(
-            f"cell {number}: {magic['file']} holds half a character ({error.object[error.start]!a}), which no file can "
-            "hold; type it again"
-        ) from None
+    except UnicodeEncodeError:
+        raise KernelgenError(f"cell {number}: {magic['file']} holds half a character; type it again") from None
 
 
 def _from_code(source: str, number: int) -> list[tuple[str, bytes]]:

@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import resolve_name
 from itertools import chain
@@ -14,17 +15,15 @@ from textwrap import shorten
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import Library, Module
-from kernelgen.inlining.literal_names import OPEN, texts
 from kernelgen.inlining.source import ParsedSource, source_of_module
+from kernelgen.kaggle_image import kaggle_image
 
 _IMPORTING = frozenset({"importlib.import_module", "importlib.__import__", "builtins.__import__", "runpy.run_module"})
-# Import, or ask for, what they are told; a name that nothing has is no fault of theirs.
-_ASKING = frozenset({"importlib.util.find_spec", "pkgutil.resolve_name", "pydoc.locate"})
 _WALKING = frozenset({"pkgutil.iter_modules", "pkgutil.walk_packages", "lazy_loader.attach"})
+# Stands for each part of a text that is no literal: f"pk.models.{name}" gives "pk.models." and this sign.
+_OPEN = "\0"
 # With these a package binds names that no reader can tell.
 _BINDS_ANYTHING = re.compile(r"__getattr__|import \*|\b(globals|vars|locals|exec|setattr|__dict__)\b|\bsys\.modules\b")
-# Puts the module's own folder on the path, as far as the line tells; not one above it.
-_OWN_FOLDER = re.compile(r"sys\.path\.insert\((?!.*(parents\[|parent\.parent|\.\.|dirname\(.*dirname\())")
 
 
 @dataclass(frozen=True)
@@ -54,31 +53,23 @@ class ImportWalk:
         self.read: list[ParsedSource] = []
         self.folders: set[PurePosixPath] = set()
         self.third_party: dict[ThirdParty, None] = {}
+        self._seen: set[str] = set()
         self._elsewhere = {*written, *sys.builtin_module_names, "__main__", ""}
-        # Of what is missing: the module or package, what is imported from it ("" for the module itself), and the place.
-        self._missing: list[tuple[str, str, str]] = []
         name = re.escape(library.name)
         self._dotted = re.compile(rf"(?<![\w.]){name}(?:\.\w+)+")
         self._imported = re.compile(rf"(?<![\w.])from\s+({name}(?:\.\w+)*)\s+import\s+([\w\s,()\\]+)")
         self._run = re.compile(rf"""(?<![\w-])-m\s*["']?({name}(?:\.\w+)*)""")
-        self._open_run = re.compile(rf"""(?<![\w-])-m\s*["']?({name}\.[\w.]*)[{{$%{OPEN}]""")
+        self._open_run = re.compile(rf"""(?<![\w-])-m\s*["']?({name}\.[\w.]*)[{{$%{_OPEN}]""")
         self._bare = re.compile(rf"(?<![\w.])import\s+({name})\b")
         self._follow(chain(self._imports(cells), included))
-        self._check_missing()
 
     def _follow(self, names: Iterable[str]) -> None:
-        """Add modules depth first, each after what it imports; on a stack of its own, as chains may be long."""
-        seen: set[str] = set()
-        stack: list[tuple[Module | None, Iterator[Module]]] = [(None, self._modules(names))]
-        while stack:
-            module, rest = stack[-1]
-            following = next(rest, None)
-            if following is None:
-                stack.pop()
-                self.modules += [module] if module else []
-            elif following.name not in seen:
-                seen.add(following.name)
-                stack.append((following, self._modules(self._imports(source_of_module(following)))))
+        """Add modules depth first, each after what it imports."""
+        for module in self._modules(names):
+            if module.name not in self._seen:
+                self._seen.add(module.name)
+                self._follow(self._imports(source_of_module(module)))
+                self.modules.append(module)
 
     def _modules(self, names: Iterable[str]) -> Iterator[Module]:
         """The modules of these names and the packages above them, as far as they exist; notes their folders."""
@@ -98,25 +89,23 @@ class ImportWalk:
             named: list[str] = []
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 yield from self._statement(node, source)
-            elif isinstance(node, (ast.Name, ast.Attribute)) and source.dotted(node) in _IMPORTING | _ASKING | _WALKING:
+            elif isinstance(node, (ast.Name, ast.Attribute)) and source.dotted(node) in _IMPORTING | _WALKING:
                 yield from self._dynamic(node, parent, source)
             elif isinstance(node, (ast.Call, ast.List, ast.Tuple)):
                 parts = node.args if isinstance(node, ast.Call) else node.elts
                 pairs = zip(parts, parts[1:], strict=False)
                 modules = [argument for option, argument in pairs if getattr(option, "value", None) == "-m"]
-                named = [f"-m {name}" for module in modules for name in texts(module, source)]
+                named = [f"-m {_text_of(module, source)}" for module in modules]
             elif isinstance(node, (ast.JoinedStr, ast.BinOp)) and self._run.search(ast.unparse(node)):
-                named = texts(node, source)
+                named = [_text_of(node, source)]
             elif isinstance(node, ast.Constant):
                 named = [source.strings.get(node, "")]
             for text in named:
-                yield from self._mentioned(text, source.where(node))
+                yield from self._mentioned(text, node, source)
         for number, line in source.magics:
-            yield from self._mentioned(line, source.where(number))
+            yield from self._mentioned(line, number, source)
         # Statements in a magic's body may take several lines.
-        yield from self._mentioned("\n".join(line for _, line in source.magics), source.file)
-
-    # --- statements ---------------------------------------------------------------------------------------------
+        yield from self._mentioned("\n".join(line for _, line in source.magics), 1, source)
 
     def _statement(self, node: ast.Import | ast.ImportFrom, source: ParsedSource) -> Iterator[str]:
         if isinstance(node, ast.Import):
@@ -137,8 +126,13 @@ class ImportWalk:
     def _own(self, package: str, attribute: str, node: ast.AST, source: ParsedSource) -> Iterator[str]:
         name = f"{package}.{attribute}" if attribute else package
         yield name
-        if not self.library.exists(name) and not source.is_optional(node, name):
-            self._missing.append((package, attribute, source.where(node)))
+        is_there = self.library.exists(name) or self._may_bind(package, attribute)
+        if not is_there and not source.is_optional(node, name):
+            place = name.replace(".", "/")
+            raise KernelgenError(
+                f"{source.where(node)}: there is no module {name} in the library (neither {place}.py nor {place}/ "
+                "exists); correct the name, add the module, or guard the import with try/except ImportError"
+            )
 
     def _named(self, name: str, node: ast.AST, source: ParsedSource) -> Iterator[str]:
         where, root = source.where(node), name.partition(".")[0]
@@ -155,76 +149,55 @@ class ImportWalk:
                 f"{where}: imports {name} from {file} beside the library, which no notebook holds; "
                 f"move {file} into {self.library.name}/ and import {self.library.name}.{name}"
             )
-        own = f"{source.package}.{root}"
-        if self.library.exists(own) and "__file__" in source.text and _OWN_FOLDER.search(source.text):
-            raise KernelgenError(
-                f"{where}: imports {root} from its own folder, which it puts on sys.path; no notebook "
-                f"holds it by that name: import {own}"
-            )
         if root not in sys.stdlib_module_names:
             self.third_party[ThirdParty(root, where, source.is_optional(node, root))] = None
 
-    def _check_missing(self) -> None:
-        """Refuse the first import of a library module that no file and no code makes."""
-        text = "\n".join(source.text for source in self.read)
-        for package, attribute, where in self._missing:
-            if not self._is_made(package, attribute, where, text):
-                name = f"{package}.{attribute}" if attribute else package
-                place = name.replace(".", "/")
-                raise KernelgenError(
-                    f"{where}: there is no module {name} in the library (neither {place}.py nor {place}/ exists); "
-                    "correct the name, add the module, or guard the import with try/except ImportError"
-                )
-
-    def _is_made(self, package: str, attribute: str, where: str, text: str) -> bool:
-        """Whether what no file holds is there all the same, as the package binds it or other code sets it."""
-        if not attribute:
-            return bool(re.search(rf"""modules\[["']{re.escape(package)}["']\]\s*=""", text))
+    def _may_bind(self, package: str, attribute: str) -> bool:
+        """Whether `from package import attribute` may find what is no module."""
         module = self.library.module(package)
-        if module is None:
-            return not self.library.is_namespace(package)  # if it is missing too, it is told by itself
-        if not module.is_package or attribute.startswith("__") or _BINDS_ANYTHING.search(module.text):
-            return True  # an attribute that a plain module lacks fails in the notebook as it does in the folder
-        uses = re.findall(rf"\b{attribute}\b", module.text)
-        is_own = where.startswith(f"{module.file}:")  # `from . import name` in the package binds nothing
-        return len(uses) > is_own or bool(re.search(rf"\.{attribute}\s*=[^=]", text))
-
-    # --- functions that import ----------------------------------------------------------------------------------
+        if module is None or not attribute:
+            return False
+        # An attribute that a plain module lacks fails in the notebook as it does in the folder.
+        is_plain = not module.is_package or attribute.startswith("__")
+        return is_plain or bool(re.search(rf"\b{attribute}\b", module.text) or _BINDS_ANYTHING.search(module.text))
 
     def _dynamic(self, node: ast.AST, parent: ast.AST, source: ParsedSource) -> Iterator[str]:
         """What a function imports whose name stands literally in the source; anything else is refused."""
-        function, names = source.dotted(node), [OPEN]
-        where = source.where(parent)
+        function, name = source.dotted(node), _OPEN
         if isinstance(parent, ast.Call) and parent.func is node and function not in _WALKING:
-            first, package = _arguments(parent)
-            packages = texts(package, source) if package and "__" not in function else [source.package or ""]
-            names = [_absolute(name, above) for name in texts(first, source) for above in packages]
-        for name in names:
-            if OPEN in name:
-                if function != "importlib.util.find_spec":
-                    self._check_answered(name, where, ast.unparse(parent))
-            elif function in _ASKING:
-                yield from self._mentioned(name, where)
-            else:
-                yield from self._named(name, parent, source)
-                if function == "runpy.run_module":
-                    yield f"{name}.__main__"
+            first, package, *_ = [*parent.args, *(keyword.value for keyword in parent.keywords), None, None]
+            above = _text_of(package, source) if package and "__" not in function else source.package
+            with suppress(ImportError):
+                name = resolve_name(_text_of(first, source), above or "")
+        if _OPEN in name:
+            yield from self._completed(name, parent, source, ast.unparse(parent))
+        else:
+            yield from self._named(name, parent, source)
+            if function == "runpy.run_module":
+                yield f"{name}.__main__"
 
-    def _check_answered(self, name: str, where: str, code: str) -> None:
-        """Refuse an import of the library by a name that is known only as far as its beginning, if at all."""
-        prefix, own = name.partition(OPEN)[0], f"{self.library.name}."
+    def _completed(self, name: str, node: ast.AST | int, source: ParsedSource, code: str) -> list[str]:
+        """The modules that a name known in part can mean: those that strings of the same source make of it.
+
+        Raises:
+            KernelgenError: where there is none, of the library or the image, and no `include` answers for it.
+        """
+        prefix, own = name.partition(_OPEN)[0], f"{self.library.name}."
         can_be_ours = own.startswith(prefix) or prefix.startswith(own)
-        if can_be_ours and not any(module.startswith(prefix) for module in self.included):
+        made = [name.replace(_OPEN, text) for text in source.strings.values()]
+        modules = [one for one in made if one.startswith(own) and "/" not in one and self.library.exists(one)]
+        answered = modules or any(module.startswith(prefix) for module in self.included)
+        answered = answered or any(one.partition(".")[0] in kaggle_image().packages for one in made)
+        if can_be_ours and not answered:
             package = prefix.rpartition(".")[0] or self.library.name
             raise KernelgenError(
-                f"{where}: dynamic import `{shorten(code, 80, placeholder='…')}`: which module it imports cannot be "
-                "known when the notebook is built; import it by a literal name, or list what it may import in "
-                f'kernels.toml, include = ["{package}.*"] of the kernel'
+                f"{source.where(node)}: dynamic import `{shorten(code, 80, placeholder='…')}`: which module it imports "
+                "cannot be known when the notebook is built; import it by a literal name, or list what it may import "
+                f'in kernels.toml, include = ["{package}.*"] of the kernel'
             )
+        return modules
 
-    # --- names in text ------------------------------------------------------------------------------------------
-
-    def _mentioned(self, text: str, where: str) -> Iterator[str]:
+    def _mentioned(self, text: str, node: ast.AST | int, source: ParsedSource) -> Iterator[str]:
         """The library's modules that a text names. The package's bare name is a word like any other.
 
         Raises:
@@ -233,7 +206,7 @@ class ImportWalk:
         if self.library.name not in text:
             return
         for match in self._open_run.finditer(text):
-            self._check_answered(match[1] + OPEN, where, match[0].replace(OPEN, "…"))
+            yield from self._completed(match[1] + _OPEN, node, source, match[0].replace(_OPEN, "…"))
         names = []
         for name in self._dotted.findall(text):  # "pk.models.Mel" leads through pk.models
             while "." in name and not self.library.exists(name):
@@ -246,16 +219,19 @@ class ImportWalk:
         yield from [*names, *self._bare.findall(text)]
 
 
-def _arguments(call: ast.Call) -> tuple[ast.expr | None, ast.expr | None]:
-    """The name that a call imports, and the package from which it starts if it is relative."""
-    keywords = {keyword.arg: keyword.value for keyword in call.keywords}
-    package = keywords.pop("package", None)
-    positional = [*call.args, *keywords.values(), None]
-    return positional[0], package or (call.args[1] if len(call.args) > 1 else None)
-
-
-def _absolute(name: str, package: str) -> str:
-    try:
-        return resolve_name(name, package)
-    except ImportError:
-        return OPEN
+def _text_of(node: ast.AST | None, source: ParsedSource) -> str:
+    """What an expression is, as far as it stands literally in the source."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Name(id="__name__"):
+            return source.name
+        case ast.Name(id="__package__"):
+            return source.package or ""
+        case ast.FormattedValue(value=value, format_spec=None):
+            return _text_of(value, source)
+        case ast.JoinedStr(values=parts):
+            return "".join(_text_of(part, source) for part in parts)
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            return _text_of(left, source) + _text_of(right, source)
+    return _OPEN

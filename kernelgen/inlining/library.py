@@ -3,7 +3,6 @@
 import os
 import tokenize
 from dataclasses import dataclass
-from importlib.machinery import EXTENSION_SUFFIXES
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
@@ -77,20 +76,12 @@ class Library:
         parts = name.split(".")
         if parts[0] != self.name or not all(parts):
             return None
-        # A part that is a plain module has no modules below it, even if a folder of that name lies beside it.
-        above = [self.module(".".join(parts[:length])) for length in range(1, len(parts))]
-        return None if any(module and not module.is_package for module in above) else self.root.joinpath(*parts)
+        return self.root.joinpath(*parts)
 
     def _find(self, name: str) -> Module | None:
         place = self._place(name)
         if place is None:
             return None
-        for suffix in EXTENSION_SUFFIXES:
-            if os.path.isfile(f"{place}{suffix}") and not os.path.isfile(place / "__init__.py"):
-                raise KernelgenError(
-                    f"{place.relative_to(self.root)}{suffix}: a compiled module cannot be written into a notebook; "
-                    "ship it in a wheel dataset, or write it in Python"
-                )
         for path in (place / "__init__.py", Path(f"{place}.py")):
             if os.path.isfile(path):  # which is false for names that are too long for a file, and raises nothing
                 file = PurePosixPath(path.relative_to(self.root).as_posix())

@@ -13,10 +13,6 @@ from kernelgen.inlining.source import FUNCTIONS, Code, ParsedSource
 
 # IPython takes `>>>` and the like away from a whole cell if one of its first two lines begins with them.
 _PROMPT = re.compile(r"(?:>>>|\.\.\.)(?: |$)|In \[\d+\]: |\s*\.{3,}: ?")
-# A source chooses spawn or forkserver by a literal, or by a name that may stand for it.
-_SPAWNS = re.compile(r"""(context|method)\s*[(=]\s*["'](spawn|forkserver)|\b(spawn|start_processes)\(""")
-_METHOD = re.compile(r"""["'](spawn|forkserver)["']""")
-_NAMES_METHOD = re.compile(r"(get_context|set_start_method|mp_context|multiprocessing_context)\s*[(=]\s*[A-Za-z_]")
 _HANDS_OVER = frozenset(
     "map map_async imap imap_unordered starmap starmap_async apply apply_async submit Process Pool DataLoader spawn "
     "start_processes ProcessPoolExecutor".split()
@@ -24,7 +20,6 @@ _HANDS_OVER = frozenset(
 _METADATA = re.compile(
     r"importlib[._]metadata\.(version|metadata|distribution|requires|files|entry_points)|pkg_resources\.\w+"
 )
-_LOOPS = frozenset({"run_until_complete", "run_forever"})
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -34,9 +29,8 @@ def check_limits(library: Library, code: Sequence[Code], cells: ParsedSource, re
     Raises:
         KernelgenError: with file and line.
     """
-    named = {call: name for call in cells.calls if (name := _named(call, library, cells))}
-    limits = (_spawned(named, cells, read), _own_version(library, read), _event_loops(named, cells, read))
-    for message in chain(_prompts(code), _exits(cells), *limits):
+    of_library = (_own_version(library, read), _event_loops(library, cells, read))
+    for message in chain(_prompts(code), _exits(cells), _spawned(cells, read), *of_library):
         raise KernelgenError(message)
 
 
@@ -58,34 +52,27 @@ def _exits(cells: ParsedSource) -> Iterator[str]:
             yield f"{cells.where(call)}: {name}() does not stop a notebook's cell; use sys.exit()"
 
 
-def _spawned(named: dict[ast.Call, str], cells: ParsedSource, read: Sequence[ParsedSource]) -> Iterator[str]:
+def _spawned(cells: ParsedSource, read: Sequence[ParsedSource]) -> Iterator[str]:
     """Work on what the template defines, in processes that cannot import the template."""
-    spawning = [
-        source
-        for source in read
-        if _SPAWNS.search(source.text) or _METHOD.search(source.text) and _NAMES_METHOD.search(source.text)
-    ]
     # The start method that is set is that of all.
-    is_set = any(source is cells or "set_start_method" in source.text for source in spawning)
-    nodes = [node for source in spawning for node in source.parents if isinstance(node, _DEFINITIONS)]
-    handing = {node.name for node in nodes if any(map(_hands_over, ast.walk(node)))}
+    choosing = [source for source in read if source is cells or "set_start_method" in source.text]
+    methods = {text for source in choosing for text in source.strings.values()} & {"spawn", "forkserver"}
+    if not methods and not any(_called(call) in {"spawn", "start_processes"} for call in cells.calls):
+        return
     # Of a class, a call of it counts too.
     own = {node.name: isinstance(node, ast.ClassDef) for node in cells.parents if isinstance(node, _DEFINITIONS)}
     for node in cells.parents:
         if isinstance(node, ast.Assign) and _mentions(node.value, own):
             own |= {target.id: False for target in node.targets if isinstance(target, ast.Name)}
-    for call in cells.calls if spawning else ():
+    for call in cells.calls:
         arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
-        hands_over = is_set and _hands_over(call) and "thread" not in ast.unparse(call.func).lower()
-        if (hands_over or named.get(call) in handing) and any(_mentions(part, own) for part in arguments):
+        function = ast.unparse(call.func)
+        hands_over = _called(call) in _HANDS_OVER and function != "map" and "thread" not in function.lower()
+        if hands_over and any(_mentions(part, own) for part in arguments):
             yield (
                 f"{cells.where(call)}: hands what the notebook defines to a process that is started by spawn or "
                 "forkserver, which cannot load it; move it into the library, or start by fork"
             )
-
-
-def _hands_over(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and _called(node) in _HANDS_OVER and getattr(node.func, "id", "") != "map"
 
 
 def _mentions(node: ast.expr, own: dict[str, bool]) -> bool:
@@ -109,35 +96,34 @@ def _own_version(library: Library, read: Sequence[ParsedSource]) -> Iterator[str
                 )
 
 
-def _event_loops(named: dict[ast.Call, str], cells: ParsedSource, read: Sequence[ParsedSource]) -> Iterator[str]:
+def _event_loops(library: Library, cells: ParsedSource, read: Sequence[ParsedSource]) -> Iterator[str]:
     """`asyncio.run` in a cell, or in a function of the library that a cell calls, as far as its name tells."""
     if any(name.partition(".")[0] == "nest_asyncio" for source in read for name in source.aliases.values()):
         return
-    own = {node.name for node in cells.parents if isinstance(node, _DEFINITIONS)}
+    ours = [(call, name) for call, name in cells.calls.items() if _is_ours(call, library, cells)]
+    called = {name.rpartition(".")[2] or _called(call) for call, name in ours} - {""}
     for source in read:
-        called = set(named.values()).difference(own if source is not cells else ())
         for call, name in source.calls.items():
-            if name == "asyncio.run" or _called(call) in _LOOPS:
+            if name == "asyncio.run" or _called(call) in {"run_until_complete", "run_forever"}:
                 around = [parent for _, parent in source.around(call)]
                 function = next((parent for parent in around if isinstance(parent, FUNCTIONS)), None)
                 runs = getattr(function, "name", "") in called if function else source is cells
-                # An `if` may ask for a running loop; a main guard does not.
-                asks = [isinstance(one, ast.If) and "__name__" not in ast.unparse(one.test) for one in around]
-                if runs and not any(asks) and not any(isinstance(parent, ast.Try) for parent in around):
+                # An `if` or `try` may ask for a running loop; a main guard does not.
+                asking = [parent for parent in around if isinstance(parent, ast.If | ast.Try)]
+                if runs and all("__main__" in ast.unparse(parent) for parent in asking):
                     yield (
                         f"{source.where(call)}: {ast.unparse(call.func)}() fails in a notebook, where an event loop "
                         "runs already; await the coroutine in the cell, or let the library run it in a thread"
                     )
 
 
-def _named(call: ast.Call, library: Library, cells: ParsedSource) -> str:
-    """The name of what a cell calls of the library, or of its own; "" for another package's."""
+def _is_ours(call: ast.Call, library: Library, cells: ParsedSource) -> bool:
+    """Whether what a cell calls is the library's or its own; `Thread(…).start()` is another package's."""
     root: ast.AST = call.func
     while isinstance(root, (ast.Attribute, ast.Call, ast.Subscript)):
         root = root.func if isinstance(root, ast.Call) else root.value
     package = cells.dotted(root)
-    full = cells.dotted(call.func)
-    return (full.rpartition(".")[2] or _called(call)) if not package or library.owns(package) else ""
+    return not package or library.owns(package)
 
 
 def _called(call: ast.Call) -> str:

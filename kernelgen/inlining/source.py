@@ -18,8 +18,6 @@ _WRITTEN = re.compile(
     r"""|["'](?:\./)?([\w/]+)\.py["'](?:\)\.write_|,\s*["']w)"""
 )
 _CATCHING = re.compile(r"\b(ImportError|(Module|Package|Distribution)NotFound(Error)?|Exception|BaseException)\b")
-# Conditions on the machine: Kaggle's is Linux, and its Python is known.
-_MACHINE = re.compile(r"\bsys\.platform\b|\bos\.name\b|\bversion_info\b|\bplatform\.system\b|\bfind_spec\b")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -45,9 +43,7 @@ class Code:
     @property
     def magics(self) -> list[tuple[int, str]]:
         """IPython's own lines with their numbers: shell commands, magics, bodies of cell magics."""
-        if not self.written:
-            return []
-        pairs = zip(self.written.split("\n"), self.text.split("\n"), strict=True)
+        pairs = zip((self.written or self.text).split("\n"), self.text.split("\n"), strict=True)
         return [(number, line) for number, (line, python) in enumerate(pairs, self.first_line) if line != python]
 
 
@@ -139,66 +135,50 @@ class ParsedSource:
             ) from None
 
     def is_optional(self, node: ast.AST, name: str) -> bool:
-        """Whether the code goes on where the import of `name` at `node` fails.
+        """Whether the code may go on where the import of `name` at `node` fails.
 
-        It does under `try … except ImportError` and `suppress(ImportError)` and under a condition on the system or the
-        version of Python. It also does inside an `if` or function of a module that tries or asks for the same name
-        elsewhere: `if HAVE_CUPY: import cupy`, `has("cupy")`.
+        It may under `try … except ImportError`, `suppress(ImportError)` and an `if` that is no main guard, and in a
+        function of a source that tries or asks for the same package elsewhere: `HAVE = has("cupy")`.
         """
         around = [parent for _, parent in self.around(node)]
         conditions = [ast.unparse(parent.test) for parent in around if isinstance(parent, ast.If)]
-        if self.is_tried(node) or any(map(_MACHINE.search, conditions)):
+        if self.is_tried(node) or any("__name__" not in condition for condition in conditions):
             return True
-        is_inside = any(isinstance(parent, (ast.If, ast.Try, *FUNCTIONS)) for parent in around)
-        return is_inside and name in self._asked
+        return name in self._asked and any(isinstance(parent, (ast.Try, *FUNCTIONS)) for parent in around)
 
     def is_tried(self, node: ast.AST) -> bool:
-        """Whether an ImportError would be caught in the same function, and not raised again."""
-        for child, parent in self.around(node):
-            if isinstance(parent, FUNCTIONS):
-                return False
-            if isinstance(parent, (ast.Try, ast.With)) and child in parent.body and _goes_on(parent):
-                return True
-        return False
+        """Whether an ImportError would be caught, be it to raise another."""
+        return any(
+            isinstance(parent, (ast.Try, ast.With)) and child in parent.body and _catches(parent)
+            for child, parent in self.around(node)
+        )
 
     @cached_property
     def _asked(self) -> set[str]:
-        """The names whose import is tried, or that are handed to a function that may ask for them."""
-        asked = {str(getattr(argument, "value", "")) for call in self.calls for argument in call.args}
+        """The packages whose import is tried, and all strings, which may be handed to a function that asks for them."""
+        asked = set(self.strings.values())
         for node in self.parents:
             if isinstance(node, (ast.Import, ast.ImportFrom)) and self.is_tried(node):
-                names = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
-                asked.update(part for name in names for part in (name, name.partition(".")[0]))
+                asked.update(re.findall(r"\w+", ast.unparse(node)))
         return asked
 
     def _running(self, node: ast.AST) -> list[ast.AST]:
         """A node's children, without annotations and without branches that never run."""
         if isinstance(node, ast.If):
-            truth = self._truth(node.test)
-            return [node.test, *(node.body if truth is not False else ()), *(node.orelse if truth is not True else ())]
+            test, never = node.test, node.body
+            if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+                test, never = test.operand, node.orelse
+            if self.dotted(test).endswith(".TYPE_CHECKING") or isinstance(test, ast.Constant) and not test.value:
+                return [node.test, *(node.orelse if never is node.body else node.body)]
         skipped = {getattr(node, "annotation", None), getattr(node, "returns", None)}
         return [child for child in ast.iter_child_nodes(node) if child not in skipped]
 
-    def _truth(self, test: ast.expr) -> bool | None:
-        """Whether a condition holds in a run, where TYPE_CHECKING is false; None if that is not plain."""
-        match test:
-            case ast.Constant(value=value):
-                return bool(value)
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                truth = self._truth(operand)
-                return None if truth is None else not truth
-        return False if self.dotted(test).endswith(".TYPE_CHECKING") else None
 
-
-def _goes_on(block: ast.Try | ast.With) -> bool:
+def _catches(block: ast.Try | ast.With) -> bool:
     if isinstance(block, ast.With):
         calls = [ast.unparse(item.context_expr) for item in block.items]
         return any("suppress(" in call and _CATCHING.search(call) for call in calls)
-    return any(
-        not any(isinstance(statement, ast.Raise) for statement in handler.body)
-        and (handler.type is None or _CATCHING.search(ast.unparse(handler.type)))
-        for handler in block.handlers
-    )
+    return any(handler.type is None or _CATCHING.search(ast.unparse(handler.type)) for handler in block.handlers)
 
 
 @lru_cache(maxsize=1024)

@@ -36,13 +36,11 @@ def parse(source: bytes | str, where: str) -> ast.Module:
             compile(tree, where, "exec", flags=flags, dont_inherit=True)
             return tree
         except SyntaxError as error:
-            raise KernelgenError(f"{where}:{error.lineno or 1}: {_explain(error)}") from None
+            # The Python that builds may know less than the image's.
+            least = ".".join(map(str, min(IMAGE_PYTHON, sys.version_info[:2])))
+            raise KernelgenError(
+                f"{where}:{error.lineno or 1}: is not valid Python {least}: {error.msg}; write it in the syntax of "
+                f"Python {least} (Kaggle's image has {'.'.join(map(str, IMAGE_PYTHON))})"
+            ) from None
         except (ValueError, RecursionError, MemoryError) as error:
             raise KernelgenError(f"{where}:1: is no Python source: {error or 'it is nested too deeply'}") from None
-
-
-def _explain(error: SyntaxError) -> str:
-    """The reason in the words of the Python that builds, which may know less than the image's."""
-    least, image = (".".join(map(str, version)) for version in (min(IMAGE_PYTHON, sys.version_info[:2]), IMAGE_PYTHON))
-    way_out = f"write it in the syntax of Python {least}" + (f", or build with Python {image}" * (least != image))
-    return f"is not valid Python {least} (Kaggle's image has {image}): {error.msg}; {way_out}"

@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 
 from kernelgen.errors import KernelgenError
 from kernelgen.pulling.library_edits import unix_lines
-from kernelgen.rendering.template_cell import TemplateCell
+from kernelgen.rendering.template import TemplateCell
 
 # A cell's kind, and its text without what an editor changes: line ends, and the blank at its end.
 Cell = tuple[str, str]

@@ -17,13 +17,7 @@ class Literal:
     value: Any
 
 
-class _Environment(Environment):
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """What a table holds comes before the methods that Python's dicts have: a source may be called "items"."""
-        return self.getitem(obj, attribute)
-
-
-_JINJA = _Environment(undefined=StrictUndefined)
+_JINJA = Environment(undefined=StrictUndefined)
 _JINJA.globals.clear()
 del _JINJA.filters["random"]
 _JINJA.filters["literal"] = Literal

@@ -14,8 +14,7 @@ from jinja2.environment import TemplateExpression
 from kernelgen.errors import KernelgenError
 from kernelgen.rendering.jinja import Literal, form_end, read
 from kernelgen.rendering.python_literals import literal
-from kernelgen.rendering.scanning import Span, spans
-from kernelgen.rendering.script import ScriptCell
+from kernelgen.rendering.script import ScriptCell, Span, spans
 
 _DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -110,8 +109,6 @@ def _forms(cell: ScriptCell) -> Iterator[Span]:
         start = span.start
         while span.kind != "string" and (start := text.find("{{", start, span.end)) >= 0:
             end = form_end(text, start, span.end)
-            if end is None and "}}" in text[start : span.end].partition("\n")[0]:
-                end = text.index("}}", start) + 2  # what is wrong with it is said by Jinja's parser
             if end is not None:
                 yield Span(start, end, span.kind)
             start = end or start + 2

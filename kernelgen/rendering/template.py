@@ -1,21 +1,40 @@
-"""A template: what it names, and its cells with the values filled in."""
+"""A template: what it names, and its cells with the values filled in, as a notebook has them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from kernelgen.errors import KernelgenError
+from kernelgen.inlining.library import decode, read_file
 from kernelgen.rendering.live_forms import LiveForm, live_parts
-from kernelgen.rendering.scanning import cell_code
-from kernelgen.rendering.script import ScriptCell, script_cells
-from kernelgen.rendering.template_cell import TemplateCell
+from kernelgen.rendering.script import ScriptCell, cell_code, script_cells
 
 # Names that a template already has, so that no setting can have them.
 TAKEN_NAMES = frozenset({"sources", "kernel", "library", "provenance", "literal"})
+_HEADING = re.compile(r"\s*#{1,6}\s+(.+)")
+
+
+@dataclass(frozen=True)
+class TemplateCell:
+    """One cell of a template.
+
+    kind: code, markdown or raw. source: as it stands in the notebook. text: the same with every value on
+    one line, so that its lines are the template's, from ``line`` on. python: of a code cell, ``text`` with
+    IPython's magics commented out. is_library: whether the library's cells go here.
+    """
+
+    kind: str
+    source: str
+    text: str
+    python: str
+    line: int
+    metadata: dict[str, Any] = field(default_factory=dict)
+    is_library: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,14 +63,13 @@ class Template:
 
     def __init__(self, path: Path, where: str, known: Collection[str]) -> None:
         names = TAKEN_NAMES.union(known)
-        self._cells = [(cell, live_parts(cell, where, names)) for cell in script_cells(_read(path, where), where)]
+        text = decode(read_file(path, where), where).replace("\r\n", "\n").replace("\r", "\n")
+        self._cells = [(cell, live_parts(cell, where, names)) for cell in script_cells(text, where)]
         self._forms = [part for _, parts in self._cells for part in parts if isinstance(part, LiveForm)]
         alone = [cell.line for cell, _ in self._cells if _is_library(cell)]
         for form in self._forms:
             if "library" in form.names and form.line not in alone[:1]:
-                problem = "a second {{ library() }}; remove it"
-                if form.line not in alone:
-                    problem = "{{ library() }} must stand alone in a code cell; give it a `# %%` of its own"
+                problem = "{{ library() }} must stand alone in a code cell, once; give it a `# %%` of its own"
                 raise KernelgenError(f"{form.where}: {problem}")
 
     def names(self) -> Names:
@@ -73,6 +91,24 @@ class Template:
         return [_rendered(cell, parts, context) for cell, parts in self._cells]
 
 
+def cell_ids(cells: Sequence[TemplateCell], taken: set[str]) -> list[str]:
+    """Ids that a reader of the notebook's JSON understands: the heading above, and a number.
+
+    None of them is in ``taken``; the cell that the library replaces gets an empty one.
+    """
+    from slugify import slugify
+
+    ids, heading = [], "top"
+    for cell in cells:
+        if cell.kind == "markdown" and (match := _HEADING.match(cell.source)):
+            heading = slugify(match[1])[:48].strip("-") or "heading"
+        numbered = (f"{heading}-{number}" if number > 1 else heading for number in count(1))
+        identity = "" if cell.is_library else next(name for name in numbered if name not in taken)
+        taken.add(identity)
+        ids.append(identity)
+    return ids
+
+
 def _is_library(cell: ScriptCell) -> bool:
     """Whether a code cell is ``{{ library() }}`` and nothing else."""
     return cell.kind == "code" and "".join(cell.text.split()) == "{{library()}}"
@@ -90,17 +126,5 @@ def _rendered(cell: ScriptCell, parts: tuple[str | LiveForm, ...], context: Mapp
             source += value
             # As many lines as the form has, so that the lines stay the template's.
             text += part.text.count("\n") * ("\\\n" if part.place == "live" else "\n") + flat
-    python, injects = cell_code(text) if cell.kind == "code" else ("", False)
-    return TemplateCell(cell.kind, source, text, python, cell.line, dict(cell.metadata), injects)
-
-
-def _read(path: Path, where: str) -> str:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise KernelgenError(f"{where}: cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise KernelgenError(f"{where}:{line}: not UTF-8; save the file in that encoding") from None
-    # A script's text may have brought its own byte order mark along.
-    return re.sub(r"(?m)^\ufeff", "", text)
+    python = cell_code(text) if cell.kind == "code" else ""
+    return TemplateCell(cell.kind, source, text, python, cell.line, dict(cell.metadata))

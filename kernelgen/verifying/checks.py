@@ -1,14 +1,10 @@
 """All checks on one built kernel that need no run."""
 
-import ast
-import re
-from collections.abc import Sequence
-
 import nbformat
 
 from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
-from kernelgen.inlining.source import FUNCTIONS, ParsedSource, source_of_cells, source_of_module
+from kernelgen.inlining.source import source_of_cells, source_of_module
 from kernelgen.kaggle_image import kaggle_image
 from kernelgen.nodes import notebook_text
 from kernelgen.recipe.project import Project
@@ -18,7 +14,6 @@ from kernelgen.verifying.mounts import mount_problems
 from kernelgen.verifying.names import name_problems
 
 _LARGEST = 900_000  # Kaggle refuses a megabyte; what the client sends must stay well below
-_CATCHES = re.compile(r"ImportError|ModuleNotFound|Exception")
 
 
 def verify(project: Project, built: BuiltKernel) -> None:
@@ -32,9 +27,8 @@ def verify(project: Project, built: BuiltKernel) -> None:
     except nbformat.ValidationError as error:
         problems.append(f"{where}: not a valid notebook: {str(error).splitlines()[0]}")
     problems += _place_problems(project, built)
-    is_known = not any(cell.injects for cell in built.cells)
-    problems += name_problems([cells, *modules] if is_known else modules)
-    problems += _package_problems(project, built, [cells, *modules])
+    problems += name_problems([cells, *modules])
+    problems += _package_problems(project, built)
     for source in (cells, *modules):
         if source.name != project.mounts:
             problems += mount_problems(source)
@@ -60,7 +54,7 @@ def _place_problems(project: Project, built: BuiltKernel) -> list[str]:
     ]
 
 
-def _package_problems(project: Project, built: BuiltKernel, sources: Sequence[ParsedSource]) -> list[str]:
+def _package_problems(project: Project, built: BuiltKernel) -> list[str]:
     """A line for each import of a package that neither the image nor an attached wheel dataset holds."""
     image = kaggle_image()
     held = set(image.packages)
@@ -68,22 +62,8 @@ def _package_problems(project: Project, built: BuiltKernel, sources: Sequence[Pa
         if attached.kind == "dataset" and attached.slug in project.datasets:
             held |= set(project.datasets[attached.slug].provides)
     missing = [one for one in built.closure.third_party if not one.guarded and one.root not in held]
-    answered = {place for source in sources for place in _answered(source)} if missing else set()
     return [
         f"{package.where}: imports {package.root}, which Kaggle's image of {image.date} does not hold; "
         "attach a wheel dataset that provides it, or guard the import by try/except ImportError"
         for package in missing
-        if package.where not in answered
     ]
-
-
-def _answered(source: ParsedSource) -> set[str]:
-    """Places of imports that a function tries. Whatever it does then, only who calls it needs the package."""
-    return {
-        source.where(line)
-        for block in source.parents
-        if isinstance(block, ast.Try)
-        and any(isinstance(parent, FUNCTIONS) for _, parent in source.around(block))
-        and any(handler.type is None or _CATCHES.search(ast.unparse(handler.type)) for handler in block.handlers)
-        for line in range(block.body[0].lineno, block.handlers[0].lineno)
-    }

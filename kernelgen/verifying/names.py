@@ -14,7 +14,11 @@ from kernelgen.inlining.source import ParsedSource
 # IPython puts these among the builtins, so that modules see them too.
 _EVERYWHERE = frozenset({"display", "get_ipython", "__IPYTHON__"})
 _IN_CELLS = frozenset("In Out _ __ ___ _i _ii _iii _ih _oh _dh exit quit".split())
-_MAKES_NAMES = re.compile(r"(?<![\w.])(?:globals\(|locals\(|exec\(|vars\(\))|\bmodules\[")
+# Magics, which are comments in the code that is checked, may bring in names too.
+_MAKES_NAMES = re.compile(
+    r"(?<![\w.])(?:globals\(|locals\(|exec\(|vars\(\))|\bmodules\["
+    r"|# %{1,2}(?:run|pylab|store|load|load_ext|reload_ext|macro|script|bash|sh)\b"
+)
 
 
 def name_problems(sources: Sequence[ParsedSource]) -> list[str]:
