@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 HOME = Path(__file__).resolve().parents[2]
 NAME = ".venv-kaggle"
 STAMP = "kernelgen-setup.txt"
-LOG = "kernelgen-setup.log"
 LINK = "kernelgen_image.pth"
 # A CPU build of torch lacks two operators that a CUDA build of torchvision asks for when it is imported.
 MISSING_OPERATOR = "operator torchvision::nms does not exist"
@@ -83,7 +82,7 @@ def note_on_python() -> None:
 def make_environment(home: Path = HOME) -> RunEnvironment:
     """Makes the environment of runs if it is not there or not right.
 
-    Raises `KernelgenError` where it cannot be made, with the line that pip gives as the reason.
+    Raises `KernelgenError` where it cannot be made.
     """
     if not _is_right(home):
         print(f"{NAME}: making the environment of runs (2 GB on disk or more, some minutes) ...", flush=True)
@@ -127,18 +126,10 @@ def _requirements(home: Path) -> list[str]:
 
 
 def _install(environment: RunEnvironment, home: Path) -> None:
-    """The image's packages; all that pip says goes to a file in the environment."""
-    command = [sys.executable, "-m", "pip", "--python", str(environment.python), "install", "--progress-bar", "off"]
+    command = [sys.executable, "-m", "pip", "--python", str(environment.python), "install", "-qq"]
     command += ["--disable-pip-version-check", "-c", str(home / "constraints.txt"), *_requirements(home)]
-    path = environment.prefix / LOG
-    with path.open("wb") as log:
-        status = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
-    if status:
-        # pip's last ERROR line names the package, unless it only points to a manual.
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        errors = [line for line in lines if line.startswith("ERROR: ") and "ResolutionImpossible" not in line]
-        reason = errors[-1].removeprefix("ERROR: ") if errors else f"exit status {status}"
-        raise KernelgenError(f"pip could not install the image's packages: {reason}; all of it is in {path}")
+    if subprocess.run(command, check=False).returncode:
+        raise KernelgenError("pip could not install the image's packages; its lines above say why")
 
 
 def _repair_torchvision(environment: RunEnvironment) -> None:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -85,9 +84,8 @@ def run_notebook(
         if inner.is_relative_to(folder) or folder.is_relative_to(inner):
             raise KernelgenError(f"{folder}: is emptied for the run and cannot hold or lie in its input {inner}")
     began = time.monotonic()
-    if threading.current_thread() is threading.main_thread():
-        # It ends the run as Ctrl-C does, so that nothing is left behind.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # It ends the run as Ctrl-C does, so that nothing is left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if folder.exists():
         remove(folder)
     folder.mkdir(parents=True)
@@ -109,7 +107,7 @@ def _check_made_by_runs(folder: Path) -> None:
                 "keep there; remove the link, or name a folder on that disk with --out"
             )
     names = os.listdir(folder) if folder.is_dir() else []
-    if names and not any(name.startswith(NOTEBOOK) for name in names):
+    if names and NOTEBOOK not in names:
         raise KernelgenError(
             f"{folder}: holds {min(names)} but no {NOTEBOOK}, so no run made it; a run would empty it; move it away"
         )

@@ -10,12 +10,9 @@ from pathlib import Path, PurePosixPath
 from kernelgen.datasets.archives import archive_stem, unpack
 from kernelgen.errors import KernelgenError
 from kernelgen.links import links_below, stays_inside
-from kernelgen.running.room import INPUT, SOURCE, Room
+from kernelgen.running.room import INPUT, Room
 
 _FOLDERS = {"competition": "competitions", "dataset": "datasets", "kernel": "notebooks", "model": "models"}
-# bubblewrap takes no more than 3,000 mounts, and each takes time: of more files than these in a dataset, a kernel sees
-# links to a mount of their folder.
-MOST_BINDS = 256
 
 
 @dataclass(frozen=True)
@@ -47,11 +44,9 @@ class Mount:
 
 
 def places_of(mounts: Sequence[Mount], layout: str) -> dict[PurePosixPath, Mount]:
-    """Every mount at its place. Raises `KernelgenError` where a folder is missing or two share a place."""
+    """Every mount at its place. Raises `KernelgenError` where two share a place."""
     places: dict[PurePosixPath, Mount] = {}
     for mount in mounts:
-        if not mount.folder.is_dir():
-            raise KernelgenError(f"source {mount}: {mount.folder} is not a folder; give one with --input")
         place = mount.place(layout)
         for other in places:
             if other.is_relative_to(place) or place.is_relative_to(other):
@@ -83,9 +78,6 @@ def _show_uploaded(room: Room, mount: Mount, names: Sequence[str], place: PurePo
     """A dataset's folder, as Kaggle shows what it is sent of it."""
     folder = mount.folder.resolve()
     room.inside(place).mkdir(parents=True)
-    many = SOURCE / "inputs" / place.relative_to(INPUT) if len(names) > MOST_BINDS else None
-    if many:
-        room.show(folder, many)
     shown: dict[str, str] = {}
     for name in names:
         source = folder / name
@@ -100,8 +92,6 @@ def _show_uploaded(room: Room, mount: Mount, names: Sequence[str], place: PurePo
             unpack(source, room.inside(place / seen))
         elif source.is_dir():
             _show_following_links(room, source.resolve(), place / name, ())
-        elif many and not source.is_symlink():
-            room.inside(place / name).symlink_to(room.seen(many) / name)
         else:
             room.show(source.resolve(), place / name)
 

@@ -25,7 +25,7 @@ def image_python() -> str:
 
 
 def find_python() -> str:
-    """The image's Python, from the PATH or the folders of pyenv and uv; else the one that runs."""
+    """The image's Python, from the PATH or pyenv's folders; else the one that runs."""
     version = image_python()
     if version == "{}.{}".format(*sys.version_info):
         return sys.executable
@@ -33,14 +33,11 @@ def find_python() -> str:
 
 
 def _candidates(version: str) -> Iterator[str]:
-    """Files that may be this Python; of several patch releases the newest first."""
+    """Files that may be this Python."""
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         yield os.path.join(folder, f"python{version}")
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
-    uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR", Path.home() / ".local/share/uv/python"))
-    for place in (pyenv, uv):
-        files = map(str, place.glob(f"*/bin/python{version}"))
-        yield from sorted(files, key=lambda path: [int(digits) for digits in re.findall(r"\d+", path)], reverse=True)
+    yield from map(str, pyenv.glob(f"*/bin/python{version}"))
 
 
 def _says(executable: str) -> str:
