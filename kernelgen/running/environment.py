@@ -14,7 +14,6 @@ import sys
 import sysconfig
 import tomllib
 import venv
-from dataclasses import dataclass
 from pathlib import Path
 
 from kernelgen.errors import KernelgenError
@@ -28,14 +27,6 @@ HOME = Path(__file__).resolve().parents[2]
 NAME = ".venv-kaggle"
 STAMP = "kernelgen-setup.txt"
 LINK = "kernelgen_image.pth"
-# A CPU build of torch lacks two operators that a CUDA build of torchvision asks for when it is imported.
-MISSING_OPERATOR = "operator torchvision::nms does not exist"
-OPERATORS = """import torch
-
-_operators = torch.library.Library("torchvision", "DEF")
-for _name in ("nms", "qnms"):
-    _operators.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-"""
 VERSION = "{}.{}".format(*sys.version_info)
 # The package folder of a virtual environment, relative to its prefix.
 SITE_PACKAGES = Path("lib", f"python{VERSION}", "site-packages")
@@ -43,23 +34,8 @@ SITE_PACKAGES = Path("lib", f"python{VERSION}", "site-packages")
 BASE_PREFIX = Path(sys.base_prefix)
 
 
-@dataclass(frozen=True)
-class RunEnvironment:
-    """The virtual environment `prefix`, which holds the packages of Kaggle's image."""
-
-    prefix: Path
-
-    @property
-    def python(self) -> Path:
-        return self.prefix / "bin" / "python"
-
-    @property
-    def site_packages(self) -> Path:
-        return self.prefix / SITE_PACKAGES
-
-
-def find_environment(home: Path = HOME) -> RunEnvironment:
-    """The environment that set-up has made.
+def find_environment(home: Path = HOME) -> Path:
+    """The virtual environment that set-up has made, which holds the packages of Kaggle's image.
 
     Raises `KernelgenError` where it is missing, half made, or made from other requirements.
     """
@@ -67,7 +43,7 @@ def find_environment(home: Path = HOME) -> RunEnvironment:
         raise KernelgenError(
             f"{home / NAME}: is missing, half made, or made from other requirements or another Python; run `make setup`"
         )
-    return RunEnvironment(home / NAME)
+    return home / NAME
 
 
 def note_on_python() -> None:
@@ -79,28 +55,26 @@ def note_on_python() -> None:
         )
 
 
-def make_environment(home: Path = HOME) -> RunEnvironment:
+def make_environment(home: Path = HOME) -> Path:
     """Makes the environment of runs if it is not there or not right.
 
     Raises `KernelgenError` where it cannot be made.
     """
     if not _is_right(home):
         print(f"{NAME}: making the environment of runs (2 GB on disk or more, some minutes) ...", flush=True)
-        environment = RunEnvironment(home / NAME)
-        venv.create(environment.prefix, clear=True, symlinks=True)
-        _install(environment, home)
-        _repair_torchvision(environment)
+        venv.create(home / NAME, clear=True, symlinks=True)
+        _install(home)
         # Written last: where it is missing, a set-up was interrupted.
-        write_text(environment.prefix / STAMP, _fingerprint(home))
+        write_text(home / NAME / STAMP, _fingerprint(home))
     return find_environment(home)
 
 
-def link(environment: RunEnvironment) -> None:
+def link(environment: Path) -> None:
     """Shows the image's packages to the calling virtual environment, behind its own."""
     if sys.prefix == sys.base_prefix:
         return
     # addsitedir, not a bare path: the image's own .pth files have to be read as well.
-    folder = str(environment.site_packages)
+    folder = str(environment / SITE_PACKAGES)
     line = f"import os, site; os.path.isdir({folder!r}) and site.addsitedir({folder!r})\n"
     file = Path(sysconfig.get_path("purelib"), LINK)
     if not file.exists() or file.read_text(encoding="utf-8") != line:
@@ -116,7 +90,7 @@ def _is_right(home: Path) -> bool:
 def _fingerprint(home: Path) -> str:
     """A hash of everything that decides what the environment holds."""
     constraints = (home / "constraints.txt").read_text(encoding="utf-8")
-    parts = [sys.version, sys.base_prefix, *_requirements(home), constraints, OPERATORS]
+    parts = [sys.version, sys.base_prefix, *_requirements(home), constraints]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -125,19 +99,11 @@ def _requirements(home: Path) -> list[str]:
     return list(project["optional-dependencies"]["run"])
 
 
-def _install(environment: RunEnvironment, home: Path) -> None:
-    command = [sys.executable, "-m", "pip", "--python", str(environment.python), "install", "-qq"]
+def _install(home: Path) -> None:
+    command = [sys.executable, "-m", "pip", "--python", str(home / NAME / "bin" / "python"), "install", "-qq"]
     command += ["--disable-pip-version-check", "-c", str(home / "constraints.txt"), *_requirements(home)]
     if subprocess.run(command, check=False).returncode:
         raise KernelgenError("pip could not install the image's packages; its lines above say why")
-
-
-def _repair_torchvision(environment: RunEnvironment) -> None:
-    """Lets a CPU build of torch work with a CUDA build of torchvision, where they don't by themselves."""
-    command = [str(environment.python), "-I", "-c", "import torchvision"]
-    if MISSING_OPERATOR in subprocess.run(command, capture_output=True, text=True, check=False).stderr:
-        file = environment.site_packages / "torchvision" / "__init__.py"
-        write_text(file, OPERATORS + file.read_text(encoding="utf-8"))
 
 
 def main() -> int:

@@ -67,29 +67,20 @@ def lay_out(mounts: Sequence[Mount], layout: str, room: Room) -> None:
     for place, mount in places_of(mounts, layout).items():
         folder = mount.folder.resolve()
         if mount.uploaded is not None:
-            _show_uploaded(room, mount, mount.uploaded, place)
+            _show_uploaded(room, folder, mount.uploaded, place)
         elif mount.links_lead_out:
             _show_following_links(room, folder, place, ())
         else:
             room.show(folder, place)
 
 
-def _show_uploaded(room: Room, mount: Mount, names: Sequence[str], place: PurePosixPath) -> None:
+def _show_uploaded(room: Room, folder: Path, names: Sequence[str], place: PurePosixPath) -> None:
     """A dataset's folder, as Kaggle shows what it is sent of it."""
-    folder = mount.folder.resolve()
     room.inside(place).mkdir(parents=True)
-    shown: dict[str, str] = {}
     for name in names:
         source = folder / name
-        seen = archive_stem(source) or name
-        if seen in shown:
-            raise KernelgenError(
-                f"source {mount}: {folder}: {shown[seen]} and {name} are both {seen} on Kaggle, which unpacks "
-                "archives; rename one of them"
-            )
-        shown[seen] = name
-        if seen != name:
-            unpack(source, room.inside(place / seen))
+        if stem := archive_stem(source):
+            unpack(source, room.inside(place / stem))
         elif source.is_dir():
             _show_following_links(room, source.resolve(), place / name, ())
         else:

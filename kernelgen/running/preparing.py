@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from kernelgen.running.environment import BASE_PREFIX, SITE_PACKAGES, VERSION, RunEnvironment
+from kernelgen.running.environment import BASE_PREFIX, SITE_PACKAGES, VERSION
 from kernelgen.running.environment import HOME as REPOSITORY
 from kernelgen.running.layouts import Mount, lay_out
 from kernelgen.running.leftovers import MARK
@@ -57,7 +57,7 @@ def make_room(
     mounts: Sequence[Mount],
     layout: str,
     folder: Path,
-    image: RunEnvironment,
+    image: Path,
     environment: Mapping[str, str],
     scratch: Path,
     *,
@@ -72,7 +72,7 @@ def make_room(
         (room.root / part).mkdir(parents=True)
     room.environment = _environment(room) | dict(environment)
     room.show(BASE_PREFIX, _PYTHON)
-    room.show(image.site_packages, _IMAGE)
+    room.show(image / SITE_PACKAGES, _IMAGE)
     if is_fenced:
         _show_system(room)
         _hide(room, scratch)
@@ -88,7 +88,7 @@ def make_room(
     return room
 
 
-def _make_layer(room: Room, image: RunEnvironment) -> None:
+def _make_layer(room: Room, image: Path) -> None:
     """Makes a throwaway virtual environment over the image's, for what a kernel installs itself.
 
     pip, which comes from the image, installs into the layer only, since the layer is Python's prefix.
@@ -109,7 +109,7 @@ def _make_layer(room: Room, image: RunEnvironment) -> None:
     for shared in (BASE_PREFIX / "lib").glob(f"libpython{VERSION}*.so*"):
         (room.inside(_PYTHON_LIBRARY) / shared.name).symlink_to(room.seen(_PYTHON) / "lib" / shared.name)
     # The image's Python commands (pip, papermill, accelerate …), run by the layer's Python.
-    for script in (image.prefix / "bin").iterdir():
+    for script in (image / "bin").iterdir():
         if script.is_symlink() or not script.is_file():
             continue
         first, _, rest = script.read_bytes().partition(b"\n")

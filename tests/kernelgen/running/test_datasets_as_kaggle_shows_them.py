@@ -116,7 +116,7 @@ def test_archives_are_unpacked_as_kaggle_does(seen, name, content, expected):
 
 
 def test_two_files_that_become_one_folder_are_told(seen):
-    with pytest.raises(KernelgenError, match="x and x.zip are both x on Kaggle, which unpacks archives; rename one"):
+    with pytest.raises(KernelgenError, match="x.zip: cannot be unpacked as Kaggle does: File exists: x"):
         seen({"x.zip": zipped("a"), "x/b": "b"})
 
 

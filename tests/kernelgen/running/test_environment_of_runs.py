@@ -13,7 +13,7 @@ from kernelgen.kaggle_image import kaggle_image
 from kernelgen.running import environment as environment_module
 from kernelgen.running import pythons
 from kernelgen.running.environment import HOME as REPOSITORY
-from kernelgen.running.environment import find_environment, make_environment, note_on_python
+from kernelgen.running.environment import SITE_PACKAGES, find_environment, make_environment, note_on_python
 from kernelgen.running.pythons import find_python, image_python
 
 FORBIDDEN = ["openvino", "nncf", "kaggle", "jupytext"]
@@ -45,20 +45,20 @@ def refusal(action, home: Path) -> str:
 def test_set_up_makes_it_once_and_an_interrupted_one_again(home: Path, capsys) -> None:
     assert refusal(find_environment, home).endswith("another Python; run `make setup`")
     environment = make_environment(home)
-    assert (environment.site_packages / "tinyimage.py").is_file()
-    made = environment.python.lstat().st_ctime_ns
+    assert (environment / SITE_PACKAGES / "tinyimage.py").is_file()
+    made = (environment / "bin/python").lstat().st_ctime_ns
     capsys.readouterr()
     assert make_environment(home) == environment
-    assert environment.python.lstat().st_ctime_ns == made
+    assert (environment / "bin/python").lstat().st_ctime_ns == made
     assert capsys.readouterr().out == ""
 
     (home / "constraints.txt").write_text("tinyimage==1.0\nother==2\n")
     assert "other requirements" in refusal(find_environment, home)
 
-    (environment.prefix / "kernelgen-setup.txt").unlink()  # it is written last
+    (environment / "kernelgen-setup.txt").unlink()  # it is written last
     assert "half made" in refusal(find_environment, home)
     make_environment(home)
-    assert environment.python.lstat().st_ctime_ns != made
+    assert (environment / "bin/python").lstat().st_ctime_ns != made
     assert find_environment(home) == environment
 
 
@@ -136,13 +136,13 @@ def test_the_image_has_its_packages_and_none_of_the_forbidden_ones() -> None:
         "boxes = torch.tensor([[0.0, 0, 1, 1]])\n"
         "print(numpy.__version__)\n"
     )
-    done = subprocess.run([find_environment().python, "-I", "-c", code], capture_output=True, text=True)
+    done = subprocess.run([find_environment() / "bin/python", "-I", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["[]", "2.0.2"]
 
 
 def test_the_tools_see_the_images_packages_behind_their_own() -> None:
-    image = find_environment().site_packages
+    image = find_environment() / SITE_PACKAGES
     torch, numpy, pytest_itself = map(importlib.util.find_spec, ("torch", "numpy", "pytest"))
     assert torch and Path(torch.origin).is_relative_to(image)
     assert pytest_itself and not Path(pytest_itself.origin).is_relative_to(image)

@@ -119,18 +119,8 @@ def test_nothing_is_left_running_when_the_command_is_ended(way, blow, tools, tmp
         process.wait(60)
     assert tools.left_of(LINGER) == []
     assert process.returncode != 0
-    if blow != signal.SIGKILL:  # a killed process cannot tidy up; the next run does
+    if blow != signal.SIGKILL:  # a killed process cannot tidy up
         assert list((tmp_path / "scratch").iterdir()) == []
-
-
-def test_the_files_of_a_run_that_was_killed_go_with_the_next_run(run, tmp_path: Path) -> None:
-    left = tmp_path / "scratch" / "kernelgen-run-killed"
-    (left / "root").mkdir(parents=True)
-    (left / "root" / "spill").write_text("gigabytes")
-    an_hour_ago = time.time() - 3600
-    os.utime(left, (an_hour_ago, an_hour_ago))
-    assert run("1").result.ok
-    assert not left.exists()
 
 
 def test_results_of_an_earlier_run_go_when_the_next_one_starts(run, tmp_path: Path) -> None:
