@@ -16,7 +16,7 @@ from pathlib import Path
 
 from kernelgen.chaining.finished import run_folder
 from kernelgen.errors import KernelgenError
-from kernelgen.links import keep_links_inside
+from kernelgen.links import keep_links_inside, refuse_links
 from kernelgen.recipe.project import Kernel
 from kernelgen.running.room import NOTEBOOK, WORKING
 
@@ -67,9 +67,7 @@ def prepare_earlier(kernel: Kernel, out: Path, given: Path | None) -> None:
     the folder ``given``, all this is put out of its way. The caller keeps other runs out of OUT/NAME.
     """
     run, earlier = run_folder(out, kernel.name), earlier_folder(out, kernel.name)
-    for folder in (run.parent, run, earlier):
-        if folder.is_symlink():
-            raise KernelgenError(f"{folder}: is a link to {os.readlink(folder)}, where nothing may be moved; remove it")
+    refuse_links(run.parent, run, earlier)
     staged = earlier.with_name("earlier.part")
     for folder in (run, earlier):
         folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kernelgen.chaining.earlier import earlier_folder
-from kernelgen.chaining.finished import newest_output, output_folder, run_folder
+from kernelgen.chaining.finished import newest_output, run_folder
 from kernelgen.datasets.filling import can_be_fetched, fill, is_filled
 from kernelgen.errors import KernelgenError, near
 from kernelgen.recipe.project import Kernel, Project
@@ -40,7 +40,6 @@ class Chain:
     command: str = "python build_kernels.py"
     notebooks: Mapping[str, bytes] = field(default_factory=dict)
     layout: str = "new"
-    environment: Mapping[str, str] | None = None
 
 
 def parse_inputs(texts: Iterable[str]) -> dict[str, Path]:
@@ -145,8 +144,6 @@ def _folder_of(chain: Chain, kernel: Kernel, source: Source) -> Path:
         if folder is None:
             command = f"`{chain.command} --target {source.kernel} --run`"
             raise KernelgenError(f"{missing} has no finished run; run {command}, or {by_hand}")
-        if folder == output_folder(chain.out, source.kernel):
-            logger.warning(f"the output of {source.kernel} is the one brought from Kaggle")
         return folder
     if source.dataset:
         dataset = chain.project.datasets[source.dataset]

@@ -54,16 +54,8 @@ def _run_kernel(chain: Chain, kernel: Kernel) -> RunResult:
     forget(folder)
     if kernel.earlier:
         prepare_earlier(kernel, chain.out, chain.inputs.get(kernel.earlier.name))
-    result = run_notebook(
-        chain.notebooks[kernel.name],
-        mounts,
-        folder=folder,
-        layout=chain.layout,
-        time_limit_s=kernel.time_limit_minutes * 60,
-        environment=chain.environment,
-    )
-    if result.dropped_links:
-        logger.warning(f"kernel {kernel.name}: links out of its output were removed: {', '.join(result.dropped_links)}")
+    notebook, limit_s = chain.notebooks[kernel.name], kernel.time_limit_minutes * 60
+    result = run_notebook(notebook, mounts, folder=folder, layout=chain.layout, time_limit_s=limit_s)
     if result.ok:
         note_finished(folder)
     return result

@@ -1,8 +1,7 @@
 """The environment of a run: Kaggle's packages, in a virtual environment of their own.
 
-``python -m kernelgen.running.environment`` sets it up: ``.venv-kaggle`` beside this package, made with the Python that
-calls, filled from the extra ``run`` of pyproject.toml under constraints.txt, and linked into the environment that
-calls, so that torch is on disk once. It does nothing when all is as it should be.
+``python -m kernelgen.running.environment`` sets it up: made with the Python that calls, filled from the extra ``run``
+of pyproject.toml under constraints.txt, and linked into the environment that calls, so that torch is on disk once.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ logger = logging.getLogger(__name__)
 HOME = Path(__file__).resolve().parents[2]
 NAME = ".venv-kaggle"
 STAMP = "kernelgen-setup.txt"
-LINK = "kernelgen_image.pth"
 VERSION = "{}.{}".format(*sys.version_info)
 # The package folder of a virtual environment, relative to its prefix.
 SITE_PACKAGES = Path("lib", f"python{VERSION}", "site-packages")
@@ -56,10 +54,7 @@ def note_on_python() -> None:
 
 
 def make_environment(home: Path = HOME) -> Path:
-    """Makes the environment of runs if it is not there or not right.
-
-    Raises `KernelgenError` where it cannot be made.
-    """
+    """Makes the environment of runs if it is not right. Raises `KernelgenError` where it cannot be made."""
     if not _is_right(home):
         print(f"{NAME}: making the environment of runs (2 GB on disk or more, some minutes) ...", flush=True)
         venv.create(home / NAME, clear=True, symlinks=True)
@@ -76,15 +71,12 @@ def link(environment: Path) -> None:
     # addsitedir, not a bare path: the image's own .pth files have to be read as well.
     folder = str(environment / SITE_PACKAGES)
     line = f"import os, site; os.path.isdir({folder!r}) and site.addsitedir({folder!r})\n"
-    file = Path(sysconfig.get_path("purelib"), LINK)
-    if not file.exists() or file.read_text(encoding="utf-8") != line:
-        write_text(file, line)
+    write_text(Path(sysconfig.get_path("purelib"), "kernelgen_image.pth"), line)
 
 
 def _is_right(home: Path) -> bool:
     stamp = home / NAME / STAMP
-    # The link to Python leads nowhere where the one that it was made from is gone.
-    return stamp.is_file() and stamp.read_text() == _fingerprint(home) and (home / NAME / "bin" / "python").exists()
+    return stamp.is_file() and stamp.read_text() == _fingerprint(home)
 
 
 def _fingerprint(home: Path) -> str:
@@ -114,9 +106,6 @@ def main() -> int:
     except (KernelgenError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"{NAME}: set-up interrupted; run it again to finish it", file=sys.stderr)
-        return 130
     note_on_python()
     return 0
 

@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 # Not by kaggle_image: to read TOML, Python has to be 3.11 already.
@@ -29,15 +28,10 @@ def find_python() -> str:
     version = image_python()
     if version == "{}.{}".format(*sys.version_info):
         return sys.executable
-    return next((path for path in _candidates(version) if _says(path) == version), sys.executable)
-
-
-def _candidates(version: str) -> Iterator[str]:
-    """Files that may be this Python."""
-    for folder in os.environ.get("PATH", "").split(os.pathsep):
-        yield os.path.join(folder, f"python{version}")
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
-    yield from map(str, pyenv.glob(f"*/bin/python{version}"))
+    folders = [*os.environ.get("PATH", "").split(os.pathsep), *map(str, pyenv.glob("*/bin"))]
+    paths = [os.path.join(folder, f"python{version}") for folder in folders]
+    return next((path for path in paths if _says(path) == version), sys.executable)
 
 
 def _says(executable: str) -> str:

@@ -1,8 +1,7 @@
 """One notebook's run, inside its room: `session.py NOTEBOOK OUTPUT REPORT DEADLINE`.
 
-A script of its own, run by the layer's Python: papermill, as Kaggle runs it, which also tells which cell starts and how
-a kernel died, and shows what it prints. REPORT is a file descriptor that takes lines of JSON, DEADLINE the end by the
-machine's monotonic clock; the exit status is 0 if every cell ran.
+A script of its own, run by the layer's Python: papermill, as Kaggle runs it. REPORT is a file descriptor that takes
+lines of JSON, DEADLINE the end by the machine's monotonic clock; the exit status is 0 if every cell ran.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import execute_notebook
-from papermill.log import logger
 
 HEADING = re.compile(r"^#{1,2} +(.+?) *#*$", re.MULTILINE)
 # Starting a kernel takes a second; on a machine that is busy with other things it may take many.
@@ -34,8 +32,8 @@ PATIENCE_SECONDS = 300
 class Screen:
     """Where the kernel's output goes, with a line for each heading that the run comes to.
 
-    Cells whose input is folded away (the library's) show nothing. On a terminal all else passes. In a file, a progress
-    bar that rewrites its line some times a second would fill it: of each line the last state is written.
+    Cells whose input is folded away (the library's) show nothing. But on a terminal, of a line that is rewritten (a
+    progress bar) only the last state is shown.
     """
 
     def __init__(self) -> None:
@@ -56,6 +54,7 @@ class Screen:
         if not sys.stdout.isatty():
             *lines, self.rest = (self.rest + text).split("\n")
             text = "".join(line.rstrip("\r").rpartition("\r")[2] + "\n" for line in lines)
+            self.rest = self.rest[max(self.rest[:-1].rfind("\r"), 0) :]
         sys.stdout.write(text)
 
     def flush(self) -> None:
@@ -104,7 +103,6 @@ class Engine(NBClientEngine):  # type: ignore[misc]
             timeout=None,
             startup_timeout=PATIENCE_SECONDS,
             iopub_timeout=PATIENCE_SECONDS,
-            log=logger,
             stdout_file=screen,
             stderr_file=screen,
             on_cell_execute=start,

@@ -197,7 +197,7 @@ def test_nothing_is_moved_through_a_link(train, tmp_path, linked):
     mine = write(tmp_path / "mine", {"a.last": "mine"})
     write(tmp_path / "linked/train/earlier" if linked == "run" else tmp_path / "linked/train/run", {"a.last": "new"})
     (tmp_path / "linked/train" / linked).symlink_to(mine)
-    with pytest.raises(KernelgenError, match=f"train/{linked}: is a link to .*, where nothing may be moved"):
+    with pytest.raises(KernelgenError, match=f"train/{linked}: is a link to .*, where a run may not move"):
         prepare_earlier(train, tmp_path / "linked", None)
     assert read(mine) == {"a.last": "mine"}
 

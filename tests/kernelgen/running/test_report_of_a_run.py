@@ -36,7 +36,7 @@ def test_a_failing_cell_is_reported_with_place_traceback_and_notebook(run) -> No
     assert message.startswith('cell 4 of 5 (In [2]), under "Scoring", `# the models one after another` failed\n')
     assert "ValueError: no class in common" in message
     assert "----> 3     raise ValueError" in message
-    assert message.endswith(f"the notebook as far as it came: {ended.result.notebook}")
+    assert message.endswith(f"the notebook as far as it came: {ended.result.folder / '__notebook__.ipynb'}")
     assert "\x1b" not in message
     assert ended.file("early.txt") == "written before"
     assert not (ended.result.folder / "late.txt").exists()
@@ -58,7 +58,9 @@ def test_the_time_limit_ends_the_run_and_keeps_what_there_is(run, tools) -> None
         time_limit_s=15,
     )
     assert not ended.result.ok
-    assert ended.result.message.startswith("stopped after 15 s: the time limit of the recipe; it was in cell 2 of 2")
+    assert ended.result.message.startswith(
+        "stopped after 0.25 min: the time limit of the recipe; it was in cell 2 of 2"
+    )
     assert time.monotonic() - began < 60
     assert ended.printed() == "reached\non the way\n"
     assert tools.left_of(LINGER) == []
@@ -76,7 +78,7 @@ def test_a_kernel_that_will_not_listen_is_ended_all_the_same(run, tools, monkeyp
         """,
         time_limit_s=8,
     )
-    assert ended.result.message.startswith("stopped after 8 s")
+    assert ended.result.message.startswith("stopped after 0.1333 min")
     assert tools.left_of(LINGER) == []
 
 
@@ -100,10 +102,10 @@ def test_nothing_is_left_running_when_the_command_is_ended(way, blow, tools, tmp
     code = f"""if True:
         import signal, sys
         from pathlib import Path
-        from kernelgen.running import execution, fences
+        from kernelgen.running import execution, room
         # A shell that starts its tests in the background has them ignore Ctrl-C.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        execution.FENCES = [getattr(fences, name) for name in [{way!r}] if name]
+        execution.FENCES = [getattr(room, name) for name in [{way!r}] if name]
         notebook = Path(sys.argv[1]).read_bytes()
         execution.run_notebook(notebook, [], folder=Path(sys.argv[2]), time_limit_s=600)
     """
