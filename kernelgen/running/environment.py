@@ -106,6 +106,8 @@ def main() -> int:
     except (KernelgenError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     note_on_python()
     return 0
 
