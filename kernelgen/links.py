@@ -3,6 +3,8 @@
 import os
 from pathlib import Path, PurePosixPath
 
+from kernelgen.errors import KernelgenError
+
 
 def stays_inside(link: Path, folder: Path) -> bool:
     """Whether ``link`` means the same wherever ``folder`` stands: it is relative and never leads out of it.
@@ -39,6 +41,16 @@ def keep_links_inside(folder: Path, seen_as: PurePosixPath) -> list[str]:
     for link in removed:
         _unlink(link)
     return [str(link.relative_to(folder)) for link in removed]
+
+
+def refuse_links(*folders: Path) -> None:
+    """Raises `KernelgenError` where one of the folders, which a run moves or empties, is a link to another place."""
+    for folder in folders:
+        if folder.is_symlink():
+            raise KernelgenError(
+                f"{folder}: is a link to {os.readlink(folder)}, where a run may not move or remove what others keep; "
+                "remove the link, or name a folder on that disk with --out"
+            )
 
 
 def _unlink(link: Path) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kernelgen.chaining.earlier import earlier_folder
-from kernelgen.chaining.finished import is_of_another_build, newest_output, output_folder, run_folder
+from kernelgen.chaining.finished import newest_output, run_folder
 from kernelgen.datasets.filling import can_be_fetched, fill, is_filled
-from kernelgen.errors import KernelgenError
+from kernelgen.errors import KernelgenError, near
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.recipe.sources import Source
 from kernelgen.running.layouts import Mount
@@ -40,7 +40,6 @@ class Chain:
     command: str = "python build_kernels.py"
     notebooks: Mapping[str, bytes] = field(default_factory=dict)
     layout: str = "new"
-    environment: Mapping[str, str] | None = None
 
 
 def parse_inputs(texts: Iterable[str]) -> dict[str, Path]:
@@ -60,13 +59,10 @@ def check_inputs(kernels: Iterable[Kernel], inputs: Mapping[str, Path]) -> None:
     """Raises KernelgenError for an ``--input`` that no source of the kernels answers to."""
     pairs = [(kernel, source) for kernel in kernels for source in {*kernel.attached, kernel.earlier} if source]
     known = {name for kernel, source in pairs for name in _answers(kernel, source)}
-    shown = {source.name if source == kernel.earlier else source.slug for kernel, source in pairs}
-    for slug in inputs:
+    shown = [source.name if source == kernel.earlier else source.slug for kernel, source in pairs]
+    for slug, folder in inputs.items():
         if slug not in known:
-            raise KernelgenError(
-                f"--input {slug}={inputs[slug]}: no source of the selected kernels has that name; "
-                + (f"there is {', '.join(sorted(shown))}" if shown else "they attach nothing")
-            )
+            raise KernelgenError(f"--input {slug}={folder}: no selected kernel has such a source{near(slug, shown)}")
 
 
 def given_for(kernel: Kernel, source: Source, inputs: Mapping[str, Path]) -> Path | None:
@@ -87,18 +83,12 @@ def mounts_for(chain: Chain, kernel: Kernel) -> list[Mount]:
 
     A kernel's output is mounted from OUT/NAME/run or, where that is newer, OUT/NAME/output, its own earlier one
     from OUT/NAME/earlier (made when the run begins), a dataset from its folder, anything from what ``--input`` says.
-
-    Raises:
-        KernelgenError: one line for each source that is not there, with the command that makes it.
+    Raises KernelgenError for a source that is not there.
     """
-    mounts, problems = [], []
+    mounts = []
     ours = {dataset.folder.resolve(): dataset for dataset in chain.project.datasets.values()}
     for source in kernel.attached:
-        try:
-            folder = _folder_of(chain, kernel, source)
-        except KernelgenError as error:
-            problems.append(str(error))
-            continue
+        folder = _folder_of(chain, kernel, source)
         dataset = ours.get(folder.resolve())
         mount = Mount(
             kind=source.kind,
@@ -110,17 +100,20 @@ def mounts_for(chain: Chain, kernel: Kernel) -> list[Mount]:
         )
         if mount not in mounts:  # two names may stand for one source
             mounts.append(mount)
-    if problems:
-        raise KernelgenError("\n".join(problems))
     return mounts
 
 
 def check_mounts(chain: Chain) -> None:
-    """Before the first of the kernels runs: whether all that they attach is there, or will be by then."""
+    """Before the first of the kernels runs: whether all that they attach is there, or will be by then.
+
+    Raises:
+        KernelgenError: one line for each source that is not there, with the command that makes it.
+    """
     problems: list[str] = []
-    for kernel in chain.kernels:
+    pairs = [(kernel, source) for kernel in chain.kernels for source in kernel.attached]
+    for kernel, source in pairs:
         try:
-            mounts_for(chain, kernel)
+            _folder_of(chain, kernel, source)
         except KernelgenError as error:
             problems.append(str(error))
     if problems:
@@ -151,10 +144,6 @@ def _folder_of(chain: Chain, kernel: Kernel, source: Source) -> Path:
         if folder is None:
             command = f"`{chain.command} --target {source.kernel} --run`"
             raise KernelgenError(f"{missing} has no finished run; run {command}, or {by_hand}")
-        if folder == output_folder(chain.out, source.kernel):
-            logger.warning(f"the output of {source.kernel} is the one brought from Kaggle")
-        elif is_of_another_build(chain.out, source.kernel):
-            logger.warning(f"the output of {source.kernel} comes from another build of it")
         return folder
     if source.dataset:
         dataset = chain.project.datasets[source.dataset]

@@ -1,4 +1,4 @@
-"""The table of `--list`: every kernel and dataset, what it needs, where it goes."""
+"""The table of `--list`: every kernel and dataset, and what it needs."""
 
 from __future__ import annotations
 
@@ -8,16 +8,12 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from kernelgen.recipe.project import Kernel, Project
-from kernelgen.recipe.titles import slug_of
 
 WIDTH = 140  # of a line, in characters
 
 
 def listing(project: Project, names: str = "") -> str:
-    """The whole table as text, no line wider than ``WIDTH`` as long as the names allow it.
-
-    A family whose members need the same is one row. Where a kernel goes is said once for all that go to the
-    place of their name.
+    """The whole table as text. A family whose members need the same is one row.
 
     Args:
         names: the kernels and datasets to show, as ``--target`` takes them; all of them, but for kernels that the
@@ -32,7 +28,7 @@ def listing(project: Project, names: str = "") -> str:
         shown |= set(project.datasets)
     blocks = []
     if kernels := [kernel for kernel in project.kernels.values() if kernel.name in shown]:
-        blocks += [_kernels(project, kernels)]
+        blocks += [_table(("kernel", "template", "needs"), _rows(project, kernels))]
     if datasets := [dataset for dataset in project.datasets.values() if dataset.name in shown]:
         owner = project.owner_or_placeholder
         rows = [(each.name, each.table.title, each.table.license, f"{owner}/{each.name}") for each in datasets]
@@ -47,23 +43,16 @@ def folded(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{os.path.commonprefix(list(names))}* ({len(names)})"
 
 
-def _kernels(project: Project, kernels: Iterable[Kernel]) -> str:
+def _rows(project: Project, kernels: Iterable[Kernel]) -> list[tuple[str, ...]]:
     groups: dict[tuple[str, str, str], list[str]] = {}
     for kernel in kernels:
         row = kernel.family, kernel.template.name.removesuffix(".py.j2"), _needs(project, kernel)
         groups.setdefault(row, []).append(kernel.name)
-    rows = [(folded(members), template, needs) for (_, template, needs), members in groups.items()]
-    place = f"{project.owner_or_placeholder}/{slug_of(project.library)}-KERNEL"
-    lines = [_table(("kernel", "template", "needs"), rows), ""]
-    lines += [f"A kernel goes to {place}, unless its row says otherwise."]
-    if families := [(row[0], members) for row, members in groups.items() if len(members) > 1]:
-        family, members = families[0]
-        lines += [f"A family is built by its name (all of {folded(members)}: --target {family})."]
-    return "\n".join(lines)
+    return [(folded(members), template, needs) for (_, template, needs), members in groups.items()]
 
 
 def _needs(project: Project, kernel: Kernel) -> str:
-    """What a kernel attaches and runs on, of other kernels each family once; where it goes, if not by its name."""
+    """What a kernel attaches and runs on, of other kernels each family once."""
     attached: dict[tuple[str, str], dict[str, None]] = {}
     for source in kernel.attached:
         name = source.kernel or source.slug
@@ -72,18 +61,15 @@ def _needs(project: Project, kernel: Kernel) -> str:
     needs = [f"{kind}:{folded(list(members))}" for (kind, _), members in attached.items()]
     needs += ["itself with --resume"] * bool(kernel.earlier)
     needs += ["GPU"] * kernel.gpu + ["internet"] * kernel.internet
-    if kernel.slug != slug_of(f"{project.library} {kernel.name}"):
-        needs += [f"goes to {project.owner_or_placeholder}/{kernel.slug}"]
     return ", ".join(needs) or "-"
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """Columns side by side; the last one goes on below where it is long."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    ruler = tuple("-" * width for width in widths)
-    lines = ["  ".join(ruler)[:WIDTH]]
+    lines = []
     for *cells, last in [head, *rows]:
         start = "".join(cell.ljust(width + 2) for cell, width in zip(cells, widths, strict=False))
         wrapper = textwrap.TextWrapper(WIDTH, start, " " * len(start), break_long_words=False, break_on_hyphens=False)
         lines += wrapper.wrap(last)
-    return "\n".join([lines[1], lines[0], *lines[2:]])
+    return "\n".join(lines)

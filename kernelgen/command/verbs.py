@@ -55,8 +55,9 @@ def build(options: Namespace) -> int:
     if inputs is not None:
         from kernelgen.chaining.running import run_chain
 
-        environment = {"KAGGLE_IS_COMPETITION_RERUN": "1"} if options.hidden_rerun else {}
-        chain = Chain(project, kernels, out, inputs, options.other_command, notebooks, options.layout, environment)
+        if options.hidden_rerun:
+            os.environ["KAGGLE_IS_COMPETITION_RERUN"] = "1"
+        chain = Chain(project, kernels, out, inputs, options.other_command, notebooks, options.layout)
         done = run_chain(chain, lambda result: print(f"{shown(result.folder)}  ({result.seconds:.0f} s)"))
         return 0 if done else 1
     if notebooks:

@@ -52,8 +52,8 @@ def unpack(archive: Path, folder: Path) -> None:
     Raises:
         KernelgenError: it is damaged, has a password, or a member would lead out of the folder.
     """
-    folder.mkdir(parents=True)
     try:
+        folder.mkdir(parents=True)
         with opened(archive) as packed:
             packed.extractall(folder)
     except Exception as error:  # as above

@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from kernelgen.chaining.finished import forget_output, note_output, output_folder
+from kernelgen.chaining.finished import forget, note_finished, output_folder
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing.client import KNOWN, PAGE, Kaggle, RunThere
 from kernelgen.publishing.failures import Refused
@@ -124,7 +124,7 @@ def fetch_outputs(kaggle: Kaggle, identity: str, version: int, out: Path, kernel
         if log and not log_path.exists():
             # Of half a character its escape, which in JSON is what it was.
             log_path.write_text(log, encoding="utf-8", errors="backslashreplace", newline="")
-        forget_output(out, kernel)
+        forget(folder)
         if folder.exists():
             shutil.rmtree(folder)
         os.rename(partial, folder)
@@ -134,7 +134,7 @@ def fetch_outputs(kaggle: Kaggle, identity: str, version: int, out: Path, kernel
         ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    note_output(out, kernel, version)
+    note_finished(folder)
     logger.info(f"kernel {identity}: {len(files)} files in {folder}")
 
 

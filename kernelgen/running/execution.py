@@ -3,60 +3,48 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from kernelgen.errors import KernelgenError
-from kernelgen.links import keep_links_inside
+from kernelgen.links import keep_links_inside, refuse_links
 from kernelgen.running.environment import find_environment
-from kernelgen.running.fences import FENCES
 from kernelgen.running.layouts import Mount, places_of
 from kernelgen.running.leftovers import end_marked
 from kernelgen.running.preparing import INPUT_ROOT, make_room
 from kernelgen.running.report import dead_kernel, failing_cell, running_cell
-from kernelgen.running.room import NOTEBOOK, WORKING, Room
+from kernelgen.running.room import FENCES, NOTEBOOK, WORKING, Room
 from kernelgen.running.run_folders import remove, scratch_folder
 
-NO_SANDBOX = "KERNELGEN_NO_SANDBOX"
+logger = logging.getLogger(__name__)
+
 _GRACE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended. `message` is empty when every cell ran, else the report to show.
-
-    `dropped_links` names the links that led out of the output, to files that are no part of it.
-    """
+    """How a run ended. `message` is empty when every cell ran, else the report to show."""
 
     ok: bool
-    notebook: Path
     folder: Path
     seconds: float
     message: str
-    dropped_links: tuple[str, ...] = ()
 
 
-@dataclass
-class _Course:
-    """What is known of a run that has ended; the session reports all but its status and why it did not start."""
-
-    status: int = 0
-    no_root: str = ""
-    started: bool = False
-    timed_out: bool = False
-    cell: int | None = None
-    died: int | str | None = None  # the kernel's exit status, "" where that is not known
-    papermill: str = ""
+# What is known of a run that has ended: its exit `status`, why it has `no_root`, and what the session reports: that it
+# `started`, `timed_out`, the `cell` that it was in, the exit status of a kernel that `died`, what `papermill` raised.
+_Course = dict[str, Any]
 
 
 def run_notebook(
@@ -66,14 +54,12 @@ def run_notebook(
     folder: Path,
     layout: str = "new",
     time_limit_s: float,
-    environment: Mapping[str, str] | None = None,
 ) -> RunResult:
     """Runs `notebook` with `folder` as its working folder and `mounts` as its inputs.
 
-    `folder` is emptied first; in the end it holds __notebook__.ipynb and all that the kernel left there, also
-    where it failed or was stopped after `time_limit_s`. No link in it leads out of it. What the kernel prints is shown
-    while it runs. No process, mount or temporary file stays, however this ends. `layout` is "new" or "old",
-    Kaggle's two ways to mount inputs.
+    `folder` is emptied first; in the end it holds __notebook__.ipynb and all that the kernel left there, also where it
+    failed or was stopped. No link in it leads out of it. What the kernel prints is shown while it runs. No process and
+    no mount stays, however this ends. `layout` is "new" or "old", Kaggle's two ways to mount inputs.
 
     Raises `KernelgenError` where the run cannot start: no environment, a missing input, a folder that no run made.
     """
@@ -85,31 +71,26 @@ def run_notebook(
         if inner.is_relative_to(folder) or folder.is_relative_to(inner):
             raise KernelgenError(f"{folder}: is emptied for the run and cannot hold or lie in its input {inner}")
     began = time.monotonic()
-    if threading.current_thread() is threading.main_thread():
-        # It ends the run as Ctrl-C does, so that nothing is left behind.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # It ends the run as Ctrl-C does, so that nothing is left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if folder.exists():
         remove(folder)
     folder.mkdir(parents=True)
-    make = partial(make_room, notebook, mounts, layout, folder, image, environment or {})
+    make = partial(make_room, notebook, mounts, layout, folder, image)
     try:
         course = _run_in_some_room(make, time_limit_s)
     finally:
-        dropped = keep_links_inside(folder, WORKING)
+        if removed := keep_links_inside(folder, WORKING):
+            logger.warning(f"{folder}: links out of its output were removed: {', '.join(removed)}")
     message = _message(course, folder / NOTEBOOK, time_limit_s)
-    return RunResult(not message, folder / NOTEBOOK, folder, time.monotonic() - began, message, tuple(dropped))
+    return RunResult(not message, folder, time.monotonic() - began, message)
 
 
 def _check_made_by_runs(folder: Path) -> None:
     """Raises `KernelgenError` where emptying the folder would remove what no run left there."""
-    for path in (folder, folder.parent):
-        if path.is_symlink():
-            raise KernelgenError(
-                f"{path}: is a link to {os.readlink(path)}; a run empties its folder and does not touch what others "
-                "keep there; remove the link, or name a folder on that disk with --out"
-            )
+    refuse_links(folder, folder.parent)
     names = os.listdir(folder) if folder.is_dir() else []
-    if names and not any(name.startswith(NOTEBOOK) for name in names):
+    if names and NOTEBOOK not in names:
         raise KernelgenError(
             f"{folder}: holds {min(names)} but no {NOTEBOOK}, so no run made it; a run would empty it; move it away"
         )
@@ -117,20 +98,18 @@ def _check_made_by_runs(folder: Path) -> None:
 
 def _run_in_some_room(make: Callable[..., Room], time_limit_s: float) -> _Course:
     """Runs in a root of its own, or says loudly why not and runs without."""
-    reasons = [f"{NO_SANDBOX} is set"] if os.environ.get(NO_SANDBOX) else []
-    for fence in FENCES if not reasons else ():
+    reasons = []
+    for fence in FENCES:
         with scratch_folder() as scratch, open(scratch / "fence", "w+b") as file:
             room = make(scratch, is_fenced=True)
             tool, *arguments = fence(room, file)
             file.seek(0)
-            if path := shutil.which(tool):
-                room.command = [path, *arguments]
-                course = _follow(room, scratch, time_limit_s, [file.fileno()])
-            else:
-                course = _Course(no_root=f"{tool} is not installed")
-        if course.started:
+            # Where there is no such tool, env says it.
+            room.command = ["/usr/bin/env", shutil.which(tool) or tool, *arguments]
+            course = _follow(room, scratch, time_limit_s, [file.fileno()])
+        if course.get("started"):
             return course
-        reasons.append(course.no_root)
+        reasons.append(course["no_root"])
     print(
         f"""NOT ISOLATED: the run gets no root of its own ({"; ".join(reasons)}).
 NOT ISOLATED: the kernel can reach the network and sees this machine's files, this repository among them.
@@ -148,7 +127,7 @@ NOT ISOLATED: a kernel that passes here may still fail on Kaggle; switch user na
 
 def _follow(room: Room, scratch: Path, time_limit_s: float, inherited: Sequence[int] = ()) -> _Course:
     """Starts the session, keeps the time, and ends everything however this is left."""
-    course = _Course()
+    course: _Course = {}
     sys.stdout.flush()
     ends = os.pipe()
     complaints = scratch / "complaints"
@@ -166,15 +145,15 @@ def _follow(room: Room, scratch: Path, time_limit_s: float, inherited: Sequence[
             # The session keeps the time itself, to save what there is.
             process.wait(time_limit_s + _GRACE_SECONDS)
         except subprocess.TimeoutExpired:
-            course.timed_out = True
+            course["timed_out"] = True
         finally:
             _end(process)
-        course.status = process.returncode
+        course["status"] = process.returncode
         session_end.close()
         for line in report:  # it is short: all of it fits into the pipe
-            vars(course).update(json.loads(line))
+            course.update(json.loads(line))
     lines = complaints.read_text(errors="replace").strip().splitlines()
-    course.no_root = lines[-1] if lines else f"{room.command[0]} gave up with exit status {course.status}"
+    course["no_root"] = lines[-1] if lines else f"{room.command[0]} gave up with exit status {process.returncode}"
     return course
 
 
@@ -192,18 +171,18 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _message(course: _Course, notebook: Path, time_limit_s: float) -> str:
     """What went wrong, for the user; empty if nothing did."""
-    if course.timed_out:
-        cell = running_cell(notebook, course.cell)
-        limit = f"{time_limit_s / 60:.4g} min" if time_limit_s >= 60 else f"{time_limit_s:.4g} s"
-        reason = f"stopped after {limit}: the time limit of the recipe{f'; it was in {cell}' if cell else ''}"
-    elif course.status == 0:
+    cell = course.get("cell")
+    if "timed_out" in course:
+        where = running_cell(notebook, cell) or "its start"
+        reason = f"stopped after {time_limit_s / 60:.4g} min: the time limit of the recipe; it was in {where}"
+    elif course["status"] == 0:
         return ""
-    elif not course.started:
-        reason = f"the run could not be started: {course.no_root}"
-    elif course.papermill:
-        reason = f"papermill could not run the notebook: {course.papermill}"
-    elif course.died is not None:
-        reason = dead_kernel(notebook, course.cell, course.died)
+    elif "started" not in course:
+        reason = f"the run could not be started: {course['no_root']}"
+    elif "papermill" in course:
+        reason = f"papermill could not run the notebook: {course['papermill']}"
+    elif "died" in course:
+        reason = dead_kernel(notebook, cell, course["died"])
     else:
-        reason = failing_cell(notebook, course.cell)
+        reason = failing_cell(notebook, cell)
     return f"{reason}\nthe notebook as far as it came: {notebook}" if notebook.exists() else reason

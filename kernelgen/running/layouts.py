@@ -10,22 +10,18 @@ from pathlib import Path, PurePosixPath
 from kernelgen.datasets.archives import archive_stem, unpack
 from kernelgen.errors import KernelgenError
 from kernelgen.links import links_below, stays_inside
-from kernelgen.running.room import INPUT, SOURCE, Room
+from kernelgen.running.room import INPUT, Room
 
 _FOLDERS = {"competition": "competitions", "dataset": "datasets", "kernel": "notebooks", "model": "models"}
-# bubblewrap takes no more than 3,000 mounts, and each takes time: of more files than these in a dataset, a kernel sees
-# links to a mount of their folder.
-MOST_BINDS = 256
 
 
 @dataclass(frozen=True)
 class Mount:
     """One attached source of a kernel and the local folder that stands for it.
 
-    `kind` is competition, dataset, kernel or model; `slug` its name on Kaggle, for a model
-    "model/framework/variation/version". `uploaded` names the files and folders of `folder` that Kaggle is sent;
-    of them, archives are unpacked, as Kaggle does. Where it is None, the folder is shown as it is. `links_lead_out`
-    is False for what a kernel wrote: there, a link to a place of this machine leads nowhere in the run.
+    `uploaded` names the files and folders of `folder` that Kaggle is sent, of which archives are unpacked; where it is
+    None, the folder is shown as it is. `links_lead_out` is False for what a kernel wrote: there, a link to a place of
+    this machine leads nowhere in the run.
     """
 
     kind: str
@@ -34,9 +30,6 @@ class Mount:
     folder: Path
     uploaded: tuple[str, ...] | None = None
     links_lead_out: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.kind}:{self.slug}"
 
     def place(self, layout: str) -> PurePosixPath:
         """Where a run finds it."""
@@ -47,66 +40,43 @@ class Mount:
 
 
 def places_of(mounts: Sequence[Mount], layout: str) -> dict[PurePosixPath, Mount]:
-    """Every mount at its place. Raises `KernelgenError` where a folder is missing or two share a place."""
+    """Every mount at its place. Raises `KernelgenError` where two share a place."""
     places: dict[PurePosixPath, Mount] = {}
     for mount in mounts:
-        if not mount.folder.is_dir():
-            raise KernelgenError(f"source {mount}: {mount.folder} is not a folder; give one with --input")
         place = mount.place(layout)
         for other in places:
             if other.is_relative_to(place) or place.is_relative_to(other):
-                raise KernelgenError(
-                    f"sources {places[other]} and {mount}: both go to {place} in the {layout} layout; "
-                    "rename one of them"
-                )
+                pair = f"{places[other].kind}:{places[other].slug} and {mount.kind}:{mount.slug}"
+                raise KernelgenError(f"sources {pair}: both go to {place} in the {layout} layout; rename one of them")
         places[place] = mount
     return places
 
 
 def lay_out(mounts: Sequence[Mount], layout: str, room: Room) -> None:
-    """Shows the mounts to the run in `room`, in Kaggle's "new" or "old" layout.
-
-    A source's folder is shown as a whole. Where symbolic links lead out of it, to places that a run cannot see, it
-    is laid out entry by entry and the links' targets are shown instead.
-    """
+    """Shows the mounts to the run in `room`, in Kaggle's "new" or "old" layout."""
     for place, mount in places_of(mounts, layout).items():
         folder = mount.folder.resolve()
         if mount.uploaded is not None:
-            _show_uploaded(room, mount, mount.uploaded, place)
+            _show_uploaded(room, folder, mount.uploaded, place)
         elif mount.links_lead_out:
             _show_following_links(room, folder, place, ())
         else:
             room.show(folder, place)
 
 
-def _show_uploaded(room: Room, mount: Mount, names: Sequence[str], place: PurePosixPath) -> None:
+def _show_uploaded(room: Room, folder: Path, names: Sequence[str], place: PurePosixPath) -> None:
     """A dataset's folder, as Kaggle shows what it is sent of it."""
-    folder = mount.folder.resolve()
     room.inside(place).mkdir(parents=True)
-    many = SOURCE / "inputs" / place.relative_to(INPUT) if len(names) > MOST_BINDS else None
-    if many:
-        room.show(folder, many)
-    shown: dict[str, str] = {}
     for name in names:
         source = folder / name
-        seen = archive_stem(source) or name
-        if seen in shown:
-            raise KernelgenError(
-                f"source {mount}: {folder}: {shown[seen]} and {name} are both {seen} on Kaggle, which unpacks "
-                "archives; rename one of them"
-            )
-        shown[seen] = name
-        if seen != name:
-            unpack(source, room.inside(place / seen))
-        elif source.is_dir():
-            _show_following_links(room, source.resolve(), place / name, ())
-        elif many and not source.is_symlink():
-            room.inside(place / name).symlink_to(room.seen(many) / name)
+        if stem := archive_stem(source):
+            unpack(source, room.inside(place / stem))
         else:
-            room.show(source.resolve(), place / name)
+            _show_following_links(room, source.resolve(), place / name, ())
 
 
 def _show_following_links(room: Room, folder: Path, place: PurePosixPath, chain: tuple[Path, ...]) -> None:
+    """Shows a folder as a whole, or entry by entry where links lead out of it, whose targets are shown instead."""
     if any(outer.is_relative_to(folder) for outer in chain):
         raise KernelgenError(f"{folder}: symbolic links lead round in a circle; mount a folder without them")
     leaving = {link for link in links_below(folder) if link.exists() and not stays_inside(link, folder)}

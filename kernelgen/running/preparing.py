@@ -1,7 +1,6 @@
 """What a kernel sees of the world while it runs: Kaggle's folders, the image's packages, nothing of ours.
 
-Everything is a folder on disk that belongs to one run and is removed after it. Files of the host appear in it as
-read-only mounts in namespaces of the run's own, so they vanish with its last process.
+The files of the host appear as read-only mounts in a folder that belongs to one run and is removed after it.
 """
 
 from __future__ import annotations
@@ -9,10 +8,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from kernelgen.running.environment import BASE_PREFIX, SITE_PACKAGES, VERSION, RunEnvironment
+from kernelgen.running.environment import BASE_PREFIX, SITE_PACKAGES, VERSION
 from kernelgen.running.environment import HOME as REPOSITORY
 from kernelgen.running.layouts import Mount, lay_out
 from kernelgen.running.leftovers import MARK
@@ -24,8 +23,6 @@ _LAYER = PurePosixPath("/opt/kernel")
 _IMAGE = PurePosixPath("/opt/kaggle-image", SITE_PACKAGES)
 _PYTHON = PurePosixPath("/opt/python")
 _PYTHON_LIBRARY = PurePosixPath("/opt/python-lib")
-_HOME = PurePosixPath("/root")
-_TEMPORARY = PurePosixPath("/tmp")
 
 _EMPTY = (
     "dev etc home kaggle/input kaggle/src mnt opt/kernel opt/python-lib proc root run srv sys tmp var/log var/tmp"
@@ -40,15 +37,12 @@ _ETC_FILES = {
     "passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
     "group": "root:x:0:\nnogroup:x:65534:\n",
     "hosts": f"127.0.0.1 localhost {HOSTNAME}\n::1 localhost\n",
-    "hostname": f"{HOSTNAME}\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
-    "resolv.conf": "",
 }
 # What a person may set to steer a run, passed on as it is.
 _PASSED_ON = (
-    "KAGGLE_IS_COMPETITION_RERUN CUDA_VISIBLE_DEVICES CUDA_DEVICE_ORDER NVIDIA_VISIBLE_DEVICES "
-    "NVIDIA_DRIVER_CAPABILITIES HIP_VISIBLE_DEVICES OMP_NUM_THREADS MKL_NUM_THREADS OPENBLAS_NUM_THREADS "
-    "NUMEXPR_NUM_THREADS"
+    "KAGGLE_IS_COMPETITION_RERUN CUDA_VISIBLE_DEVICES CUDA_DEVICE_ORDER HIP_VISIBLE_DEVICES OMP_NUM_THREADS "
+    "MKL_NUM_THREADS OPENBLAS_NUM_THREADS NUMEXPR_NUM_THREADS"
 ).split()
 
 
@@ -57,22 +51,18 @@ def make_room(
     mounts: Sequence[Mount],
     layout: str,
     folder: Path,
-    image: RunEnvironment,
-    environment: Mapping[str, str],
+    image: Path,
     scratch: Path,
     *,
     is_fenced: bool,
 ) -> Room:
-    """A run in a root of its own, or one that sees the host, with its inputs under KAGGLE_INPUT_ROOT.
-
-    `scratch` is an empty folder on disk.
-    """
+    """A run in a root of its own, or one that sees the host. `scratch` is an empty folder on disk."""
     room = Room(scratch / "root", is_fenced)
     for part in _EMPTY:
         (room.root / part).mkdir(parents=True)
-    room.environment = _environment(room) | dict(environment)
+    room.environment = _environment(room)
     room.show(BASE_PREFIX, _PYTHON)
-    room.show(image.site_packages, _IMAGE)
+    room.show(image / SITE_PACKAGES, _IMAGE)
     if is_fenced:
         _show_system(room)
         _hide(room, scratch)
@@ -88,11 +78,8 @@ def make_room(
     return room
 
 
-def _make_layer(room: Room, image: RunEnvironment) -> None:
-    """Makes a throwaway virtual environment over the image's, for what a kernel installs itself.
-
-    pip, which comes from the image, installs into the layer only, since the layer is Python's prefix.
-    """
+def _make_layer(room: Room, image: Path) -> None:
+    """Makes a throwaway virtual environment over the image's: Python's prefix, into which a kernel's pip installs."""
     folder, python = room.inside(_LAYER), room.seen(_PYTHON / "bin" / f"python{VERSION}")
     packages, commands = folder / SITE_PACKAGES, folder / "bin"
     packages.mkdir(parents=True)
@@ -101,17 +88,14 @@ def _make_layer(room: Room, image: RunEnvironment) -> None:
     for name in ("python", "python3", f"python{VERSION}"):
         (commands / name).symlink_to(python)
     settings = f"home = {python.parent}\ninclude-system-site-packages = false\nversion = {VERSION}\n"
-    (folder / "pyvenv.cfg").write_text(settings, encoding="utf-8")
+    (folder / "pyvenv.cfg").write_text(settings)
     # addsitedir, not a bare path: the image's own .pth files have to be read as well.
-    line = f"import site; site.addsitedir({str(room.seen(_IMAGE))!r})\n"
-    (packages / "image.pth").write_text(line, encoding="utf-8")
+    (packages / "image.pth").write_text(f"import site; site.addsitedir({str(room.seen(_IMAGE))!r})\n")
     # A Python built with a shared library looks for it where it was installed, which is not where it is now.
     for shared in (BASE_PREFIX / "lib").glob(f"libpython{VERSION}*.so*"):
         (room.inside(_PYTHON_LIBRARY) / shared.name).symlink_to(room.seen(_PYTHON) / "lib" / shared.name)
     # The image's Python commands (pip, papermill, accelerate …), run by the layer's Python.
-    for script in (image.prefix / "bin").iterdir():
-        if script.is_symlink() or not script.is_file():
-            continue
+    for script in filter(Path.is_file, (image / "bin").iterdir()):
         first, _, rest = script.read_bytes().partition(b"\n")
         if first.startswith(b"#!") and b"python" in first:
             (commands / script.name).write_bytes(f"#!{room.seen(_LAYER)}/bin/python\n".encode() + rest)
@@ -149,7 +133,7 @@ def _environment(room: Room) -> dict[str, str]:
     system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     variables = {
         "PATH": f"{room.seen(_LAYER)}/bin:{system}",
-        "HOME": str(room.seen(_HOME)),
+        "HOME": str(room.seen(PurePosixPath("/root"))),
         "LANG": "C.UTF-8",
         "LC_ALL": "C.UTF-8",
         "KAGGLE_KERNEL_RUN_TYPE": "Batch",
@@ -165,6 +149,6 @@ def _environment(room: Room) -> dict[str, str]:
     drivers = [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path.startswith("/usr/")]
     variables["LD_LIBRARY_PATH"] = ":".join([str(room.seen(_PYTHON_LIBRARY)), *drivers])
     if not room.is_fenced:
-        variables |= {INPUT_ROOT: str(room.seen(INPUT)), "TMPDIR": str(room.seen(_TEMPORARY))}
+        variables |= {INPUT_ROOT: str(room.seen(INPUT)), "TMPDIR": str(room.seen(PurePosixPath("/tmp")))}
         variables |= {"PIP_CONFIG_FILE": os.devnull, MARK: room.root.parent.name}
     return variables

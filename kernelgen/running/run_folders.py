@@ -7,14 +7,11 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from kernelgen.errors import KernelgenError
-
-_SCRATCH_PREFIX = "kernelgen-run-"
 
 
 @contextmanager
@@ -38,21 +35,13 @@ def sole_use(folder: Path, *, shared: bool = False) -> Iterator[None]:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder for one run's temporary files, gone afterwards; those of runs that were killed go as well.
+    """A folder for one run's temporary files, gone afterwards.
 
     It lies on disk, in TMPDIR or /var/tmp, for the files may be many gigabytes.
     """
-    parent = Path(os.environ.get("TMPDIR") or "/var/tmp").absolute()
-    for old in parent.glob(f"{_SCRATCH_PREFIX}*"):
-        # Nobody holds the lock of a run that was killed; the newest may not have taken theirs yet.
-        with suppress(OSError, KernelgenError):
-            if time.time() - old.stat().st_mtime > 60:
-                with sole_use(old):
-                    remove(old)
-    scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH_PREFIX, dir=parent))
+    scratch = Path(tempfile.mkdtemp(prefix="kernelgen-run-", dir=os.environ.get("TMPDIR") or "/var/tmp"))
     try:
-        with sole_use(scratch):
-            yield scratch
+        yield scratch
     except OSError as error:
         error.filename = error.filename or str(scratch)  # a write to a full disk names no file
         raise

@@ -1,8 +1,7 @@
 """One notebook's run, inside its room: `session.py NOTEBOOK OUTPUT REPORT DEADLINE`.
 
-A script of its own, run by the layer's Python: papermill, as Kaggle runs it, which also tells which cell starts and how
-a kernel died, and shows what it prints. REPORT is a file descriptor that takes lines of JSON, DEADLINE the end by the
-machine's monotonic clock; the exit status is 0 if every cell ran.
+A script of its own, run by the layer's Python: papermill, as Kaggle runs it. REPORT is a file descriptor that takes
+lines of JSON, DEADLINE the end by the machine's monotonic clock; the exit status is 0 if every cell ran.
 """
 
 from __future__ import annotations
@@ -24,50 +23,37 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import execute_notebook
-from papermill.iorw import LocalHandler, papermill_io
-from papermill.log import logger
 
 HEADING = re.compile(r"^#{1,2} +(.+?) *#*$", re.MULTILINE)
 # Starting a kernel takes a second; on a machine that is busy with other things it may take many.
 PATIENCE_SECONDS = 300
 
 
-class WholeFiles(LocalHandler):  # type: ignore[misc]  # papermill has no types
-    """Writes a notebook whole or not at all: a run may be stopped at any moment."""
-
-    def write(self, buf: str, path: str) -> None:
-        partial = path + ".partial"
-        super().write(buf, partial)
-        os.replace(partial, path)
-
-
 class Screen:
     """Where the kernel's output goes, with a line for each heading that the run comes to.
 
-    Cells whose input is folded away (the library's) show nothing. On a terminal all else passes. In a file, a progress
-    bar that rewrites its line some times a second would fill it: of each line the last state is written.
+    Cells whose input is folded away (the library's) show nothing. But on a terminal, of a line that is rewritten (a
+    progress bar) only the last state is shown.
     """
 
     def __init__(self) -> None:
-        self.muted, self.rest, self.shown, self.began = False, "", 0, time.monotonic()
+        self.muted, self.rest, self.began = False, "", time.monotonic()
 
     def start(self, cells: list[NotebookNode], index: int) -> None:
         """Tells the screen that a cell starts."""
         self.end_line()
         self.muted = bool(cells[index].metadata.get("jupyter", {}).get("source_hidden"))
-        above = [cell.source for cell in cells[self.shown : index] if cell.cell_type == "markdown"]
-        titles = [match[1] for source in above if (match := HEADING.search(source))]
-        self.shown = index
-        if titles:
+        above = cells[index - 1].source if index and cells[index - 1].cell_type == "markdown" else ""
+        if heading := HEADING.search(above):
             minutes, seconds = divmod(int(time.monotonic() - self.began), 60)
-            print(f"[{minutes:02}:{seconds:02}] cell {index + 1} of {len(cells)}: {titles[-1]}", flush=True)
+            print(f"[{minutes:02}:{seconds:02}] cell {index + 1} of {len(cells)}: {heading[1]}", flush=True)
 
     def write(self, text: str) -> None:
         if self.muted:
             return
         if not sys.stdout.isatty():
             *lines, self.rest = (self.rest + text).split("\n")
-            text = "".join(last_state(line) + "\n" for line in lines)
+            text = "".join(line.rstrip("\r").rpartition("\r")[2] + "\n" for line in lines)
             self.rest = self.rest[max(self.rest[:-1].rfind("\r"), 0) :]
         sys.stdout.write(text)
 
@@ -75,24 +61,16 @@ class Screen:
         sys.stdout.flush()
 
     def end_line(self) -> None:
-        if self.rest.strip():
+        if self.rest:
             self.write("\n")
 
 
-def last_state(line: str) -> str:
-    """What a terminal would show in the end of a line that was rewritten."""
-    return next((state.rstrip() for state in line.split("\r")[::-1] if state.strip()), "")
-
-
-class Client(PapermillNotebookClient):  # type: ignore[misc]
+class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no types
     """papermill's own client, which also shows bars that are written anew in their place."""
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> Any:
-        # To papermill such a bar is no message of its own.
-        text = msg["content"].get("data", {}).get("text/plain")
-        if msg["msg_type"] == "update_display_data" and text:
-            self.stdout_file.write(f"{text}\n")
-            self.stdout_file.flush()
+        if msg["msg_type"] == "update_display_data":
+            self.stdout_file.write(msg["content"]["data"].get("text/plain", "") + "\n")
         return super().process_message(msg, cell, cell_index)
 
 
@@ -125,7 +103,6 @@ class Engine(NBClientEngine):  # type: ignore[misc]
             timeout=None,
             startup_timeout=PATIENCE_SECONDS,
             iopub_timeout=PATIENCE_SECONDS,
-            log=logger,
             stdout_file=screen,
             stderr_file=screen,
             on_cell_execute=start,
@@ -166,7 +143,6 @@ def main() -> None:
     # Into the layer, where it comes before any kernel of the system's.
     install(prefix=sys.prefix)  # type: ignore[no-untyped-call]
     papermill_engines.register("run", Engine)
-    papermill_io.register(output, WholeFiles())
     options = {"engine_name": "run", "kernel_name": "python3", "progress_bar": False, "cwd": os.path.dirname(output)}
     try:
         execute_notebook(source, output, **options)
