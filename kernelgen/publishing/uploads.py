@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kernelgen.built import BuiltKernel
-from kernelgen.datasets.folder import CACHE, METADATA, DatasetFolder
-from kernelgen.datasets.hashes import sha256
+from kernelgen.datasets.folder import CACHE, METADATA, DatasetFolder, sha256
 from kernelgen.errors import KernelgenError
 from kernelgen.nodes import notebook_text
 from kernelgen.recipe.project import Kernel, Project
