@@ -58,6 +58,11 @@ def fill(
 
 def _fill_from_output(dataset: DatasetFolder, table: OutputTable, folder: Path) -> None:
     """Makes files of a run's output the payload; what is no longer among them is removed at the end."""
+    if dataset.folder.is_symlink():
+        raise KernelgenError(
+            f"{dataset.folder}: is a link to {os.readlink(dataset.folder)}; filling would remove what lies there; "
+            "put a folder in its place"
+        )
     # Links that lead out of the output lead to files of this machine.
     own = [path for path in folder.iterdir() if not path.is_symlink() or stays_inside(path, folder)]
     names = sorted(path.name for path in own if path.is_file() and not path.name.startswith("__"))
