@@ -12,8 +12,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from kernelgen.datasets.folder import DatasetFolder, DownloadTable
-from kernelgen.datasets.hashes import sha256
+from kernelgen.datasets.folder import DatasetFolder, DownloadTable, sha256
 from kernelgen.errors import KernelgenError
 
 logger = logging.getLogger(__name__)
@@ -41,14 +40,9 @@ def fill_downloads(dataset: DatasetFolder) -> None:
             _fetch(wanted.url, draft, where)
             digest = sha256(draft)
             if not digest.startswith(wanted.sha256):
-                raise KernelgenError(
-                    f"{where}: {wanted.url} does not have the pinned sha256 {wanted.sha256} (got {digest}); "
-                    "do not trust it, or correct the pin"
-                )
-            try:
-                os.replace(draft, dataset.folder / wanted.file)
-            except OSError as error:
-                raise KernelgenError(f"{where}: cannot be written: {error.strerror or error}") from None
+                pinned = f"does not have the pinned sha256 {wanted.sha256} (got {digest})"
+                raise KernelgenError(f"{where}: {wanted.url} {pinned}; do not trust it, or correct the pin")
+            os.replace(draft, dataset.folder / wanted.file)
         if len(wanted.sha256) < len(digest):
             logger.info(f"{where} has sha256 {digest}; write it into dataset.toml so that no other file is ever taken")
 
@@ -66,12 +60,11 @@ def _fetch(url: str, path: Path, where: str) -> None:
                 return
             reason = f"broke off after {path.stat().st_size} of {length} bytes"
         except (OSError, http.client.HTTPException) as error:
+            reason = str(error) or type(error).__name__
             if isinstance(error, urllib.error.HTTPError) and error.code < 500:
-                raise KernelgenError(f"{where}: {url} answers {error.code} {error.reason}; correct the url") from None
-            reason = str(getattr(error, "reason", error)) or type(error).__name__
+                break
         if attempt < ATTEMPTS:
             logger.info(f"{where}: {reason}; trying again")
             time.sleep(attempt)
-    raise KernelgenError(
-        f"{where}: cannot be downloaded from {url}: {reason}; try again with network, or put the file there by hand"
-    )
+    advice = "correct the url, try again with network, or put the file there by hand"
+    raise KernelgenError(f"{where}: cannot be downloaded from {url}: {reason}; {advice}")

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from kernelgen.datasets.downloads import fill_downloads, missing_files
 from kernelgen.datasets.folder import DatasetFolder, OutputTable
-from kernelgen.datasets.hashes import sha256
 from kernelgen.datasets.private_files import check_private_files
-from kernelgen.datasets.wheels import fill_wheels, missing_wheels
+from kernelgen.datasets.wheels import fill_wheels, has_wheels
 from kernelgen.errors import KernelgenError
 from kernelgen.links import stays_inside
 
@@ -20,7 +19,7 @@ from kernelgen.links import stays_inside
 def is_filled(dataset: DatasetFolder) -> bool:
     """Whether it can be attached: every pinned wheel or download with its hash, or any payload at all."""
     if dataset.table.wheels:
-        return not missing_wheels(dataset, dataset.table.wheels)
+        return has_wheels(dataset, dataset.table.wheels)
     if dataset.table.downloads:
         return not missing_files(dataset)
     return bool(dataset.payload())
@@ -48,8 +47,7 @@ def fill(
     elif table.downloads:
         fill_downloads(dataset)
     elif table.output:
-        how = f"kernel {table.output.kernel} has left nothing here to fill it with; run it (--run), or bring its "
-        how += "output from Kaggle (--output)"
+        how = f"kernel {table.output.kernel} has left nothing here; --run it, or bring its --output from Kaggle"
         if folder := output_of(table.output.kernel):
             _fill_from_output(dataset, table.output, folder.resolve())
     if not (payload := dataset.payload()):
@@ -77,10 +75,9 @@ def _fill_from_output(dataset: DatasetFolder, table: OutputTable, folder: Path) 
             )
         chosen |= set(matching)
     for name in sorted(chosen):
-        target, part = dataset.folder / name, dataset.folder / f".{name}.part"
-        if not target.is_file() or sha256(target) != sha256(folder / name):
-            shutil.copyfile(folder / name, part)
-            os.replace(part, target)
+        part = dataset.folder / f".{name}.part"
+        shutil.copyfile(folder / name, part)
+        os.replace(part, dataset.folder / name)
     for path in dataset.payload():
         if path.relative_to(dataset.folder).as_posix() not in chosen:
             path.unlink()

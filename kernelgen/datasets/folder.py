@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -161,3 +162,9 @@ def load_datasets(root: Path, problems: list[str]) -> dict[str, DatasetFolder]:
         except KernelgenError as error:
             problems.extend(str(error).split("\n"))
     return datasets
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -46,13 +46,11 @@ def _secret_in(content: bytes) -> str:
 
 def _pieces(dataset: DatasetFolder) -> Iterator[tuple[str, bytes]]:
     """Every file that would be uploaded, with its first bytes; the names of members of archives as ARCHIVE/MEMBER."""
-    table = dataset.table
-    texts = [table.title, table.subtitle or "", table.description or "", *table.keywords]
-    yield DESCRIPTION, "\n".join(texts).encode()
-    pinned = {wanted.file for wanted in table.downloads if wanted.sha256}
+    yield DESCRIPTION, (dataset.folder / DESCRIPTION).read_bytes()
+    pinned = {wanted.file for wanted in dataset.table.downloads if wanted.sha256}
     for path in dataset.payload():
         name = path.relative_to(dataset.folder).as_posix()
-        if name in pinned or (table.wheels and path.suffix == ".whl"):
+        if name in pinned or (dataset.table.wheels and path.suffix == ".whl"):
             continue
         with open(path, "rb") as file:
             yield name, file.read(READ_BYTES)

@@ -33,6 +33,7 @@ tidy_environment()  # before the client reads it, which is at its import
 try:
     import requests
     from requests.adapters import HTTPAdapter
+    from requests.exceptions import InvalidHeader
 
     with redirect_stdout(io.StringIO()):
         from kaggle.api import kaggle_api_extended as kaggle_module
@@ -51,7 +52,7 @@ PAGE = 100
 PATIENCE_SECONDS, PATIENCE_WHILE_WAITING_SECONDS = 180.0, 1800.0
 # Between two tries, and between two looks at what is waited for.
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, GROWTH = 1.0, 30.0, 1.5
-# After an answer was lost, or a file of a dataset is not listed yet, before it is taken for not arrived.
+# After an answer was lost, before it is taken for not arrived.
 LOOK_AGAIN_SECONDS = (0, 2, 4, 8)
 # One 404 too many would push a kernel again, and cost a GPU's hours: what may be missing is asked for twice. Of what is
 # there for certain, 403 and 404 pass like other faults of a server.
@@ -72,7 +73,6 @@ _SERVICES = {
     "dataset": ("datasets.dataset_api_client", "owner_slug", "dataset_slug"),
     "submission": ("competitions.competition_api_client",),
 }
-DatasetReply = kaggle_module.ApiCreateDatasetResponse
 # Of all sessions, and of uploads, which the client sets up by itself: neither it nor its SDK sets a time limit.
 requests.sessions.HTTPAdapter = kaggle_module.HTTPAdapter = TimedAdapter
 
@@ -87,7 +87,7 @@ class KernelThere:
 
 @dataclass(frozen=True)
 class RunThere:
-    """How far a version's run has come: QUEUED, RUNNING, COMPLETE, ERROR or a CANCEL_… state."""
+    """How far a version's run has come: QUEUED, RUNNING, COMPLETE (it can be attached), ERROR or a CANCEL_… state."""
 
     status: str
     failure: str
@@ -97,11 +97,6 @@ class RunThere:
         """Whether nothing more will happen."""
         return self.status in ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED")
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether its output can be attached."""
-        return self.status == "COMPLETE"
-
 
 class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has no types
     """One user's connection, with our retries.
@@ -109,23 +104,17 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
     Attributes:
         upload_what: names the dataset that is uploaded, in messages.
         upload_entries: its files and folders that go up, each as itself or as one archive.
-        upload_arrived: gives a reply if the dataset or version whose answer was lost has been made, else None.
 
     Raises (every method of ours): KernelgenError, one line, for what Kaggle refuses and for a connection or an answer
     that stays broken.
     """
 
     def __init__(self) -> None:
+        tidy_environment()
         super().__init__()
         self.upload_what, self.upload_entries = "", list[str]()
-        self.upload_arrived: Callable[[], Any] | None = None
         self._upload_status = 0
         self._patience = PATIENCE_SECONDS
-        self.sign_in()
-
-    def sign_in(self) -> None:
-        """Sign in with credentials from wherever the client looks for them."""
-        tidy_environment()
         no_credentials = KernelgenError(
             "no Kaggle credentials that are valid (KAGGLE_API_TOKEN, ~/.kaggle/access_token, KAGGLE_USERNAME with "
             f"KAGGLE_KEY, kaggle.json, OAuth); {NEW_TOKEN} and save it as ~/.kaggle/access_token"
@@ -135,18 +124,15 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
             try:
                 self.authenticate()
             except (SystemExit, OSError, ValueError, TypeError, AttributeError) as error:
+                if isinstance(error, requests.RequestException) and not isinstance(error, InvalidHeader):
+                    raise
                 # SystemExit is how it says that it has found nothing. The words of the others may hold a key.
-                of_header = isinstance(error, requests.exceptions.InvalidHeader)
-                raise (
-                    error if isinstance(error, requests.RequestException) and not of_header else no_credentials
-                ) from None
+                raise no_credentials from None
 
         self.use("signing in", authenticate)
         values = self.config_values
-        for name in {"username", "key"} & set(values):  # of kaggle.json, which nobody has looked at yet
-            values[name] = str(values[name]).strip()
         self.username = str(values.get("username") or "")
-        if not self.username or not (self.username + values.get("key", "")).isascii():
+        if not self.username or not f"{self.username}{values.get('key')}".isascii():
             raise no_credentials
 
     # ------------------------------------------------------------ requests
@@ -156,9 +142,8 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
     ) -> Answer:
         """What ``act`` gives, repeated as long as its failures pass by themselves; ``what`` names it in messages.
 
-        Args:
-            done: for what must not be done twice: the answer to an earlier try that did arrive after all, or None.
-            missing: how often the answer may be 403 or 404 before that is final.
+        What must not be done twice says by ``done`` what an earlier try gave that did arrive after all, else None.
+        An answer 403 or 404 is final when it came ``missing`` times.
         """
         began, pause, missed = time.monotonic(), FIRST_PAUSE_SECONDS, 0
         while True:
@@ -168,7 +153,6 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
             except FAILURES as error:
                 refused = Refused(what, error)
             missed += refused.status in MISSING
-            # Never without a pause: a clock that is wrong makes a date of Retry-After lie in the past.
             seconds = max(refused.retry_after, pause)
             passes = missed < missing if refused.status in MISSING else refused.passes
             if not passes or time.monotonic() - began + seconds > self._patience:
@@ -187,13 +171,10 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
     def ask(
         self, what: str, method: str, read: Callable[[Any], Answer], of: str = "", missing: float = 1, **fields: Any
     ) -> Answer:
-        """The answer to one request of the client's SDK.
+        """The answer to one request of the client's SDK, about a kernel or a dataset ``of`` OWNER/SLUG.
 
-        Args:
-            method: of the SDK. It takes the request of the same name: get_kernel an ApiGetKernelRequest.
-            read: makes the pages of the reply into plain types.
-            of: OWNER/SLUG of a kernel or a dataset.
-            fields: more fields of the request.
+        The SDK's ``method`` takes the request of the same name (get_kernel an ApiGetKernelRequest); ``read`` makes the
+        pages of the reply into plain types.
         """
         service, *names = next(service for noun, service in _SERVICES.items() if noun in method)
         fields |= dict(zip(names, of.split("/"), strict=False))  # a version may follow
@@ -210,12 +191,6 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
                     pages.append(call(request))
                 return read(pages)
 
-        try:
-            return self.use(what, act, missing=missing)
-        except Refused as error:
-            if error.status != 401:
-                raise
-        self.sign_in()  # a token may run out during a wait of hours
         return self.use(what, act, missing=missing)
 
     def ask_if_there(self, what: str, method: str, read: Callable[[Any], Answer], identity: str) -> Answer | None:
@@ -280,8 +255,7 @@ class Kaggle(kaggle_module.KaggleApi):  # type: ignore[misc]  # the client has n
 
     def with_retry(self, func: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
         """Repeat a request of an upload as all of ours are repeated, with a note for each time."""
-        arrived = self.upload_arrived if func.__name__.startswith("create_dataset") else None
-        return lambda *arguments: self.use(self.upload_what, lambda: func(*arguments), arrived)
+        return lambda *arguments: self.use(self.upload_what, lambda: func(*arguments))
 
     def get_response_processor(self) -> Callable[[requests.Response], None]:
         """Look at each answer before the client does, which takes a list, or an error, for an object without fields."""

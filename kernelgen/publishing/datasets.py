@@ -15,8 +15,8 @@ from filelock import FileLock
 
 from kernelgen.datasets.folder import CACHE
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.client import KNOWN, LOOK_AGAIN_SECONDS, PAGE, DatasetReply, Kaggle
-from kernelgen.publishing.records import SentDataset
+from kernelgen.publishing.client import KNOWN, PAGE, Kaggle
+from kernelgen.publishing.records import Sent, read_sent
 from kernelgen.publishing.uploads import DatasetUpload
 
 logger = logging.getLogger(__name__)
@@ -27,27 +27,25 @@ _FAILED = ("FAILED", "DELETED")
 _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"})
 
 
-def publish(kaggle: Kaggle, upload: DatasetUpload, *, notes: str, force: bool) -> bool:
-    """Create or version the dataset where its content changed, or with ``force`` in any case; whether it was sent."""
+def publish(kaggle: Kaggle, upload: DatasetUpload, *, notes: str, force: bool) -> None:
+    """Create or version the dataset where its content changed, or with ``force`` in any case."""
     what, record = f"dataset {upload.identity}", _record(upload)
     with FileLock(record.with_name(".lock")):  # two calls at once would send it twice
         status, version = kaggle.dataset(upload.identity)
-        before = SentDataset.read(record)
-        if before and before.files == upload.files and status not in ("", *_FAILED) and not force:
+        before = read_sent(record, upload.identity)
+        if before and before.content == upload.content and status not in ("", *_FAILED) and not force:
             # While a version is processed, the number stays that of the one before.
             if version == before.version or status != "READY":
                 logger.info(f"{what}: unchanged, version {before.version}")
-                return False
+                return
         _send(kaggle, upload, notes, status)
-        SentDataset(version=version + 1, files=upload.files).write(record)
-        done, size = "sent as a new version" if status else "created", sum(upload.sizes.values())
-        logger.info(f"{what}: {done}, {len(upload.files)} files, {size:,} bytes")
-        return True
+        Sent(identity=upload.identity, version=version + 1, content=upload.content).write(record)
+        logger.info(f"{what}: {'sent as a new version' if status else 'created'}, {len(upload.files)} files")
 
 
 def wait_until_ready(kaggle: Kaggle, upload: DatasetUpload) -> None:
     """Wait until kernels are given what was sent last, and look whether all of it arrived."""
-    what, sent = f"dataset {upload.identity}", SentDataset.read(_record(upload))
+    what, sent = f"dataset {upload.identity}", read_sent(_record(upload), upload.identity)
     expected, deadline = sent.version if sent else 1, time.monotonic() + READY_LIMIT_SECONDS
 
     def look() -> tuple[str, int | None]:
@@ -61,15 +59,11 @@ def wait_until_ready(kaggle: Kaggle, upload: DatasetUpload) -> None:
             raise KernelgenError(f"{what}: is not ready after {minutes}; the same command goes on waiting")
         return f"{status or 'not listed yet'}, version {version}", version if is_there else None
 
-    version, lost = kaggle.wait_for(look, what), ""
-    for pause in LOOK_AGAIN_SECONDS:
-        time.sleep(pause)
-        if not (lost := _lost(kaggle, upload, version)):
-            break
-    # Without files where some were lost, so that it is no match.
-    SentDataset(version=version, files={} if lost else upload.files).write(_record(upload))
+    version = kaggle.wait_for(look, what)
+    lost = _lost(kaggle, upload, version)
+    Sent(identity=upload.identity, version=version, content="" if lost else upload.content).write(_record(upload))
     if lost:
-        raise KernelgenError(f"{what}: version {version} {lost}; the same command sends it again")
+        raise KernelgenError(f"{what}: version {version} came without {lost}; the same command sends it again")
 
 
 def _record(upload: DatasetUpload) -> Path:
@@ -86,40 +80,28 @@ def _send(kaggle: Kaggle, upload: DatasetUpload, notes: str, status: str) -> Non
             return kaggle.dataset_create_new(**how)
         return kaggle.dataset_create_version(version_notes=notes, **how)
 
-    def arrived() -> Any:
-        now, _ = kaggle.dataset(upload.identity)
-        was_made = now not in ("", "READY", "FAILED") if status else now
-        return DatasetReply() if was_made else None
-
     dataset.write_metadata(upload.identity.split("/")[0])  # a call for another owner may have written its own
-    kaggle.upload_what, kaggle.upload_entries, kaggle.upload_arrived = what, dataset.entries(), arrived
+    kaggle.upload_what, kaggle.upload_entries = what, dataset.entries()
     answer = kaggle.use(what, act)
-    reason = " ".join(str(answer.error or "").split())
-    if answer.invalid_tags:
-        reason = f"it knows no keyword {', '.join(answer.invalid_tags)}"
-    elif answer.ref and answer.ref.lower().rstrip("/").split("/")[-1] != dataset.name:
-        reason = f"it was made as {answer.ref}"
-    if reason or str(answer.status or "").lower() == "error":
-        raise KernelgenError(f"{what}: Kaggle refused it: {reason or 'no reason given'}; correct that and try again")
+    refused = answer.error or (answer.invalid_tags and f"it knows no keyword {', '.join(answer.invalid_tags)}")
+    if refused or str(answer.status or "").lower() == "error":
+        reason = " ".join(str(refused or "no reason given").split())
+        raise KernelgenError(f"{what}: Kaggle refused it: {reason}; correct that and try again")
 
 
 def _lost(kaggle: Kaggle, upload: DatasetUpload, version: int) -> str:
-    """What a version lacks of what was sent, in words; "" if nothing."""
+    """A file that was sent and that a version lacks; "" if it lacks none."""
 
-    def read(pages: list[Any]) -> dict[str, int]:
-        return {str(file.name): int(file.total_bytes or 0) for page in pages for file in page.files or []}
+    def read(pages: list[Any]) -> list[str]:
+        return [str(file.name) for page in pages for file in page.files or []]
 
     what, fields = f"the files of dataset {upload.identity}", {"dataset_version_number": version, "page_size": PAGE}
     listed = kaggle.ask(what, "list_dataset_files", read, upload.identity, missing=KNOWN, **fields)
-    for name, size in upload.sizes.items():
+    for name in upload.files:
         path = PurePosixPath(name)
-        if len(path.parts) > 1 or path.suffix.lower() in _ARCHIVES:
-            # Kaggle unpacks archives, and lists what was in them, under a name of its own.
-            is_there = any(other.startswith(path.parts[0].split(".")[0]) for other in listed)
-        else:
-            is_there = name in listed
-        if not is_there:
-            return f"came without {name}"
-        if listed.get(name) not in (None, 0, size):
-            return f"has {listed[name]:,} bytes of {name}, which has {size:,}"
+        # Kaggle unpacks archives, and lists what was in them, under a name of its own.
+        is_unpacked = len(path.parts) > 1 or path.suffix.lower() in _ARCHIVES
+        beginning = path.parts[0].split(".")[0] if is_unpacked else name
+        if not any(other.startswith(beginning) if is_unpacked else other == name for other in listed):
+            return name
     return ""

@@ -6,8 +6,6 @@ from typing import Any
 
 import requests
 from requests import exceptions
-from urllib3.exceptions import InvalidHeader
-from urllib3.util import Retry
 
 from kernelgen.errors import KernelgenError
 
@@ -17,9 +15,7 @@ MISSING = (403, 404)
 NOT_YET = (408, 425, 429)
 # What the client raises over an answer that it cannot read: a proxy's page, a cut body, an unknown word.
 FAILURES = (requests.RequestException, ValueError, LookupError, TypeError, AttributeError, RecursionError)
-# What is wrong on this machine: an address, a proxy, a token that fits no header.
-_OURS = (exceptions.InvalidHeader, exceptions.InvalidSchema, exceptions.InvalidURL, exceptions.MissingSchema)
-_CONNECTION = (exceptions.ConnectionError, exceptions.Timeout, exceptions.ChunkedEncodingError, *_OURS)
+_CONNECTION = (exceptions.ConnectionError, exceptions.Timeout, exceptions.ChunkedEncodingError, exceptions.InvalidURL)
 
 NEW_TOKEN = "make a new token at kaggle.com/settings"
 # What a refusal means, and what to do about it.
@@ -42,22 +38,16 @@ class Refused(KernelgenError):
 
     def __init__(self, what: str, error: Exception) -> None:
         self.status, document, self.retry_after = _answer(error)
+        self.passes = self.status is None or self.status in NOT_YET or self.status >= 500
         kind = type(error).__name__
         if self.status:
-            self.passes = self.status in NOT_YET or self.status >= 500
             other = ("Kaggle refused it", "try again later" if self.passes else "correct that")
             reason, advice = _MEANINGS.get(self.status, other)
             words = " ".join(str(document.get("message", "")).split())[:300]
             self.reason = f"{reason} ({self.status}{f': {words}' if words else ''})"
-            if self.retry_after > 60:
-                advice = f"try again in {self.retry_after / 60:.0f} minutes"
         elif isinstance(error, _CONNECTION):
-            self.passes = not isinstance(error, _OURS)
             self.reason, advice = f"Kaggle cannot be reached ({kind})", "check the network and try again"
         else:
-            self.passes = True
-            kind = f"unknown word {str(error)[:60]}" if isinstance(error, KeyError) else kind
-            kind = "no JSON" if "JSON" in kind else kind
             self.reason, advice = f"Kaggle's answer makes no sense ({kind})", "try again later"
         super().__init__(f"{what}: {self.reason}; {advice}")
 
@@ -74,8 +64,6 @@ def _answer(error: Exception) -> tuple[int | None, dict[str, Any], float]:
     status: Any = error.response.status_code
     if status < 400:  # some come with 200, and their own in the body
         status = document.get("code")
-    try:
-        retry_after = Retry().get_retry_after(error.response.raw) or 0.0
-    except InvalidHeader:
-        retry_after = 0.0
+    header = error.response.headers.get("Retry-After", "")
+    retry_after = float(header) if header.isdigit() else 0.0  # a date is no use where a clock is wrong
     return status if isinstance(status, int) and status >= 400 else None, document, retry_after

@@ -15,12 +15,12 @@ from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
 from kernelgen.nodes import notebook_text
 from kernelgen.publishing.client import Kaggle, KernelThere
-from kernelgen.publishing.records import NOTEBOOK, RECORD, PushedKernel, pushed_folder, read_pushed
+from kernelgen.publishing.records import Sent, pushed_path, read_sent
 from kernelgen.writing import write_text
 
 logger = logging.getLogger(__name__)
 
-METADATA = "kernel-metadata.json"
+NOTEBOOK, METADATA = "pushed.ipynb", "kernel-metadata.json"
 # Lists of a reply that name what was left out.
 _LEFT_OUT = ("dataset_sources", "competition_sources", "kernel_sources", "model_sources", "tags")
 
@@ -29,65 +29,54 @@ class SessionsFull(KernelgenError):
     """As many of the user's kernels run already as Kaggle allows at once."""
 
 
-def push(
-    kaggle: Kaggle, built: BuiltKernel, out: Path, attached: dict[str, int], *, force: bool, fresh: bool
-) -> PushedKernel:
+def push(kaggle: Kaggle, built: BuiltKernel, out: Path, attached: dict[str, int], *, force: bool) -> Sent:
     """Push a version of the kernel, unless its last one has the same notebook, metadata and inputs, or with ``force``.
 
-    Args:
-        attached: the versions of the datasets and kernels that it will be given.
-        fresh: whether some of these were sent by this call, so that no version that is there can have had them.
+    It will be given the versions of datasets and kernels in ``attached``.
     """
     identity, text = built.metadata["id"], notebook_text(built.notebook)
     content = hashlib.sha256(json.dumps([text, built.metadata, attached], sort_keys=True).encode()).hexdigest()
-    folder = pushed_folder(out, built.kernel.name, identity)
-    with FileLock(folder / ".lock"):  # two calls at once would push it twice
+    record = pushed_path(out, built.kernel.name, identity)
+    with FileLock(record.with_name(".lock")):  # two calls at once would push it twice
         there = kaggle.kernel(identity)
-        wanted = PushedKernel(identity=identity, base=there.version if there else 0, version=0, content=content)
-        before = read_pushed(out, built.kernel.name, identity)
-        known = None if force else _known(folder, before, there, wanted, text, fresh)
+        known = None if force else _known(record, identity, there, text)
         if known and known.content == content:
             run = kaggle.run(identity, known.version)
-            if run.is_complete or not run.is_over:
+            if run.status == "COMPLETE" or not run.is_over:
                 logger.info(f"kernel {identity}: unchanged, version {known.version} is {run.status}")
                 return known
         # Noted before it is sent: a call that is killed in between is found out by the next one.
-        write_text(folder / NOTEBOOK, text)
-        write_text(folder / METADATA, json.dumps(built.metadata | {"code_file": NOTEBOOK}, indent=2))
-        wanted.write(folder / RECORD)
-        version, problems = _save(kaggle, folder, identity, text, wanted.base)
-        pushed = wanted.model_copy(update={"version": version})
-        # What came without its sources is no match for what is wanted, so that the next call pushes it again.
-        (pushed.model_copy(update={"content": ""}) if problems else pushed).write(folder / RECORD)
+        write_text(record.with_name(NOTEBOOK), text)
+        write_text(record.with_name(METADATA), json.dumps(built.metadata | {"code_file": NOTEBOOK}, indent=2))
+        wanted = Sent(identity=identity, base=there.version if there else 0, version=0, content=content)
+        wanted.write(record)
+        version, problems = _save(kaggle, record.parent, identity, text, wanted.base)
+        pushed = wanted.model_copy(update={"version": version, "content": "" if problems else content})
+        pushed.write(record)
         if problems:
             raise KernelgenError("\n".join(problems))
         logger.info(f"kernel {identity}: pushed version {version}, https://www.kaggle.com/code/{identity}")
         return pushed
 
 
-def _known(
-    folder: Path, before: PushedKernel | None, there: KernelThere | None, wanted: PushedKernel, text: str, fresh: bool
-) -> PushedKernel | None:
-    """What is known of the newest version: the record from ``before``, mended where a call could not finish it."""
-    if there is None or (before and there.version == before.version):
-        return before if before and before.version else None
-    if before and not before.version and there.version == before.base:
-        return None  # it never arrived
-    cells, pushed = _cells(there.source), folder / NOTEBOOK
-    same = cells == _cells(text)
-    if before and pushed.is_file() and cells == _cells(pushed.read_text(encoding="utf-8")):
-        known = before.model_copy(update={"version": there.version, "submissions": {}})
-    elif same and not before and not fresh:  # a clone, or a folder that was cleaned
-        known = wanted.model_copy(update={"version": there.version})
-    elif same or not before:
+def _known(record: Path, identity: str, there: KernelThere | None, text: str) -> Sent | None:
+    """What is known of the newest version: the record, mended where a call could not finish it."""
+    before = read_sent(record, identity)
+    if before is None or there is None:
         return None
-    else:
-        raise KernelgenError(
-            f"kernel {wanted.identity}: was edited on Kaggle (version {there.version}); --diff shows how, "
-            "--push --force pushes over it"
-        )
-    known.write(folder / RECORD)
-    return known
+    if there.version == (before.version or before.base):
+        return before if before.version else None  # without a version it never arrived
+    cells, pushed = _cells(there.source), record.with_name(NOTEBOOK)
+    if pushed.is_file() and cells == _cells(pushed.read_text(encoding="utf-8")):
+        known = before.model_copy(update={"version": there.version})
+        known.write(record)
+        return known
+    if cells == _cells(text):
+        return None
+    raise KernelgenError(
+        f"kernel {identity}: was edited on Kaggle (version {there.version}); --diff shows how, "
+        "--push --force pushes over it"
+    )
 
 
 def _cells(text: str) -> list[tuple[str, str]] | None:
@@ -116,11 +105,6 @@ def _save(kaggle: Kaggle, folder: Path, identity: str, text: str, base: int) -> 
     def arrived() -> tuple[int, list[str]] | None:
         # Pushed twice, it would run twice, and a GPU's hours are counted.
         now = kaggle.kernel(identity)
-        if now is None and base:
-            raise KernelgenError(
-                f"{what}: the answer to the push was lost, and Kaggle does not tell whether it arrived; look at "
-                f"kaggle.com/code/{identity}, and push with --force if it did not"
-            )
         return (now.version, []) if now and now.version > base and _cells(now.source) == _cells(text) else None
 
     return kaggle.use(what, act, arrived)

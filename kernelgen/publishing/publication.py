@@ -17,7 +17,7 @@ from kernelgen.datasets.folder import DatasetFolder
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing import datasets, kernels
 from kernelgen.publishing.client import Kaggle, RunThere
-from kernelgen.publishing.records import pushed_notebook, read_pushed
+from kernelgen.publishing.records import pushed_path, read_sent
 from kernelgen.publishing.runs import failure, fetch_outputs, read_output
 from kernelgen.publishing.submitting import submit
 from kernelgen.publishing.uploads import dataset_upload, datasets_to_send
@@ -33,12 +33,11 @@ class Publication:
     def __init__(self, kaggle: Kaggle, project: Project, out: Path, commit: str, options: Namespace) -> None:
         self.kaggle, self.project, self.out, self.commit = kaggle, project, Path(out), commit
         self.options = options
-        self._sent: set[str] = set()  # datasets and kernels that this call sent
         self._unfinished: dict[str, str] = {}  # by kernel, what its last session left to do
-        # The kernels of this call, by identity; those still to be pushed; the versions of those that run.
+        # The kernels of this call, by identity; the versions of those that run; those that another call has to push.
         self._built: dict[str, BuiltKernel] = {}
-        self._to_come: list[Kernel] = []
         self._running: dict[str, int] = {}
+        self._left: set[str] = set()
 
     def carry_out(self, selected: Iterable[Kernel | DatasetFolder]) -> bool:
         """Do it all; False if something is left for another call (what, has been said)."""
@@ -51,7 +50,7 @@ class Publication:
         if not chosen:
             raise KernelgenError("--wait, --output and --submit are for kernels; --target names none")
         for kernel in chosen:
-            version = self._pushed_version(kernel) or self._newest_version(kernel)
+            version = self._newest_version(kernel)
             if not version:
                 raise KernelgenError(f"kernel {self._identity(kernel)}: is not on Kaggle; push it first")
             self._finish(kernel, version, self._run(self._identity(kernel), version))
@@ -64,46 +63,34 @@ class Publication:
             uploads.append(dataset_upload(dataset))
         for upload in uploads:
             force = self.options.force and upload.dataset in selected
-            if datasets.publish(self.kaggle, upload, notes=f"commit {self.commit}", force=force):
-                self._sent.add(upload.identity)
+            datasets.publish(self.kaggle, upload, notes=f"commit {self.commit}", force=force)
         for upload in uploads:
             datasets.wait_until_ready(self.kaggle, upload)
 
     # ------------------------------------------------------------ kernels
 
     def _push(self, chosen: list[Kernel]) -> bool:
-        """Push each kernel as soon as all that it feeds on is there; those that cannot be are left for another call."""
-        self._to_come = list(chosen)
-        while True:
-            reasons = self._push_those_that_can()
-            if not self._running:
-                break
-            identity, run = self._first_that_ended(self._running)
-            kernel = self._built[identity].kernel
-            if not self._finish(kernel, self._running.pop(identity), run):
-                self._to_come.insert(0, kernel)
-        for kernel in self._to_come:
-            logger.info(f"kernel {self._identity(kernel)}: left for another call, since {reasons[kernel.name]}")
-        if self._to_come:
-            logger.info(f"When that is COMPLETE, the same command goes on: {self.options.command}")
-        return not self._to_come
-
-    def _push_those_that_can(self) -> dict[str, str]:
-        """Take kernels from those to come, and push them; why the others cannot be pushed yet, by name."""
-        reasons = {}
-        for kernel in list(self._to_come):
-            if reason := self._waits_for(kernel):
-                reasons[kernel.name] = reason
-                continue
-            try:
+        """Push each kernel when all that it feeds on is there; those that cannot be are left for another call."""
+        for kernel in chosen:
+            while (reason := self._waits_for(kernel)) and self._running:
+                self._finish_first()
+            if reason:
+                self._left.add(self._identity(kernel))
+                logger.info(f"kernel {self._identity(kernel)}: left for another call, since {reason}")
+            else:
                 self._push_one(kernel)
-            except kernels.SessionsFull as error:
-                if not self._running:
-                    raise
-                logger.warning(f"{error}; it is pushed when one of the others has ended")
-                break
-            self._to_come.remove(kernel)
-        return reasons
+        while self._running:
+            self._finish_first()
+        if self._left:
+            logger.info(f"When that is COMPLETE, the same command goes on: {self.options.command}")
+        return not self._left
+
+    def _finish_first(self) -> None:
+        """Wait until one of the runs is over, and push the next session of its kernel if it has to go on."""
+        identity, run = self._first_that_ended(self._running)
+        kernel = self._built[identity].kernel
+        if not self._finish(kernel, self._running.pop(identity), run):
+            self._push_one(kernel)
 
     def _waits_for(self, kernel: Kernel) -> str:
         """Why the kernel cannot be pushed yet, "" if it can; an error where what it feeds on is missing or failed."""
@@ -112,15 +99,15 @@ class Publication:
                 continue
             identity = self._identity(source)
             feeds = f"feeds on kernel {identity}"
-            if identity in self._running or identity in map(self._identity, self._to_come):
+            if identity in self._running or identity in self._left:
                 return f"it {feeds}, which has not ended"
             version = self._newest_version(source)
             run = self._run(identity, version) if version else None
-            if run is None or (run.is_over and not run.is_complete):
+            if run is None or (run.is_over and run.status != "COMPLETE"):
                 state = f"ended in {run.status}" if run else "is not on Kaggle"
                 add = f"add {source.kernel or source.slug} to --target"
                 raise KernelgenError(f"kernel {self._identity(kernel)}: {feeds}, which {state}; {add}")
-            if not run.is_complete:
+            if not run.is_over:
                 return f"it {feeds}, which is {run.status}"
         return ""
 
@@ -132,15 +119,16 @@ class Publication:
                 return
             built = self._build(replace(kernel, resumed=goes_on))
         attached = [source for source in built.kernel.attached if source.kind in ("dataset", "kernel")]
-        pushed = kernels.push(
-            self.kaggle,
-            built,
-            self.out,
-            {f"{own.kind}:{self._identity(own)}": self._newest_version(own) for own in attached},
-            force=self.options.force or built.kernel.resumed,
-            fresh=not self._sent.isdisjoint(map(self._identity, attached)),
-        )
-        self._sent.add(pushed.identity)
+        versions = {f"{own.kind}:{self._identity(own)}": self._newest_version(own) for own in attached}
+        force = self.options.force or built.kernel.resumed
+        try:
+            pushed = kernels.push(self.kaggle, built, self.out, versions, force=force)
+        except kernels.SessionsFull as error:
+            if not self._running:
+                raise
+            logger.warning(f"{error}; it is pushed when one of the others has ended")
+            self._finish_first()
+            return self._push_one(kernel)
         if self.options.wait:
             self._running[pushed.identity] = pushed.version
         elif self.options.output or self.options.submit:
@@ -153,7 +141,7 @@ class Publication:
             logger.warning(f"kernel {identity} is not on Kaggle yet and starts anew")
             return False
         run = self._run(identity, version)
-        if run.is_over and not run.is_complete and self.options.force:
+        if run.is_over and run.status != "COMPLETE" and self.options.force:
             logger.warning(f"kernel {identity}: the last session ended in {run.status}; going on from the one before")
             return True
         if self._left_to_do(kernel, version, run) is not None:
@@ -187,7 +175,8 @@ class Publication:
         if not run.is_over:
             advice = f"give --wait, or when it has ended the same command again: {self.options.command}"
             raise KernelgenError(f"kernel {identity}: is {run.status}; {advice}")
-        if why := failure(self.kaggle, identity, version, run, pushed_notebook(self.out, kernel.name, identity)):
+        if run.status != "COMPLETE":
+            why = failure(self.kaggle, identity, version, run)
             if self.options.output:  # what it wrote tells more
                 try:
                     fetch_outputs(self.kaggle, identity, version, self.out, kernel.name)
@@ -202,22 +191,17 @@ class Publication:
 
     def _run(self, identity: str, version: int) -> RunThere:
         """How the run of a version stands; with --wait, how it ended."""
-        run = self.kaggle.run(identity, version)
-        return run if run.is_over or not self.options.wait else self._first_that_ended({identity: version})[1]
+        if self.options.wait:
+            return self._first_that_ended({identity: version})[1]
+        return self.kaggle.run(identity, version)
 
     def _first_that_ended(self, running: dict[str, int]) -> tuple[str, RunThere]:
         """Wait until the run of one of several versions, by their kernels' identities, is over: whose, and how."""
 
         def look() -> tuple[str, tuple[str, RunThere] | None]:
-            states = []
-            for identity, version in running.items():
-                run = self.kaggle.run(identity, version)
-                states.append(f"{identity} {run.status}")
-                if run.is_over:
-                    return ", ".join(states), (identity, run)
-            if self._to_come:
-                states.append(f"{len(self._to_come)} to come")
-            return ", ".join(states), None
+            runs = {identity: self.kaggle.run(identity, version) for identity, version in running.items()}
+            words = ", ".join(f"{identity} {run.status}" for identity, run in runs.items())
+            return words, next((ended for ended in runs.items() if ended[1].is_over), None)
 
         return self.kaggle.wait_for(look, "on Kaggle")
 
@@ -232,17 +216,13 @@ class Publication:
         owner = self.project.owner_or_placeholder
         return of.identity(owner) if isinstance(of, Source) else f"{owner}/{of.slug}"
 
-    def _pushed_version(self, of: Kernel | Source) -> int:
-        """The version of a kernel that was last pushed from here; 0 if none was."""
-        name = of.kernel if isinstance(of, Source) else of.name
-        pushed = read_pushed(self.out, name, self._identity(of)) if name else None
-        return pushed.version if pushed else 0
-
     def _newest_version(self, of: Kernel | Source) -> int:
         """The version of a kernel or dataset that a kernel would be given now; 0 if it is not on Kaggle."""
         identity = self._identity(of)
         if isinstance(of, Source) and of.kind == "dataset":
             return self.kaggle.dataset(identity)[1]
         there = self.kaggle.kernel(identity)
+        name = of.kernel if isinstance(of, Source) else of.name
+        pushed = read_sent(pushed_path(self.out, name, identity), identity) if name else None
         # Just after a push, Kaggle may still speak of the version before.
-        return max(self._pushed_version(of), there.version if there else 0)
+        return max(pushed.version if pushed else 0, there.version if there else 0)

@@ -15,7 +15,7 @@ import requests
 
 from kernelgen.chaining.finished import forget, note_finished, output_folder
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.client import KNOWN, PAGE, Kaggle, RunThere
+from kernelgen.publishing.client import KNOWN, PAGE, Kaggle, KernelThere, RunThere
 from kernelgen.publishing.failures import Refused
 from kernelgen.running.report import place_of_cell
 
@@ -31,10 +31,8 @@ TRIES = 3
 _PAGES = {"text/html": (".html", ".htm"), "application/json": (".json", ".jsonl", ".geojson", ".ipynb")}
 
 
-def failure(kaggle: Kaggle, identity: str, version: int, run: RunThere, notebook: Path | None) -> str:
-    """Why a run that is over is not COMPLETE, with the ``notebook``'s cell, after the end of its log; "" if it is."""
-    if run.is_complete:
-        return ""
+def failure(kaggle: Kaggle, identity: str, version: int, run: RunThere) -> str:
+    """Why a run that is over is not COMPLETE, with the notebook's cell; the end of its log is said at once."""
     what = f"kernel {identity}, version {version}"
     try:
         log = _printed(list_output(kaggle, identity, version)[1])
@@ -47,7 +45,7 @@ def failure(kaggle: Kaggle, identity: str, version: int, run: RunThere, notebook
     if lines:
         logger.info("\n    ".join([f"The end of the log of {what}:", *lines]))
     told = f": {readable(' '.join(run.failure.split()))}" if run.failure else ""
-    at, advice = _failing_cell(log, notebook), "correct it and push again"
+    at, advice = _failing_cell(log, kaggle.kernel(identity)), "correct it and push again"
     return f"{what}: ended in {run.status}{at}{told}; {advice} (kaggle.com/code/{identity})"
 
 
@@ -65,12 +63,12 @@ def _printed(log: str) -> str:
     return _ANSI.sub("", readable(log))
 
 
-def _failing_cell(log: str, notebook: Path | None) -> str:
-    """The cell that the log says failed, in words; "" if it does not say, or there is no notebook to look at."""
+def _failing_cell(log: str, kernel: KernelThere | None) -> str:
+    """The cell that the log says failed, in words; "" if it does not say."""
     told = _CELL.search(log)
-    if told is None or notebook is None:
+    if told is None or kernel is None:
         return ""
-    cells: list[dict[str, Any]] = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    cells: list[dict[str, Any]] = json.loads(kernel.source)["cells"]
     # Empty cells are not run, and have no number.
     code = [
         index for index, cell in enumerate(cells) if cell["cell_type"] == "code" and "".join(cell["source"]).strip()

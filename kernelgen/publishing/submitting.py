@@ -13,9 +13,8 @@ from typing import Any
 from filelock import FileLock
 
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.client import KNOWN, PAGE, Kaggle
-from kernelgen.publishing.failures import Refused
-from kernelgen.publishing.records import RECORD, pushed_folder, read_pushed
+from kernelgen.publishing.client import KNOWN, PAGE, TWICE, Kaggle
+from kernelgen.publishing.records import pushed_path
 from kernelgen.publishing.runs import read_output, readable
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.writing import write_text
@@ -35,56 +34,45 @@ def submit(
 
     A version that was submitted before, from here or elsewhere, is not submitted again: its score is waited for.
     """
-    competition, record = competition_of(kernel), pushed_folder(out, kernel.name, identity) / RECORD
-    with FileLock(record.with_name(".lock")):  # two calls at once would submit it twice
-        pushed = read_pushed(out, kernel.name, identity)
-        pushed = pushed if pushed and pushed.version == version else None
-        # It is known again by this, whoever submitted it, and should the answer be lost.
-        description = f"{kernel.name} v{version} of {identity}"
-        reference = pushed.submissions.get(competition) if pushed else None
-        reference = reference or _submitted(kaggle, competition, description)
-        if reference:
-            logger.info(f"submission {reference}: version {version} of kernel {identity} is submitted already")
-        else:
+    competition = competition_of(kernel)
+    # By this it is known again in Kaggle's own list, whoever submitted it, and should the answer be lost.
+    description = f"{kernel.name} v{version} of {identity}"
+    # Two calls at once would submit it twice.
+    with FileLock(pushed_path(out, kernel.name, identity).with_name(".lock")):
+        reference, done = _submitted(kaggle, competition, description), "is submitted already"
+        if not reference:
             limits = _allowance(kaggle, competition)
             # All of it is zero for somebody who has not submitted yet and so is in no team.
-            if limits and limits.num_total and not limits.num_allowed_now:
+            if limits.num_total and not limits.num_allowed_now:
                 made = f"no submission left today ({limits.num_today} made today)"
                 raise KernelgenError(f"competition {competition}: {made}; try again after midnight UTC")
-            reference = _submit(kaggle, kernel, competition, identity, version, f"{description}, commit {commit}")
-            logger.info(f"submission {reference}: version {version} of kernel {identity} to {competition}")
-        if pushed:
-            submissions = pushed.submissions | {competition: reference}
-            pushed.model_copy(update={"submissions": submissions}).write(record)
+            description += f", commit {commit}"
+            reference, done = _submit(kaggle, kernel, competition, identity, version, description), "is submitted"
+        logger.info(f"submission {reference}: version {version} of kernel {identity} {done}")
     scored = _wait_for_score(kaggle, competition, reference)
-    limits = _allowance(kaggle, competition)
     public, private = str(scored.public_score or ""), str(scored.private_score or "")
-    left = f"; {limits.num_allowed_now} submissions left today" if limits else ""
-    logger.info(f"submission {reference}: public score {public or 'not shown'}, private {private or 'not shown'}{left}")
+    logger.info(f"submission {reference}: public score {public or 'not shown'}, private {private or 'not shown'}")
     cv, cv_of = _cross_validation(kaggle, identity, version)
     date = (scored.date if isinstance(scored.date, datetime) else datetime.now(UTC)).strftime("%Y-%m-%d %H:%M")
     row = (date, str(reference), competition, kernel.name, str(version), commit, cv, cv_of, public, private)
     _note(project, dict(zip(COLUMNS, row, strict=True)))
     logger.info(f"{TABLE}: CV {cv or 'unknown'}, public {public or 'unknown'}")
+    logger.info(f"{competition}: {_allowance(kaggle, competition).num_allowed_now} submissions left today")
 
 
 def competition_of(kernel: Kernel) -> str:
     """The slug of the one competition whose data the kernel reads."""
     slugs = sorted({source.slug for source in kernel.attached if source.kind == "competition"})
     if len(slugs) != 1:
-        names = f"{len(slugs)} competitions ({', '.join(slugs)})" if slugs else "no competition"
-        raise KernelgenError(f"kernel {kernel.name}: attaches {names}; --submit needs exactly one")
+        names = ", ".join(slugs) or "none"
+        raise KernelgenError(f"kernel {kernel.name}: --submit needs exactly one competition, and it attaches {names}")
     return slugs[0]
 
 
 def _allowance(kaggle: Kaggle, competition: str) -> Any:
-    """How much may be submitted; None where Kaggle does not tell, which stops nobody."""
+    """How much may be submitted, and was."""
     what, method = f"competition {competition}", "get_submission_limits"
-    try:
-        return kaggle.ask(what, method, lambda pages: pages[0], competition_name=competition)
-    except Refused as error:
-        logger.warning(f"{error}")
-        return None
+    return kaggle.ask(what, method, lambda pages: pages[0], missing=TWICE, competition_name=competition)
 
 
 def _submit(kaggle: Kaggle, kernel: Kernel, competition: str, identity: str, version: int, description: str) -> int:
@@ -110,25 +98,23 @@ def _submitted(kaggle: Kaggle, competition: str, description: str) -> int | None
     return None
 
 
-def _submissions(kaggle: Kaggle, competition: str, expected: int | None = None) -> dict[int, Any]:
-    """By number, the newest first; a list without the ``expected`` one is an odd answer, and asked for again."""
+def _submissions(kaggle: Kaggle, competition: str) -> dict[int, Any]:
+    """By number, the newest first."""
 
     def read(pages: list[Any]) -> dict[int, Any]:
-        listed = [submission for page in pages for submission in page.submissions or [] if submission.status.name]
-        submissions = {int(submission.ref): submission for submission in listed}
-        if expected and expected not in submissions:
-            raise LookupError(f"submission {expected} is not listed")
-        return submissions
+        return {int(one.ref): one for page in pages for one in page.submissions or [] if one.status.name}
 
-    what, missing = f"the submissions to {competition}", KNOWN if expected else 1
-    return kaggle.ask(what, "list_submissions", read, missing=missing, competition_name=competition, page_size=PAGE)
+    what = f"the submissions to {competition}"
+    return kaggle.ask(what, "list_submissions", read, missing=KNOWN, competition_name=competition, page_size=PAGE)
 
 
 def _wait_for_score(kaggle: Kaggle, competition: str, reference: int) -> Any:
     what = f"submission {reference}"
 
     def look() -> tuple[str, Any]:
-        submission = _submissions(kaggle, competition, reference)[reference]
+        submission = _submissions(kaggle, competition).get(reference)
+        if submission is None:
+            return "not listed", None
         status = submission.status.name
         if status == "ERROR":
             reason = " ".join(str(submission.error_description or "no reason given").split())
@@ -140,23 +126,16 @@ def _wait_for_score(kaggle: Kaggle, competition: str, reference: int) -> Any:
 
 
 def _cross_validation(kaggle: Kaggle, identity: str, version: int) -> tuple[str, str]:
-    """What a kernel says of its own score, as far as it can be read: the score and its name, else empty."""
+    """What a kernel says of its own score: the score and its name, empty as far as they cannot be read."""
     try:
         document = json.loads(read_output(kaggle, identity, version, CROSS_VALIDATION) or "{}")
         return f"{float(document['score']):.4f}", readable(str(document.get("name", "")))
-    except KernelgenError as error:  # a score on Kaggle is not lost over it
-        logger.warning(f"{error}; its cross-validation stays unknown")
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        pass
-    return "", ""
+    except (KernelgenError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return "", ""
 
 
 def read_table(project: Project) -> list[dict[str, str]]:
-    """The rows of the table so far.
-
-    Raises:
-        KernelgenError: the file there is another table.
-    """
+    """The rows of the table so far; a KernelgenError if the file there is another table."""
     path = project.root / TABLE
     if not path.exists():
         return []

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kernelgen.built import BuiltKernel
-from kernelgen.datasets.folder import CACHE, METADATA, DatasetFolder
-from kernelgen.datasets.hashes import sha256
+from kernelgen.datasets.folder import CACHE, METADATA, DatasetFolder, sha256
 from kernelgen.errors import KernelgenError
 from kernelgen.nodes import notebook_text
 from kernelgen.recipe.project import Kernel, Project
 
-# Files that Kaggle's client reads as descriptions, and never uploads.
-_CLIENTS_OWN = frozenset(
-    "datapackage.json kernel-metadata.json model-metadata.json model-instance-metadata.json "
-    "dataset-cover-image.png dataset-cover-image.jpg dataset-cover-image.jpeg dataset-cover-image.webp".split()
-)
-
 
 @dataclass(frozen=True)
 class DatasetUpload:
-    """What a version of a dataset OWNER/SLUG is made of: SHA-256 and size in bytes of each file, by its name."""
+    """What a version of a dataset OWNER/SLUG is made of: the SHA-256 of each file, by its name, and of all of that."""
 
     dataset: DatasetFolder
     identity: str
     files: dict[str, str]
-    sizes: dict[str, int]
+    content: str
 
 
 def datasets_to_send(project: Project, selected: Iterable[Kernel | DatasetFolder]) -> list[DatasetFolder]:
@@ -44,32 +37,28 @@ def datasets_to_send(project: Project, selected: Iterable[Kernel | DatasetFolder
 
 def dataset_upload(dataset: DatasetFolder) -> DatasetUpload:
     """What would be sent of a dataset that is filled; an error where it would not arrive, or not as it is."""
+    folder = dataset.folder
+    if problem := next(_problems(dataset), ""):
+        raise KernelgenError(f"{dataset.where}: {problem}")
+    identity = json.loads((folder / METADATA).read_text(encoding="utf-8"))["id"]
+    files = {path.relative_to(folder).as_posix(): sha256(path) for path in dataset.payload()}
+    content = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+    return DatasetUpload(dataset, identity, files, content)
+
+
+def _problems(dataset: DatasetFolder) -> Iterator[str]:
     folder, packed = dataset.folder, dataset.table.folders
-    problems = []
     for path in sorted(folder.rglob("*")):
         place = path.relative_to(folder)
-        in_tar = len(place.parts) > 1 and packed == "tar"
-        if place.parts[0] != CACHE and path.is_symlink() and (in_tar or not path.is_file()):
-            problems.append(f"{place} is a link that cannot be sent; put the files themselves there")
+        if place.parts[0] != CACHE and path.is_symlink() and (len(place.parts) > 1 or not path.is_file()):
+            yield f"{place} is a link that cannot be sent; put the files themselves there"
     entries = dataset.entries()
     for name in entries:
-        is_folder, archive = (folder / name).is_dir(), f"{name}.{packed}"
-        if is_folder and packed is None:
+        if (folder / name).is_dir() and packed is None:
             advice = 'write folders = "zip" into dataset.toml, or put its files beside it'
-            problems.append(f"holds the folder {name}, which Kaggle would leave out; {advice}")
-        if is_folder and archive in entries:
-            problems.append(f"the folder {name} becomes {archive}, which is there too; rename one of them")
-        if name in _CLIENTS_OWN:
-            problems.append(f"{name} is a name that Kaggle's client keeps for itself; rename it")
-    if problems:
-        raise KernelgenError(f"{dataset.where}: {problems[0]}")
-    payload = {path.relative_to(folder).as_posix(): path for path in dataset.payload()}
-    return DatasetUpload(
-        dataset,
-        json.loads((folder / METADATA).read_text(encoding="utf-8"))["id"],
-        files={name: sha256(path) for name, path in payload.items()},
-        sizes={name: path.stat().st_size for name, path in payload.items()},
-    )
+            yield f"holds the folder {name}, which Kaggle would leave out; {advice}"
+        if (folder / name).is_dir() and f"{name}.{packed}" in entries:
+            yield f"the folder {name} becomes {name}.{packed}, which is there too; rename one of them"
 
 
 def preview(uploads: Iterable[DatasetUpload], built: Iterable[BuiltKernel]) -> str:
@@ -79,18 +68,14 @@ def preview(uploads: Iterable[DatasetUpload], built: Iterable[BuiltKernel]) -> s
         lines += [
             f"dataset {upload.identity}",
             f"    title {upload.dataset.table.title!r}, licence {upload.dataset.table.license}",
-            *(f"    {digest}  {upload.sizes[name]:>12,}  {name}" for name, digest in upload.files.items()),
         ]
+        for name, digest in upload.files.items():
+            lines.append(f"    {digest}  {(upload.dataset.folder / name).stat().st_size:>12,}  {name}")
     for kernel in built:
         metadata, text = kernel.metadata, notebook_text(kernel.notebook).encode()
-        machine = metadata.get("machine_shape") or ("GPU" if metadata["enable_gpu"] else "CPU")
-        internet = "internet" if metadata["enable_internet"] else "no internet"
-        private = "private" if metadata["is_private"] else "public"
         lines += [
             f"kernel {metadata['id']}",
-            f"    title {metadata['title']!r}, {machine}, {internet}, {private}",
             f"    {hashlib.sha256(text).hexdigest()}  {len(text):>12,}  {metadata['code_file']}",
+            *(f"    {key}: {value}" for key, value in metadata.items() if key not in ("id", "code_file")),
         ]
-        for kind in ("competition", "dataset", "kernel", "model"):
-            lines += [f"    {kind} {source}" for source in metadata[f"{kind}_sources"]]
     return "\n".join(lines)

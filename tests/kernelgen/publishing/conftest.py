@@ -128,8 +128,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(client, "FIRST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(client, "LONGEST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(datasets, "READY_LIMIT_SECONDS", 10)
-    for module in (client, datasets):
-        monkeypatch.setattr(module, "LOOK_AGAIN_SECONDS", (0, 0.01, 0.02))
+    monkeypatch.setattr(client, "LOOK_AGAIN_SECONDS", (0, 0.01, 0.02))
 
 
 @pytest.fixture
