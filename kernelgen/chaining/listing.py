@@ -7,8 +7,8 @@ import os.path
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from kernelgen.recipe.expansion import slug_of
 from kernelgen.recipe.project import Kernel, Project
-from kernelgen.recipe.titles import slug_of
 
 WIDTH = 140  # of a line, in characters
 

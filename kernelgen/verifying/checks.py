@@ -50,7 +50,7 @@ def verify(project: Project, built: BuiltKernel) -> None:
 
 
 def _place_problems(project: Project, built: BuiltKernel) -> list[str]:
-    use = first_use(project.library_files(), built.code)
+    use = first_use(project.library_files, built.code)
     place = next((cell.line for cell in built.cells if cell.is_library), None)
     if use is None or place is None or place < use:
         return []
