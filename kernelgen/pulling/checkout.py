@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from kernelgen.building.provenance import run_git
 from kernelgen.errors import KernelgenError
 
 # Ends the message of each commit that a pull makes, so that the next pull knows them from a person's.
@@ -72,14 +71,9 @@ class Checkout:
 
     def _git(self, *arguments: str, may_refuse: bool = False) -> str:
         """What git answers; "" where it refuses and may."""
-        # A hook's environment points git at the repository of the hook, not at the project's.
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        options = ["--no-optional-locks", "-c", "core.splitIndex=false", "-c", "core.sparseCheckout=false"]
+        options = ["-c", "core.splitIndex=false", "-c", "core.sparseCheckout=false"]
         try:
-            done = subprocess.run(
-                ["git", "-C", str(self._root), *options, *arguments],
-                capture_output=True, encoding="utf-8", errors="replace", env={**kept, "LC_ALL": "C", **self._places},
-            )  # fmt: skip
+            done = run_git(self._root, *options, *arguments, **self._places)
         except OSError as error:
             raise GitError(f"git cannot be run ({error.strerror})") from None
         if done.returncode and not may_refuse:
