@@ -33,8 +33,6 @@ THE_WAY = "\n".join([
 ])  # fmt: skip
 # Options that say what to do, and the function that does it.
 _VERBS = dict(run="build", push="publish", wait="publish", output="publish", submit="publish", pull="pull", diff="pull")
-# Names that options had before; they work as ever.
-_FORMER = {"--again": "force", "--outputs": "output", "--rerun": "hidden_rerun"}
 
 
 def main(arguments: Sequence[str] | None = None, *, project: Path) -> int:
@@ -135,7 +133,8 @@ def _parser(project: Path) -> argparse.ArgumentParser:
     rarely("--owner", help="the owner on Kaggle, where the recipe names none (default: the credentials')")
     rarely("--commit", help="the commit that the notebooks name (default: git's)")
     rarely("--layout", choices=("new", "old"), default="new", help="of /kaggle/input in a run")
-    for name, option in _FORMER.items():
+    former = {"--again": "force", "--outputs": "output", "--rerun": "hidden_rerun"}  # they work as ever
+    for name, option in former.items():
         rarely(name, dest=option, action="store_true", help=argparse.SUPPRESS)
     return parser
 

@@ -74,7 +74,6 @@ _EXPECTED = {
     "list_type": "a list",
     "dict_type": "a table",
     "model_type": "a table",
-    "model_attributes_type": "a table",
 }
 _MESSAGES = {
     "missing": "missing; write it",

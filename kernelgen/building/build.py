@@ -50,10 +50,8 @@ def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKerne
     if inlined and not any(cell.is_library for cell in cells):
         use = first_use(library, code, at_once=False)
         place = f"{kernel.template_name}:{use}" if use else kernel.template_name
-        raise KernelgenError(
-            f"{place}: needs {project.library}, but the template has no {{{{ library() }}}}; put it alone in a "
-            "code cell above the first import"
-        )
+        what = f"needs {project.library}, but the template has no {{{{ library() }}}}"
+        raise KernelgenError(f"{place}: {what}; put it alone in a code cell above the first import")
     notebook = _notebook(cells, inlined or [without_library()], origin(project, kernel, commit))
     built = BuiltKernel(kernel, notebook, kernel_metadata(project, kernel), needed, tuple(cells), code)
     verify(project, built)

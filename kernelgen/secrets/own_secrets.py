@@ -25,10 +25,8 @@ def known_secrets() -> tuple[str, ...]:
 
 
 def user_names() -> list[str]:
-    """The users whose credentials these are; importing Kaggle's client, which knows them too, would authenticate.
-
-    An access token alone does not tell its owner without asking Kaggle.
-    """
+    """The users whose credentials these are; of an access token only Kaggle knows that."""
+    # Not asked of Kaggle's client, which authenticates when it is imported.
     return [os.environ.get("KAGGLE_USERNAME", ""), *re.findall(r'"username"\s*:\s*"([^"]+)"', _json())]
 
 

@@ -42,10 +42,8 @@ def verify(project: Project, built: BuiltKernel) -> None:
     problems += leak_problems(project, built)
     size = len(notebook_text(built.notebook))  # which is ASCII
     if size >= _LARGEST:
-        problems.append(
-            f"{where}: {size / 1000:.0f} kB as Kaggle's client sends it, "
-            f"{_LARGEST / 1000:.0f} kB are allowed; import less of the library, or ship data as a dataset"
-        )
+        what = f"{size / 1000:.0f} kB as Kaggle's client sends it, {_LARGEST / 1000:.0f} kB are allowed"
+        problems.append(f"{where}: {what}; import less of the library, or ship data as a dataset")
     if problems:
         raise KernelgenError("\n".join(dict.fromkeys(problems)))
 
@@ -55,10 +53,8 @@ def _place_problems(project: Project, built: BuiltKernel) -> list[str]:
     place = next((cell.line for cell in built.cells if cell.is_library), None)
     if use is None or place is None or place < use:
         return []
-    return [
-        f"{built.kernel.template_name}:{use}: needs {project.library} above {{{{ library() }}}} (line {place}), where "
-        "it is not yet there; move {{ library() }} above this cell"
-    ]
+    what = f"needs {project.library} above {{{{ library() }}}} (line {place}), where it is not yet there"
+    return [f"{built.kernel.template_name}:{use}: {what}; move {{{{ library() }}}} above this cell"]
 
 
 def _mount_problems(source: ParsedSource) -> list[str]:
