@@ -1,4 +1,4 @@
-"""The command line: what it may say, `main`, and one function for each verb, which imports what it alone needs."""
+"""The command line: what it may say, `main`, and one function for each verb: whether all was done."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def main(arguments: Sequence[str] | None = None, *, project: Path) -> int:
         if options is None:
             print(THE_WAY)
             return 2
-        status: int = globals()[options.verb](options)
+        is_done = globals()[options.verb](options)
         sys.stdout.flush()
-        return status
+        return 0 if is_done else 1
     except KeyboardInterrupt:
         logger.error("stopped by the keyboard")
         return 130
@@ -139,13 +139,13 @@ def _parser(project: Path) -> argparse.ArgumentParser:
     return parser
 
 
-def show_list(options: argparse.Namespace) -> int:
+def show_list(options: argparse.Namespace) -> bool:
     """``--list``: what there is."""
     print(listing(load_project(options.project, options.set, options.owner), options.list))
-    return 0
+    return True
 
 
-def build(options: argparse.Namespace) -> int:
+def build(options: argparse.Namespace) -> bool:
     """``--target``: fills datasets and builds kernels, and runs them with ``--run``."""
     from kernelgen.building import build_kernel, write_kernel
     from kernelgen.chaining.earlier import going_on
@@ -175,16 +175,15 @@ def build(options: argparse.Namespace) -> int:
     if inputs is not None:
         environment = {"KAGGLE_IS_COMPETITION_RERUN": "1"} if options.hidden_rerun else {}
         chain = Chain(project, kernels, out, inputs, options.other_command, notebooks, options.layout, environment)
-        done = run_chain(chain, lambda result: print(f"{shown(result.folder)}  ({result.seconds:.0f} s)"))
-        return 0 if done else 1
+        return run_chain(chain, lambda result: print(f"{shown(result.folder)}  ({result.seconds:.0f} s)"))
     if notebooks:
         folder = shown(out / (next(iter(notebooks)) if len(notebooks) == 1 else "NAME"))
         logger.info(f"next: {options.command} --run    (runs it here as Kaggle would)")
         logger.info(f"      kaggle kernels push -p {folder}    (or --push instead of --run: also what it needs)")
-    return 0
+    return True
 
 
-def publish(options: argparse.Namespace) -> int:
+def publish(options: argparse.Namespace) -> bool:
     """``--push``, ``--wait``, ``--output`` and ``--submit``, in this order."""
     from kernelgen.publishing.client import Kaggle
     from kernelgen.publishing.publication import Publication
@@ -196,10 +195,10 @@ def publish(options: argparse.Namespace) -> int:
         raise KernelgenError('none of the selected kernels submits anything; write submits = "submission.csv" for one')
     kaggle = Kaggle()
     project.owner = project.owner or kaggle.username
-    return 0 if Publication(kaggle, project, out, options.commit, options).carry_out(selected) else 1
+    return Publication(kaggle, project, out, options.commit, options).carry_out(selected)
 
 
-def preview(options: argparse.Namespace) -> int:
+def preview(options: argparse.Namespace) -> bool:
     """``--push --dry-run``: what would be sent, without network and credentials."""
     from kernelgen.building import build_kernel, write_kernel
     from kernelgen.chaining.earlier import going_on
@@ -217,10 +216,10 @@ def preview(options: argparse.Namespace) -> int:
     for kernel in built:
         write_kernel(kernel, out)
     print(preview(uploads, built))
-    return 0
+    return True
 
 
-def pull(options: argparse.Namespace) -> int:
+def pull(options: argparse.Namespace) -> bool:
     """``--pull``: what was edited on Kaggle, on a branch for each kernel; ``--diff`` only shows it."""
     from kernelgen.publishing.client import Kaggle
     from kernelgen.pulling.pull import pull_kernel
@@ -238,7 +237,7 @@ def pull(options: argparse.Namespace) -> int:
         pulled = pull_kernel(project, kernel, on_kaggle.source, out=Path(shown(out)), keep=options.pull)
         print(pulled.report)
         is_complete &= pulled.is_complete or options.diff
-    return 0 if is_complete else 1
+    return is_complete
 
 
 def shown(path: Path) -> str:
