@@ -5,7 +5,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from kernelgen.command.entry import main as command
+from kernelgen.command import main as command
 
 main = partial(command, project=Path(__file__).resolve().parent)
 

@@ -28,9 +28,8 @@ def plain_text(longest: int) -> AfterValidator:
         if len(value) > longest:
             raise ValueError(f"{value[:37]!r}... has {len(value)} characters; no more than {longest} can stand in it")
         if value != value.strip() or not value.isprintable():
-            raise ValueError(
-                f"{value!r} is no plain text; remove white space at its ends and characters that cannot be printed"
-            )
+            what = "remove white space at its ends and characters that cannot be printed"
+            raise ValueError(f"{value!r} is no plain text; {what}")
         return value
 
     return AfterValidator(check)
@@ -75,7 +74,6 @@ _EXPECTED = {
     "list_type": "a list",
     "dict_type": "a table",
     "model_type": "a table",
-    "model_attributes_type": "a table",
 }
 _MESSAGES = {
     "missing": "missing; write it",

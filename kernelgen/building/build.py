@@ -44,16 +44,14 @@ def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKerne
         for cell in cells
         if cell.kind == "code" and not cell.is_library
     )
-    library = project.library_files()
-    needed = closure(library, code, include=kernel.include, files=kernel.files)
+    library = project.library_files
+    needed = closure(library, code, include=kernel.included, files=kernel.files)
     inlined = library_cells(library, needed)
     if inlined and not any(cell.is_library for cell in cells):
         use = first_use(library, code, at_once=False)
         place = f"{kernel.template_name}:{use}" if use else kernel.template_name
-        raise KernelgenError(
-            f"{place}: needs {project.library}, but the template has no {{{{ library() }}}}; put it alone in a "
-            "code cell above the first import"
-        )
+        what = f"needs {project.library}, but the template has no {{{{ library() }}}}"
+        raise KernelgenError(f"{place}: {what}; put it alone in a code cell above the first import")
     notebook = _notebook(cells, inlined or [without_library()], origin(project, kernel, commit))
     built = BuiltKernel(kernel, notebook, kernel_metadata(project, kernel), needed, tuple(cells), code)
     verify(project, built)
@@ -89,7 +87,7 @@ def template_cells(project: Project, kernel: Kernel, commit: str) -> list[Templa
         },
         "provenance": lambda: provenance(project, kernel, commit),
     }
-    return project.template(kernel).render(context)
+    return project.templates[kernel.template_name].render(context)
 
 
 def _notebook(cells: list[TemplateCell], inlined: list[NotebookNode], notes: dict[str, Any]) -> NotebookNode:

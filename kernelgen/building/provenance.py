@@ -79,14 +79,19 @@ def origin(project: Project, kernel: Kernel, commit: str) -> dict[str, Any]:
     }
 
 
-def _git(root: Path, *arguments: str) -> str:
+def run_git(root: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run git for the repository that ``root`` lies in."""
     # A hook's environment points git at the repository of the hook, not at the project's.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return subprocess.run(
+        ["git", "--no-optional-locks", "-C", str(root), *arguments],
+        capture_output=True, encoding="utf-8", errors="replace", env={**own, "LC_ALL": "C", **environment},
+    )  # fmt: skip
+
+
+def _git(root: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(
-            ["git", "--no-optional-locks", "-C", str(root), *arguments],
-            capture_output=True, encoding="utf-8", errors="replace", env={**environment, "LC_ALL": "C"},
-        )  # fmt: skip
+        done = run_git(root, *arguments)
     except OSError:
         return ""
     if "dubious ownership" in done.stderr:

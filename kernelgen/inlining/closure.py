@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from kernelgen.errors import KernelgenError
+from kernelgen.errors import KernelgenError, near
 from kernelgen.inlining.data_files import ShippedFile, check_files, shipped_files
 from kernelgen.inlining.imports import ImportWalk, ThirdParty
 from kernelgen.inlining.library import Library, Module
@@ -60,8 +60,9 @@ def _included(library: Library, pattern: str) -> list[str]:
         return [pattern]
     found = [module.name for module in library.modules() if fnmatchcase(module.name, pattern)]
     if not found:
+        hint = near(pattern, [module.name for module in library.modules()])
         raise KernelgenError(
-            f"include = [{pattern!r}]: the library {library.name} has no such module; "
+            f"include = [{pattern!r}]: the library {library.name} has no such module{hint}; "
             f"name modules that exist, such as {library.name}.*"
         )
     return found

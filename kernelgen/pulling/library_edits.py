@@ -9,8 +9,6 @@ from pathlib import Path, PurePosixPath
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import BOM
 
-_LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n)")
-
 
 def as_it_was(data: bytes, before: bytes) -> bytes:
     """Return a file as an editor left it, with all that the editor cannot know as it was before.
@@ -27,11 +25,8 @@ def as_it_was(data: bytes, before: bytes) -> bytes:
         return before
     if text:
         text += unix_lines(old)[len(old_text) :] if old_text else "\n"
-    ends = _LINE.findall(old) or [("", "\n")]
-    commonest = Counter(end for _, end in ends).most_common(1)[0][0]
-    as_before = dict(ends)
-    *lines, last = text.split("\n")
-    text = "".join(line + as_before.get(line, commonest) for line in lines) + last
+    ends = Counter(re.findall("\r\n|\r|\n", old) or ["\n"])
+    text = text.replace("\n", ends.most_common(1)[0][0])
     return (BOM if before.startswith(BOM) else b"") + text.encode("utf-8")
 
 
@@ -50,10 +45,8 @@ def safe_place(root: Path, library: str, file: PurePosixPath) -> Path:
     except (OSError, RuntimeError, ValueError):  # links in a circle, or no name for a file
         fits = False
     if not fits:
-        raise KernelgenError(
-            f"{ascii(str(file))[1:-1]}: a cell on Kaggle writes it, but no file of the library {library} can lie "
-            "there; correct the first line of that cell, and pull again"
-        )
+        what = f"a cell on Kaggle writes it, but no file of the library {library} can lie there"
+        raise KernelgenError(f"{ascii(str(file))[1:-1]}: {what}; correct the first line of that cell, and pull again")
     return path
 
 

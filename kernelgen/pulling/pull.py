@@ -34,11 +34,8 @@ def pull_kernel(project: Project, kernel: Kernel, text: str, *, out: Path, keep:
     """Bring home what was edited in a kernel on Kaggle.
 
     The edits become a commit on the branch ``kaggle/NAME``, on top of the commit that the notebook names. Working
-    tree, index and the current branch stay as they are. Edits without a commit go to OUT/NAME/pulled.
-
-    Args:
-        text: the notebook as Kaggle has it.
-        out: the folder of built kernels. keep: whether to write anything; without it the edits are only shown.
+    tree, index and the current branch stay as they are. Edits without a commit go to OUT/NAME/pulled. Without ``keep``
+    they are only shown. ``text`` is the notebook as Kaggle has it.
 
     Raises:
         KernelgenError: what Kaggle has is not this kernel, its commit is not here, or the branch cannot be written.
@@ -82,17 +79,14 @@ def _read(text: str, project: Project, kernel: Kernel) -> tuple[NotebookNode, di
         notebook = cast(NotebookNode, v4.reads(text))
         cells_of(notebook.cells)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        raise KernelgenError(
-            f"{kernel.slug} on Kaggle: is no notebook of format 4; open it on Kaggle and save it again"
-        ) from None
+        what = "is no notebook of format 4; open it on Kaggle and save it again"
+        raise KernelgenError(f"{kernel.slug} on Kaggle: {what}") from None
     match notebook.metadata.get("kernelgen"):
         case {"commit": str(), "library": project.library, "kernel": kernel.name} as origin:
             return notebook, dict(origin)
         case {"commit": str(), "library": str(library), "kernel": str(name)}:
-            raise KernelgenError(
-                f"{kernel.slug} on Kaggle: was built as kernel {name} of the library {library}, not as {kernel.name} "
-                f"of {project.library}; check --target, --project and the kernel's title"
-            )
+            what = f"was built as kernel {name} of the library {library}, not as {kernel.name} of {project.library}"
+            raise KernelgenError(f"{kernel.slug} on Kaggle: {what}; check --target, --project and the kernel's title")
     return notebook, {}
 
 
@@ -102,9 +96,7 @@ class _Edits:
     files: what each was, None if it is new, and what it is. left: a diff of all other edits. notes: for the reader.
     """
 
-    def __init__(
-        self, notebook: NotebookNode, project: Project, kernel: Kernel, origin: dict[str, Any], root: Path
-    ) -> None:
+    def __init__(self, notebook: NotebookNode, project: Project, kernel: Kernel, origin: dict[str, Any], root: Path):
         self._project, self._kernel, self._origin, self._root = project, kernel, origin, root
         self._commit = str(origin.get("commit", NO_COMMIT))
         self.files: dict[PurePosixPath, tuple[bytes | None, bytes]] = {}
@@ -116,14 +108,7 @@ class _Edits:
             self._compare_cells(built, notebook)
         except KernelgenError as error:
             reason = str(error).partition("\n")[0]
-            self.notes.append(
-                f"{self._commit} cannot be built again ({reason}), so only the library's files are compared"
-            )
-        if before and not library:
-            raise KernelgenError(
-                f"{kernel.slug} on Kaggle: nothing of the library {project.library} is left in it; push the kernel "
-                "again, or restore an earlier version on Kaggle"
-            )
+            self.notes.append(f"{self._commit} cannot be built again ({reason}), so only library files are compared")
         for file, data in sorted(library.items()):
             path = safe_place(root, project.library, file)
             # A file of the library that was in no cell is compared with the commit's.

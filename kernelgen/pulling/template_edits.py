@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from difflib import SequenceMatcher
 
 from nbformat import NotebookNode
@@ -24,29 +25,24 @@ def cells_of(cells: Iterable[NotebookNode | TemplateCell]) -> list[Cell]:
 def take_over(
     template: str, cells: Iterable[TemplateCell], after: Sequence[Cell], render: Callable[[str], list[Cell]]
 ) -> tuple[str, list[Cell]]:
-    """Return the template with the edits whose lines hold no value, and the cells that it then makes.
+    """Return the template's text with the edits whose lines hold no value, and the cells that it then makes.
 
-    Args:
-        template: its text. cells: what is rendered of it. after: what is on Kaggle now.
-        render: gives the cells that a template's text makes; raises KernelgenError for what makes none.
+    ``after`` is what is on Kaggle now; ``render`` gives the cells of a text, or raises KernelgenError.
     """
     filled = [cell for cell in cells if cell.source.strip()]
     made = cells_of(filled)
     # From the last edit to the first, so that lines keep their numbers.
     for start, end, new_start, new_end in _changes(made, after):
         # Where cells were added or removed, nobody knows which of them was edited.
-        for back in range(1, end - start + 1 if end - start == new_end - new_start else 1):
-            old, new = end - back, after[new_end - back]
+        for step in reversed(range(end - start if end - start == new_end - new_start else 0)):
+            old, new = start + step, after[new_start + step]
             edited = _edited(template, filled[old], new)
             becomes = [*made[:old], new, *made[old + 1 :]]
-            try:
+            with suppress(
+                KernelgenError, UnicodeEncodeError
+            ):  # it means something to a template, or is half a character
                 if edited is not None and render(edited) == becomes:
                     template, made = edited, becomes
-            except (
-                KernelgenError,
-                UnicodeEncodeError,
-            ):  # the text means something to a template, or is half a character
-                continue
     return template, made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 from collections.abc import Iterator
@@ -11,9 +12,9 @@ from typing import Any
 from kernelgen.errors import in_line, near
 from kernelgen.recipe.schema import KernelTable, RecipeTable, problem
 from kernelgen.recipe.settings import replaced
-from kernelgen.recipe.titles import LONGEST, SHORTEST, default_title, is_title, slug_of
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+SHORTEST, LONGEST = 5, 50  # characters of a title, and of its slug
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def expand(recipe: RecipeTable) -> dict[str, Member]:
     """
     members: dict[str, Member] = {}
     for member in itertools.chain.from_iterable(_members(family, recipe) for family in recipe.kernels):
-        if not is_title(member.title):
+        is_plain = member.title == member.title.strip() and member.title.isprintable()
+        if not is_plain or any(not SHORTEST <= len(text) <= LONGEST for text in (member.title, member.slug)):
             what = f"Kaggle takes {SHORTEST} to {LONGEST} printable characters for each, no space at an end"
             raise problem(member.place, "title", f"{member.title!r} makes the slug {member.slug!r}; {what}; change it")
         for other in members.values():
@@ -95,11 +97,26 @@ def _members(family: str, recipe: RecipeTable) -> Iterator[Member]:
         chosen = dict(zip(table.each, values, strict=True))
         name = family + "".join(_suffix(key, value) for key, value in chosen.items())
         known = {**chosen, "self": name}
-        title = _filled(table.title, known, place, "title") or default_title(recipe.library, name)
+        title = _filled(table.title, known, place, "title") or _default_title(f"{recipe.library} {name}")
         sources = {key: _filled(text, known, f"{place}.sources", key) for key, text in table.sources.items()}
         settings = _put(table.settings, chosen, f"{place}.each")
         filled = table.model_copy(update={"settings": settings, "sources": sources})
         yield Member(name, family, place, title, slug_of(title), filled, stated)
+
+
+def slug_of(title: str) -> str:
+    """The slug that Kaggle makes of a title, by the function that Kaggle's client compares with."""
+    from slugify import slugify
+
+    return slugify(title)
+
+
+def _default_title(title: str) -> str:
+    if len(title) < SHORTEST:
+        title += " kernel"
+    if len(title) > LONGEST:
+        title = f"{title[: LONGEST - 7].rstrip(' -_')} {hashlib.sha256(title.encode()).hexdigest()[:6]}"
+    return title
 
 
 def _suffix(key: str, value: Any) -> str:

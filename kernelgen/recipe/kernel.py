@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kernelgen.recipe.expansion import PLACEHOLDER
 from kernelgen.recipe.schema import SESSION_MINUTES, problem
 from kernelgen.recipe.sources import Attached, Source, each_of
 
@@ -54,6 +55,20 @@ class Kernel:
         return float(limit) or SESSION_MINUTES
 
     @property
+    def included(self) -> list[str]:
+        """The modules to include: ``pk.losses.{loss}`` becomes one for each name that the setting ``loss`` gives.
+
+        A setting gives its text, the ``name`` of its table, or those of all its elements. ``{stages.loss}`` asks the
+        tables of the setting ``stages`` for theirs; a table that has no ``loss`` gives none.
+        """
+        modules: list[str] = []
+        for pattern in self.include:
+            before, *found = PLACEHOLDER.split(pattern, maxsplit=1)
+            names = _names(self.settings, found[0].split(".")) if found else [""]
+            modules += [before + name + "".join(found[1:]) for name in names]
+        return list(dict.fromkeys(modules))
+
+    @property
     def _named(self) -> list[Source]:
         return [source for attached in self.sources.values() for source in each_of(attached)]
 
@@ -82,23 +97,35 @@ class Kernel:
         return literals
 
 
+def _names(value: Any, path: list[str]) -> list[str]:
+    if isinstance(value, list):
+        return [name for element in value for name in _names(element, path)]
+    if isinstance(value, dict):
+        key, *rest = path or ["name"]
+        return _names(value[key], rest) if key in value else []
+    return [value] if isinstance(value, str) and not path else []
+
+
 def order_of_need(kernels: Mapping[str, Kernel]) -> list[str]:
-    """All kernels' names, each after those that it needs, otherwise in the recipe's order.
+    """All kernels' names in the recipe's order, but each after those that it needs.
 
     Raises:
         KernelgenError: there is no such order.
     """
-    needs = {name: kernel.needs for name, kernel in kernels.items()}
     order: dict[str, None] = {}
-    while left := [name for name in kernels if name not in order]:
-        ready = next((name for name in left if order.keys() >= set(needs[name])), None)
-        if not ready:
-            circle = left[:1]
-            while len(circle) == len(set(circle)):
-                circle.append(next(need for need in needs[circle[-1]] if need in left))
-            what = f"kernels feed on each other: {' -> '.join(circle[circle.index(circle[-1]) :])}; break the circle"
-            raise problem(f"kernels.{kernels[circle[-1]].family}.sources", "", what)
-        order[ready] = None
+
+    def add(name: str, *above: str) -> None:
+        if name in above:
+            circle = " -> ".join([*above[above.index(name) :], name])
+            what = f"kernels feed on each other: {circle}; break the circle"
+            raise problem(f"kernels.{kernels[name].family}.sources", "", what)
+        if name not in order:
+            for need in kernels[name].needs:
+                add(need, *above, name)
+            order[name] = None
+
+    for name in kernels:
+        add(name)
     return list(order)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,13 @@ from typing import Any
 from kernelgen.datasets.folder import DatasetFolder, load_datasets
 from kernelgen.errors import KernelgenError, near
 from kernelgen.inlining.library import Library
-from kernelgen.recipe.expansion import Member, expand
+from kernelgen.recipe.expansion import PLACEHOLDER, Member, expand
 from kernelgen.recipe.kernel import Kernel, check_agreement, order_of_need
-from kernelgen.recipe.owner import find_owner
 from kernelgen.recipe.project import Project
-from kernelgen.recipe.schema import RECIPE, RecipeTable, problem
+from kernelgen.recipe.schema import OWNER, RECIPE, RecipeTable, problem
 from kernelgen.recipe.sources import Attached, Known, Source, each_of, parse_sources
 from kernelgen.rendering.template import Names, Template
+from kernelgen.secrets.own_secrets import user_names
 from kernelgen.tables import read_toml, validated
 
 # The keys of a kernel's table that are not taken as they stand.
@@ -30,6 +31,8 @@ def load_project(root: Path, overrides: Iterable[str] = (), owner: str | None = 
     Raises:
         KernelgenError: for what is wrong.
     """
+    if owner and not re.fullmatch(OWNER, owner):
+        raise KernelgenError(f"--owner {owner}: not a Kaggle user or organisation name")
     root = Path(root).absolute()
     recipe = validated(RecipeTable, read_toml(root / RECIPE, RECIPE), RECIPE)
     library = Library(root, recipe.library)
@@ -62,12 +65,12 @@ def load_project(root: Path, overrides: Iterable[str] = (), owner: str | None = 
         library=recipe.library,
         kernels=kernels,
         datasets=datasets,
-        owner=find_owner(recipe.owner, owner),
+        owner=next((name for name in (recipe.owner, owner, *user_names()) if name and re.fullmatch(OWNER, name)), None),
         mounts=recipe.mounts,
         examples=recipe.examples,
         overrides=tuple(overrides),
-        _library=library,
-        _templates=templates,
+        library_files=library,
+        templates=templates,
     )
 
 
@@ -100,7 +103,8 @@ def _used_names(member: Member, names: Names) -> set[str]:
         if type(table.settings.get(limit)) not in (int, float) or table.settings[limit] < 0:
             raise problem(member.place, "time_limit", f"{limit!r} is not a setting that holds a number of minutes")
     agreeing = [name for source, keys in table.agrees.items() for name in (f"sources.{source}", *keys)]
-    for name in [*sorted(member.own), *agreeing]:
+    including = [path.partition(".")[0] for pattern in table.include for path in PLACEHOLDER.findall(pattern)]
+    for name in [*sorted(member.own), *agreeing, *including]:
         if name not in used:
             what = f"{member.template} does not name it{near(name, used)}; remove it or use it there"
             raise problem(member.place, name, what)

@@ -12,10 +12,13 @@ from kernelgen.errors import KernelgenError, in_line, near
 from kernelgen.inlining.library import Library
 from kernelgen.recipe.kernel import Kernel as Kernel
 from kernelgen.recipe.kernel import check_agreement, order_of_need
-from kernelgen.recipe.owner import UNKNOWN_OWNER
 from kernelgen.recipe.schema import RECIPE as RECIPE
 from kernelgen.recipe.settings import override_value, split_override
 from kernelgen.rendering.template import Template
+
+# Upper case and underscores, as in the client's own INSERT_KERNEL_SLUG_HERE: no user can have this name,
+# so Kaggle refuses the push, and whoever opens the file sees what is missing.
+UNKNOWN_OWNER = "INSERT_OWNER_HERE"
 
 
 @dataclass
@@ -23,7 +26,7 @@ class Project:
     """A folder with kernel_templates/, a library and perhaps datasets/.
 
     kernels: as the recipe has them, and once they were selected with the settings of ``--set``. examples: globs of
-    kernels that ``--list`` shows on request only. overrides: the texts of ``--set``.
+    kernels that ``--list`` shows on request only. overrides: the texts of ``--set``. templates: by their files' names.
     """
 
     root: Path
@@ -34,21 +37,13 @@ class Project:
     mounts: str | None
     examples: list[str]
     overrides: tuple[str, ...]
-    _library: Library
-    _templates: dict[str, Template]
+    library_files: Library
+    templates: dict[str, Template]
 
     @property
     def owner_or_placeholder(self) -> str:
         """Our name on Kaggle, or a placeholder that Kaggle refuses and a reader understands."""
         return self.owner or UNKNOWN_OWNER
-
-    def template(self, kernel: Kernel) -> Template:
-        """The kernel's template, read once."""
-        return self._templates[kernel.template_name]
-
-    def library_files(self) -> Library:
-        """The library as files, read once."""
-        return self._library
 
     def select(self, targets: str | Iterable[str]) -> list[Kernel | DatasetFolder]:
         """Kernels and datasets for names, comma lists, globs, family names and "all" (every kernel).

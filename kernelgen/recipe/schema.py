@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
-from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from kernelgen.errors import KernelgenError
-from kernelgen.rendering.template import TAKEN_NAMES
 from kernelgen.tables import Strict, plain_text
 
 RECIPE = "kernel_templates/kernels.toml"
 SETTING_NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
 OWNER = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
 SESSION_MINUTES = 720.0  # Kaggle ends a CPU or GPU session after 12 hours
-
-# Words that Jinja reads as operators, constants or its own template.
-_JINJA_WORDS = frozenset("and or not in is if else true false none True False None self".split())
 
 
 def problem(table: str, key: str, what: str) -> KernelgenError:
@@ -43,21 +38,8 @@ def checked_setting(value: Any) -> Any:
     return value
 
 
-def _free_name(value: str) -> str:
-    if value in TAKEN_NAMES | _JINJA_WORDS:
-        raise ValueError(f"{value!r} already means something in a template; choose another name")
-    return value
-
-
-def _output_file(value: str) -> str:
-    path = PurePosixPath(value)
-    if path.is_absolute() or ".." in path.parts or not path.parts or str(path) != value:
-        raise ValueError(f"{value!r} is no path in the output's folder; write submission.csv, say")
-    return value
-
-
 Setting = Annotated[Any, AfterValidator(checked_setting)]
-SettingName = Annotated[str, Field(pattern=SETTING_NAME), AfterValidator(_free_name)]
+SettingName = Annotated[str, Field(pattern=SETTING_NAME)]
 Text = Annotated[str, plain_text(255)]
 # The discriminators make pydantic complain of the kind that was meant, not of both.
 SourceText = Annotated[
@@ -89,7 +71,7 @@ class KernelTable(Strict):
     keywords: list[Text] = []
     docker_image: Text | None = None
     docker_image_pinning_type: Literal["original", "latest"] | None = None
-    submits: Annotated[Text, AfterValidator(_output_file)] | None = None
+    submits: Text | None = None
     time_limit: TimeLimit = SESSION_MINUTES
 
 

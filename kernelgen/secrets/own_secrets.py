@@ -1,4 +1,4 @@
-"""The secrets of the credentials on this machine."""
+"""The credentials on this machine: their secrets and their user."""
 
 import os
 import re
@@ -20,20 +20,26 @@ def known_secrets() -> tuple[str, ...]:
     # The variable of the token may name a file.
     for path in (folder / "access_token", folder / "access_token.txt", Path(os.environ.get("KAGGLE_API_TOKEN", ""))):
         values.append(_text(path).strip())
-    for path in (configuration_folder() / "kaggle.json", folder / "kaggle.json", folder / "credentials.json"):
-        values += _IN_JSON.findall(_text(path))
+    values += _IN_JSON.findall(_json())
     return tuple(sorted({value for value in values if len(value) >= _SHORTEST}))
 
 
-def configuration_folder() -> Path:
-    """Where Kaggle's client keeps kaggle.json."""
-    if named := os.environ.get("KAGGLE_CONFIG_DIR"):
-        return Path(named)
+def user_names() -> list[str]:
+    """The users whose credentials these are; of an access token only Kaggle knows that."""
+    # Not asked of Kaggle's client, which authenticates when it is imported.
+    return [os.environ.get("KAGGLE_USERNAME", ""), *re.findall(r'"username"\s*:\s*"([^"]+)"', _json())]
+
+
+def _json() -> str:
+    """What stands in the files in which Kaggle's client keeps credentials."""
     home = Path(os.path.expanduser("~"))
     folder = home / ".kaggle"
+    configuration = folder
     if sys.platform.startswith("linux") and not folder.exists():
-        return Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "kaggle"
-    return folder
+        configuration = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "kaggle"
+    configuration = Path(os.environ.get("KAGGLE_CONFIG_DIR") or configuration)
+    paths = (configuration / "kaggle.json", folder / "kaggle.json", folder / "credentials.json")
+    return "\n".join(map(_text, paths))
 
 
 def _text(path: Path) -> str:

@@ -10,10 +10,11 @@ from kernelgen.nodes import notebook_text
 from kernelgen.recipe.project import Project
 from kernelgen.verifying.leaks import leak_problems
 from kernelgen.verifying.library_place import first_use
-from kernelgen.verifying.mounts import mount_problems
 from kernelgen.verifying.names import name_problems
 
 _LARGEST = 900_000  # Kaggle refuses a megabyte; what the client sends must stay well below
+# Where only the declared sources may lead; in a kernel's working folder `../input` is the same place.
+_MOUNT = re.compile(r"(?:^|[^\w.-])/*kaggle/+input(?![\w-])|^(?:\./)*\.\./+input(?:/|$)")
 
 
 def verify(project: Project, built: BuiltKernel) -> None:
@@ -31,26 +32,39 @@ def verify(project: Project, built: BuiltKernel) -> None:
     problems += _package_problems(project, built)
     for source in (cells, *modules):
         if source.name != project.mounts:
-            problems += mount_problems(source)
+            problems += _mount_problems(source)
     problems += leak_problems(project, built)
     size = len(notebook_text(built.notebook))  # which is ASCII
     if size >= _LARGEST:
-        problems.append(
-            f"{where}: {size / 1000:.0f} kB as Kaggle's client sends it, "
-            f"{_LARGEST / 1000:.0f} kB are allowed; import less of the library, or ship data as a dataset"
-        )
+        what = f"{size / 1000:.0f} kB as Kaggle's client sends it, {_LARGEST / 1000:.0f} kB are allowed"
+        problems.append(f"{where}: {what}; import less of the library, or ship data as a dataset")
     if problems:
         raise KernelgenError("\n".join(dict.fromkeys(problems)))
 
 
 def _place_problems(project: Project, built: BuiltKernel) -> list[str]:
-    use = first_use(project.library_files(), built.code)
+    use = first_use(project.library_files, built.code)
     place = next((cell.line for cell in built.cells if cell.is_library), None)
     if use is None or place is None or place < use:
         return []
+    what = f"needs {project.library} above {{{{ library() }}}} (line {place}), where it is not yet there"
+    return [f"{built.kernel.template_name}:{use}: {what}; move {{{{ library() }}}} above this cell"]
+
+
+def _mount_problems(source: ParsedSource) -> list[str]:
+    """A line for each string that is no docstring, and each of IPython's own lines, that names /kaggle/input."""
+    strings = []
+    for node, parent in source.parents.items():
+        # A string that is a statement of its own documents something: a module, a function, an attribute.
+        if isinstance(node, ast.Constant) and not isinstance(parent, ast.Expr):
+            value = node.value.decode("latin-1") if isinstance(node.value, bytes) else node.value
+            if isinstance(value, str):
+                strings.append((node.lineno, value))
+    lines = {line for line, text in [*strings, *source.magics] if _MOUNT.search(text)}
     return [
-        f"{built.kernel.template_name}:{use}: needs {project.library} above {{{{ library() }}}} (line {place}), where "
-        "it is not yet there; move {{ library() }} above this cell"
+        f"{source.where(line)}: writes the path of a mounted source; declare the source in kernels.toml and use "
+        "{{ sources.NAME | literal }}"
+        for line in sorted(lines)
     ]
 
 

@@ -156,7 +156,7 @@ def test_saving_changes_no_byte_of_a_file_that_was_not_edited():
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
-        ("a\r\nb\nc\r\nd\r\n", "a\nb\nnew\nc\nd\nlast\n", "a\r\nb\nnew\r\nc\r\nd\r\nlast\r\n"),
+        ("a\r\nb\r\n", "a\nnew\nb\nlast\n", "a\r\nnew\r\nb\r\nlast\r\n"),
         ("a\nb", "a\nc\n", "a\nc"),
         ("a\nb", "c\nb\n", "c\nb"),
         ("a\nb\n\n\n", "c\nb\n", "c\nb\n\n\n"),

@@ -1,1 +1,0 @@
-"""The command line: what it may say, and one function for each of its verbs."""
