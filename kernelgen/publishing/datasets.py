@@ -27,8 +27,8 @@ _FAILED = ("FAILED", "DELETED")
 _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"})
 
 
-def publish(kaggle: Kaggle, upload: DatasetUpload, *, notes: str, force: bool) -> None:
-    """Create or version the dataset where its content changed, or with ``force`` in any case."""
+def publish(kaggle: Kaggle, upload: DatasetUpload, *, notes: str, force: bool) -> bool:
+    """Create or version the dataset where its content changed, or with ``force`` in any case; whether it was sent."""
     what, record = f"dataset {upload.identity}", _record(upload)
     with FileLock(record.with_name(".lock")):  # two calls at once would send it twice
         status, version = kaggle.dataset(upload.identity)
@@ -37,10 +37,11 @@ def publish(kaggle: Kaggle, upload: DatasetUpload, *, notes: str, force: bool) -
             # While a version is processed, the number stays that of the one before.
             if version == before.version or status != "READY":
                 logger.info(f"{what}: unchanged, version {before.version}")
-                return
+                return False
         _send(kaggle, upload, notes, status)
         Sent(identity=upload.identity, version=version + 1, content=upload.content).write(record)
         logger.info(f"{what}: {'sent as a new version' if status else 'created'}, {len(upload.files)} files")
+        return True
 
 
 def wait_until_ready(kaggle: Kaggle, upload: DatasetUpload) -> None:

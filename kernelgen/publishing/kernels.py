@@ -29,17 +29,20 @@ class SessionsFull(KernelgenError):
     """As many of the user's kernels run already as Kaggle allows at once."""
 
 
-def push(kaggle: Kaggle, built: BuiltKernel, out: Path, attached: dict[str, int], *, force: bool) -> Sent:
+def push(kaggle: Kaggle, built: BuiltKernel, out: Path, attached: dict[str, int], *, force: bool, fresh: bool) -> Sent:
     """Push a version of the kernel, unless its last one has the same notebook, metadata and inputs, or with ``force``.
 
-    It will be given the versions of datasets and kernels in ``attached``.
+    Args:
+        attached: the versions of the datasets and kernels that it will be given.
+        fresh: whether this call sent some of these, so that no version that is there can have had them.
     """
     identity, text = built.metadata["id"], notebook_text(built.notebook)
     content = hashlib.sha256(json.dumps([text, built.metadata, attached], sort_keys=True).encode()).hexdigest()
     record = pushed_path(out, built.kernel.name, identity)
     with FileLock(record.with_name(".lock")):  # two calls at once would push it twice
         there = kaggle.kernel(identity)
-        known = None if force else _known(record, identity, there, text)
+        wanted = Sent(identity=identity, base=there.version if there else 0, version=0, content=content)
+        known = None if force else _known(record, wanted, there, text, fresh)
         if known and known.content == content:
             run = kaggle.run(identity, known.version)
             if run.status == "COMPLETE" or not run.is_over:
@@ -48,7 +51,6 @@ def push(kaggle: Kaggle, built: BuiltKernel, out: Path, attached: dict[str, int]
         # Noted before it is sent: a call that is killed in between is found out by the next one.
         write_text(record.with_name(NOTEBOOK), text)
         write_text(record.with_name(METADATA), json.dumps(built.metadata | {"code_file": NOTEBOOK}, indent=2))
-        wanted = Sent(identity=identity, base=there.version if there else 0, version=0, content=content)
         wanted.write(record)
         version, problems = _save(kaggle, record.parent, identity, text, wanted.base)
         pushed = wanted.model_copy(update={"version": version, "content": "" if problems else content})
@@ -59,11 +61,15 @@ def push(kaggle: Kaggle, built: BuiltKernel, out: Path, attached: dict[str, int]
         return pushed
 
 
-def _known(record: Path, identity: str, there: KernelThere | None, text: str) -> Sent | None:
+def _known(record: Path, wanted: Sent, there: KernelThere | None, text: str, fresh: bool) -> Sent | None:
     """What is known of the newest version: the record, mended where a call could not finish it."""
-    before = read_sent(record, identity)
-    if before is None or there is None:
+    before = read_sent(record, wanted.identity)
+    if there is None:
         return None
+    if before is None:
+        # A clone, or a folder that was cleaned: the same notebook is not run again, which may cost a GPU's hours.
+        same = not fresh and _cells(there.source) == _cells(text)
+        return wanted.model_copy(update={"version": there.version}) if same else None
     if there.version == (before.version or before.base):
         return before if before.version else None  # without a version it never arrived
     cells, pushed = _cells(there.source), record.with_name(NOTEBOOK)
@@ -74,7 +80,7 @@ def _known(record: Path, identity: str, there: KernelThere | None, text: str) ->
     if cells == _cells(text):
         return None
     raise KernelgenError(
-        f"kernel {identity}: was edited on Kaggle (version {there.version}); --diff shows how, "
+        f"kernel {wanted.identity}: was edited on Kaggle (version {there.version}); --diff shows how, "
         "--push --force pushes over it"
     )
 

@@ -38,6 +38,7 @@ class Publication:
         self._built: dict[str, BuiltKernel] = {}
         self._running: dict[str, int] = {}
         self._left: set[str] = set()
+        self._sent: set[str] = set()  # datasets and kernels that this call sent
 
     def carry_out(self, selected: Iterable[Kernel | DatasetFolder]) -> bool:
         """Do it all; False if something is left for another call (what, has been said)."""
@@ -63,7 +64,8 @@ class Publication:
             uploads.append(dataset_upload(dataset))
         for upload in uploads:
             force = self.options.force and upload.dataset in selected
-            datasets.publish(self.kaggle, upload, notes=f"commit {self.commit}", force=force)
+            if datasets.publish(self.kaggle, upload, notes=f"commit {self.commit}", force=force):
+                self._sent.add(upload.identity)
         for upload in uploads:
             datasets.wait_until_ready(self.kaggle, upload)
 
@@ -122,13 +124,15 @@ class Publication:
         versions = {f"{own.kind}:{self._identity(own)}": self._newest_version(own) for own in attached}
         force = self.options.force or built.kernel.resumed
         try:
-            pushed = kernels.push(self.kaggle, built, self.out, versions, force=force)
+            fresh = not self._sent.isdisjoint(map(self._identity, attached))
+            pushed = kernels.push(self.kaggle, built, self.out, versions, force=force, fresh=fresh)
         except kernels.SessionsFull as error:
             if not self._running:
                 raise
             logger.warning(f"{error}; it is pushed when one of the others has ended")
             self._finish_first()
             return self._push_one(kernel)
+        self._sent.add(pushed.identity)
         if self.options.wait:
             self._running[pushed.identity] = pushed.version
         elif self.options.output or self.options.submit:

@@ -25,6 +25,14 @@ logger = logging.getLogger(__name__)
 HOME = Path(__file__).resolve().parents[2]
 NAME = ".venv-kaggle"
 STAMP = "kernelgen-setup.txt"
+# A CPU build of torch lacks two operators that a CUDA build of torchvision asks for when it is imported.
+MISSING_OPERATOR = "operator torchvision::nms does not exist"
+OPERATORS = """import torch
+
+_operators = torch.library.Library("torchvision", "DEF")
+for _name in ("nms", "qnms"):
+    _operators.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+"""
 VERSION = "{}.{}".format(*sys.version_info)
 # The package folder of a virtual environment, relative to its prefix.
 SITE_PACKAGES = Path("lib", f"python{VERSION}", "site-packages")
@@ -59,6 +67,7 @@ def make_environment(home: Path = HOME) -> Path:
         print(f"{NAME}: making the environment of runs (2 GB on disk or more, some minutes) ...", flush=True)
         venv.create(home / NAME, clear=True, symlinks=True)
         _install(home)
+        _repair_torchvision(home / NAME)
         # Written last: where it is missing, a set-up was interrupted.
         write_text(home / NAME / STAMP, _fingerprint(home))
     return find_environment(home)
@@ -96,6 +105,14 @@ def _install(home: Path) -> None:
     command += ["--disable-pip-version-check", "-c", str(home / "constraints.txt"), *_requirements(home)]
     if subprocess.run(command, check=False).returncode:
         raise KernelgenError("pip could not install the image's packages; its lines above say why")
+
+
+def _repair_torchvision(environment: Path) -> None:
+    """Lets a CPU build of torch work with a CUDA build of torchvision, where they do not by themselves."""
+    command = [str(environment / "bin" / "python"), "-I", "-c", "import torchvision"]
+    if MISSING_OPERATOR in subprocess.run(command, capture_output=True, text=True, check=False).stderr:
+        file = environment / SITE_PACKAGES / "torchvision" / "__init__.py"
+        write_text(file, OPERATORS + file.read_text(encoding="utf-8"))
 
 
 def main() -> int:

@@ -1,10 +1,13 @@
 """All checks on one built kernel that need no run."""
 
+import ast
+import re
+
 import nbformat
 
 from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
-from kernelgen.inlining.source import source_of_cells, source_of_module
+from kernelgen.inlining.source import ParsedSource, source_of_cells, source_of_module
 from kernelgen.kaggle_image import kaggle_image
 from kernelgen.nodes import notebook_text
 from kernelgen.recipe.project import Project
