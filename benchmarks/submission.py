@@ -41,7 +41,7 @@ from birdlib.competition.layout import recordings_in  # noqa: E402
 from birdlib.frontend.mel import FrontEnd  # noqa: E402
 from birdlib.models.variant import variant  # noqa: E402
 from kernelgen.recipe import load_project  # noqa: E402
-from kernelgen.running.environment import find_environment  # noqa: E402
+from kernelgen.running.environment import SITE_PACKAGES, find_environment  # noqa: E402
 
 # What users run besides OpenVINO; in an environment of this benchmark's own, so that no other has it.
 PEERS = ("onnxruntime==1.31.1", "onnx==1.23.2")
@@ -99,7 +99,7 @@ class Bench:
         shutil.rmtree(self.folder / "environment", ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(self.folder / "environment")], check=True)
         site_packages = next((self.folder / "environment").glob("lib/python3*/site-packages"))
-        image = find_environment().site_packages
+        image = find_environment() / SITE_PACKAGES
         (site_packages / "image.pth").write_text(f"import site; site.addsitedir({str(image)!r})\n")
         install = [str(self.python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         done = subprocess.run([*install, "-c", str(ROOT / "constraints.txt"), *wanted], capture_output=True, text=True)

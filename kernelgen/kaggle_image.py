@@ -1,7 +1,5 @@
 """Kaggle's image: its Python and the packages that it holds."""
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from functools import cache

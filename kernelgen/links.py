@@ -1,10 +1,9 @@
 """Symbolic links in a folder that a kernel may have written: none of them may lead to the host's files."""
 
-from __future__ import annotations
-
 import os
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+
+from kernelgen.errors import KernelgenError
 
 
 def stays_inside(link: Path, folder: Path) -> bool:
@@ -13,31 +12,24 @@ def stays_inside(link: Path, folder: Path) -> bool:
     A link that leads nowhere is judged by its text alone. ``folder`` is absolute and resolved.
     """
     text = os.readlink(link)
-    if os.path.isabs(text) or not Path(os.path.normpath(link.parent / text)).is_relative_to(folder):
-        return False
-    try:
-        return link.resolve().is_relative_to(folder)
-    except (OSError, RuntimeError):  # links in a circle lead nowhere (RuntimeError before Python 3.13)
-        return True
+    # A link in a circle leads nowhere; realpath leaves it as it is.
+    places = [Path(os.path.normpath(link.parent / text)), Path(os.path.realpath(link))]
+    return not os.path.isabs(text) and all(place.is_relative_to(folder) for place in places)
 
 
-def links_below(folder: Path) -> Iterator[Path]:
+def links_below(folder: Path) -> list[Path]:
     """Every symbolic link at any depth of ``folder``; links are not followed, folders without permission skipped."""
-    for current, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            path = os.path.join(current, name)
-            if os.path.islink(path):
-                yield Path(path)
+    return [path for path in folder.rglob("*") if path.is_symlink()]
 
 
 def keep_links_inside(folder: Path, seen_as: PurePosixPath) -> list[str]:
-    """Makes a run's output safe to give away; returns the names of the links that were removed.
+    """Make a run's output safe to give away; return the names of the links that were removed.
 
     A link that leads out of the output is removed. An absolute one that stays inside becomes a relative one; it may
     have been written while the folder was seen as ``seen_as``.
     """
     folder = folder.resolve()
-    for link in list(links_below(folder)):
+    for link in links_below(folder):
         text = PurePosixPath(os.path.normpath(os.readlink(link)))
         for place in (seen_as, PurePosixPath(folder)):
             if text.is_relative_to(place):
@@ -49,6 +41,16 @@ def keep_links_inside(folder: Path, seen_as: PurePosixPath) -> list[str]:
     for link in removed:
         _unlink(link)
     return [str(link.relative_to(folder)) for link in removed]
+
+
+def refuse_links(*folders: Path) -> None:
+    """Raises `KernelgenError` where one of the folders, which a run moves or empties, is a link to another place."""
+    for folder in folders:
+        if folder.is_symlink():
+            raise KernelgenError(
+                f"{folder}: is a link to {os.readlink(folder)}, where a run may not move or remove what others keep; "
+                "remove the link, or name a folder on that disk with --out"
+            )
 
 
 def _unlink(link: Path) -> None:

@@ -1,7 +1,5 @@
 """TOML files read as pydantic models; every violation becomes one line."""
 
-from __future__ import annotations
-
 import itertools
 import tomllib
 from collections.abc import Mapping
@@ -30,9 +28,8 @@ def plain_text(longest: int) -> AfterValidator:
         if len(value) > longest:
             raise ValueError(f"{value[:37]!r}... has {len(value)} characters; no more than {longest} can stand in it")
         if value != value.strip() or not value.isprintable():
-            raise ValueError(
-                f"{value!r} is no plain text; remove white space at its ends and characters that cannot be printed"
-            )
+            what = "remove white space at its ends and characters that cannot be printed"
+            raise ValueError(f"{value!r} is no plain text; {what}")
         return value
 
     return AfterValidator(check)
@@ -41,16 +38,11 @@ def plain_text(longest: int) -> AfterValidator:
 def read_toml(path: Path, where: str) -> dict[str, Any]:
     """The TOML document in ``path``; ``where`` names the file in errors."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-        return tomllib.loads(text)
-    except FileNotFoundError:
-        raise KernelgenError(f"{where}: there is no such file; make it or check the path") from None
-    except UnicodeDecodeError as error:
-        raise KernelgenError(f"{where}: byte {error.start} is not UTF-8; save the file in that encoding") from None
-    except tomllib.TOMLDecodeError as error:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise KernelgenError(f"{where}: not valid TOML: {error}; mend the file") from None
     except OSError as error:
-        raise KernelgenError(f"{where}: cannot be read: {error.strerror or error}") from None
+        raise KernelgenError(f"{where}: cannot be read: {error.strerror or error}; check the path") from None
 
 
 def validated(model: type[Model], document: Mapping[str, Any], where: str) -> Model:
@@ -82,41 +74,36 @@ _EXPECTED = {
     "list_type": "a list",
     "dict_type": "a table",
     "model_type": "a table",
-    "model_attributes_type": "a table",
+}
+_MESSAGES = {
+    "missing": "missing; write it",
+    "value_error": "{error}",
+    "too_short": "nothing stands in it; write at least one",
+    "greater_than": "must be greater than {gt:g}, found {found}",
+    "literal_error": "expected {expected}, found {found}",
+    **{kind: f"expected {expected}, found {{found}}" for kind, expected in _EXPECTED.items()},
 }
 
 
 def _violation(details: Mapping[str, Any], model: type[BaseModel]) -> str:
-    kind, value = details["type"], details.get("input")
-    if kind == "extra_forbidden":
+    if details["type"] == "extra_forbidden":
         *above, key = details["loc"]
         schema = model.model_json_schema()
         tables = schema.get("$defs", {}).values() if above else [schema]
         known = [key for table in tables for key in table.get("properties", ())]
         return f"unknown key{near(str(key), known)}; remove or correct it"
-    if kind == "missing":
-        return "missing; write it"
-    if kind == "value_error":
-        return str(details["ctx"]["error"])
-    if kind in _EXPECTED:
-        return f"expected {_EXPECTED[kind]}, found {shown(value)}"
-    if kind == "literal_error":
-        return f"expected {details['ctx']['expected']}, found {shown(value)}"
-    if kind == "too_short":
-        return "nothing stands in it; write at least one"
-    if kind == "greater_than":
-        return f"must be greater than {details['ctx']['gt']:g}, found {shown(value)}"
-    return f"{details['msg'][:1].lower()}{details['msg'][1:]}, found {shown(value)}"
+    found = shown(details.get("input"))
+    if message := _MESSAGES.get(details["type"]):
+        return message.format(**details.get("ctx", {}), found=found)
+    return f"{details['msg'][:1].lower()}{details['msg'][1:]}, found {found}"
 
 
 def shown(value: Any) -> str:
     """Return a value as a message names it, with its kind."""
-    names = {bool: "true or false", str: "the string", int: "the number", float: "the number"}
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"
     if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict):
-        return "a table"
-    if isinstance(value, list):
-        return "a list"
+        return str(value).lower()
+    kind = {str: "the string", int: "the number", float: "the number"}.get(type(value), type(value).__name__)
     text = repr(value)
-    return f"{names.get(type(value), type(value).__name__)} {text if len(text) <= 60 else text[:57] + '...'}"
+    return f"{kind} {text if len(text) <= 60 else text[:57] + '...'}"

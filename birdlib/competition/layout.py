@@ -9,6 +9,7 @@ from pathlib import Path
 
 from birdlib.errors import BirdlibError
 
+SAMPLE = "sample_submission.csv"
 AUDIO_SUFFIXES = frozenset({".ogg", ".oga", ".opus", ".wav", ".flac", ".mp3"})  # what libsndfile decodes
 
 
@@ -64,7 +65,12 @@ class CompetitionFiles:
     @cached_property
     def sample_submission(self) -> Path:
         """The table whose rows and columns the submission copies."""
-        return self._first("sample_submission.csv")
+        return self._first(SAMPLE)
+
+    @property
+    def training_labels(self) -> tuple[str, ...]:
+        """The labels that training recordings are sorted by, a folder each: in every year so far all classes."""
+        return tuple(sorted(path.name for path in self.train_audio.iterdir() if path.is_dir()))
 
     @cached_property
     def metadata(self) -> Path:

@@ -230,7 +230,8 @@ def _only_placeholders(
 def _from_recordings(sample: SampleSubmission, full: Mapping[str, int | None], window_s: int) -> RowPlan:
     row_ids: list[str] = []
     ends, rows = {}, {}
-    notes = [f"the sample submission holds placeholders only: rows built from {len(full)} recordings"]
+    why = "holds placeholders only" if sample.row_ids else "is missing or empty"
+    notes = [f"the sample submission {why}: rows built from {len(full)} recordings"]
     known = Counter(count for count in full.values() if count is not None)
     usual = known.most_common(1)[0][0] if known else 0
     unreadable = [stem for stem, count in full.items() if count is None]

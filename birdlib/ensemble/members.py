@@ -212,7 +212,7 @@ def members_table(members: list[Member]) -> pd.DataFrame:
         for member in members
     ]
     columns = ["model", "architecture", "weights", "score", "score of", "classes", "mel"]
-    return pd.DataFrame(rows, columns=columns).set_index("model")
+    return pd.DataFrame(rows, columns=columns).set_index("model").round(3)
 
 
 def unknown_classes(members: list[Member], classes: Sequence[str]) -> list[str]:

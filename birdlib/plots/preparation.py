@@ -22,7 +22,10 @@ def plot_durations(recordings: pd.DataFrame, window_seconds: float) -> Figure:
     figure, axis = plt.subplots(figsize=(WIDTH, 2.8), layout="constrained")
     low, high = min(seconds.min(), window_seconds / 2), max(seconds.max(), window_seconds * 2)
     plain(axis, f"{len(seconds):,} recordings, {seconds.sum() / 3600:,.1f} hours, median {np.median(seconds):.0f} s")
-    axis.hist(seconds, bins=np.geomspace(low, high, 60), color=CLIPS)
+    # A clip's length is an edge, so that the line parts the shorter recordings from the others.
+    step = np.log(high / low) / 60
+    edges = np.arange(np.floor(np.log(low / window_seconds) / step), np.ceil(np.log(high / window_seconds) / step) + 1)
+    axis.hist(seconds, bins=window_seconds * np.exp(step * edges), color=CLIPS)
     axis.axvline(window_seconds, color=INK, linewidth=0.8, linestyle="--")
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter(ScalarFormatter())

@@ -64,14 +64,14 @@ def _draw_calibration(axis: Axes, true: np.ndarray, probability: np.ndarray, bin
 
 
 def _draw_spread(axis: Axes, true: np.ndarray, probability: np.ndarray) -> None:
-    plain(axis, f"probabilities of {true.size:,} cells")
+    plain(axis, f"{true.size:,} probabilities")
     edges = np.linspace(0, 1, 41)
     absent = axis.hist(probability[~true], edges, color=FAINT)[0]
     present = np.histogram(probability[true], edges)[0]
     axis.stairs(present, edges, baseline=None, color=CLIPS, linewidth=1.6)
     axis.set_yscale("log")
     most = max(absent.max(), present.max(), 1)
-    axis.set(xlim=(0, 1), ylim=(0.7, 4 * most), xlabel="probability given", ylabel="cells")
+    axis.set(xlim=(0, 1), ylim=(0.7, 4 * most), xlabel="probability given", ylabel="count")
     plain_numbers(axis, subs=(1.0,))
     at_the_right = {"transform": axis.transAxes, "ha": "right", "va": "top"}
     axis.text(0.98, 0.95, f"bird there ({true.sum():,})", color=CLIPS, **at_the_right)

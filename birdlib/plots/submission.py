@@ -1,13 +1,14 @@
-"""Pictures of a submission: what the ensemble heard where, and how its scores are spread."""
+"""Pictures of a submission: what the ensemble predicts where, and how its scores are spread."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from birdlib.audio.recordings import read_windows
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
-from birdlib.plots.style import show_mel
+from birdlib.plots.style import CLIPS, SOUNDSCAPES, plain, plain_numbers, show_mel
 from birdlib.submission.preparation import Task
 
 
@@ -60,8 +61,12 @@ def plot_scores(scores: np.ndarray, scored_rows: np.ndarray) -> Figure:
     scores = scores[scored_rows]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.6), layout="constrained")
     bins = np.linspace(0, 1, 51)
-    left.hist(scores.ravel(), bins=bins, log=True, color="tab:blue")
-    left.set(title="all scores", xlabel="probability", ylabel="cells")
-    right.hist(scores.max(axis=1) if len(scores) else [], bins=bins, color="tab:orange")
-    right.set(title="highest score of each window", xlabel="probability", ylabel="windows")
+    plain(left, f"all {scores.size:,} scores")
+    left.hist(scores.ravel(), bins=bins, log=True, color=CLIPS)
+    plain_numbers(left, subs=(1.0,))
+    left.set(xlabel="probability", ylabel="count")
+    plain(right, f"highest score of each of {len(scores):,} windows")
+    right.hist(scores.max(axis=1) if len(scores) else [], bins=bins, color=SOUNDSCAPES)
+    right.yaxis.set_major_locator(MaxNLocator(integer=True))
+    right.set(xlabel="probability", ylabel="windows")
     return figure

@@ -170,7 +170,7 @@ def _headline(logs: Mapping[str, Tables]) -> str:
     }
     if len(both) == 1:
         ((name, last),) = both.items()
-        return f"{name}    epoch {last['epoch']:.1f}, step {last['step']:,.0f}, {_spoken(last['seconds'])}"
+        return f"{name}    epoch {last['epoch']:.3g}, step {last['step']:,.0f}, {_spoken(last['seconds'])}"
     furthest, least = max(last["epoch"] for last in both.values()), min(last["epoch"] for last in both.values())
     how_far = f"{least:.1f} to {furthest:.1f} epochs" if furthest - least >= 0.05 else f"{furthest:.1f} epochs"
     lines = ["thin: training loss"]

@@ -7,9 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from birdlib.audio.recordings import probe
-from birdlib.competition.editions import WINDOW_SECONDS
-from birdlib.competition.layout import CompetitionFiles
-from birdlib.competition.rows import LONGEST_SECONDS, SHORT_BY, RowPlan, doubles, plan_rows, read_sample, shown
+from birdlib.competition.editions import WINDOW_SECONDS, edition
+from birdlib.competition.layout import SAMPLE, CompetitionFiles
+from birdlib.competition.rows import (
+    LONGEST_SECONDS,
+    ROW_ID,
+    SHORT_BY,
+    RowPlan,
+    SampleSubmission,
+    doubles,
+    plan_rows,
+    read_sample,
+    shown,
+)
 from birdlib.competition.table import submission_table, write_table
 from birdlib.errors import BirdlibError
 from birdlib.submission.windows import ScoredSoundscape
@@ -52,25 +62,43 @@ class Task:
         self.save(np.full((len(self.plan.row_ids), len(self.plan.classes)), score, np.float32))
 
 
-def write_valid_file(files: CompetitionFiles, target: Path, score: float) -> None:
+def write_valid_file(files: CompetitionFiles, target: Path, score: float, year: int) -> None:
     """Write a valid submission before any recording is looked at: the sample's rows, every cell the same.
 
-    The first bytes are a copy of the sample itself, which is valid even where it cannot be understood here.
+    The first bytes are a copy of the sample itself, which is valid even where it cannot be understood here. Where
+    there is no sample, the rows are those of recordings as long as the year's usually are.
 
     Raises:
-        BirdlibError: the sample cannot be read as a table; the copy stays.
+        BirdlibError: the sample is missing, or cannot be read as a table; what was written stays.
     """
-    shutil.copyfile(files.sample_submission, target)
-    sample = read_sample(files.sample_submission)
-    plan = RowPlan(sample.row_ids, sample.columns, {}, {}, (), (), ())
-    Task(plan, [], target).save_default(score)
+    if (files.root / SAMPLE).exists():
+        shutil.copyfile(files.sample_submission, target)
+        sample = read_sample(files.sample_submission)
+        plan = RowPlan(sample.row_ids, sample.columns, {}, {}, (), (), ())
+        Task(plan, [], target).save_default(score)
+        return
+    usual = {path.stem: float(edition(year).soundscape_seconds) for path in files.test_soundscapes}
+    if usual:
+        Task(plan_rows(_sample_of(files), usual), [], target).save_default(score)
+    raise BirdlibError(
+        f"{files.root}: {SAMPLE} is missing; rows are made of {len(usual)} recordings in test_soundscapes, columns of "
+        f"the training labels"
+    )
+
+
+def _sample_of(files: CompetitionFiles) -> SampleSubmission:
+    """The sample; where it is missing, one without rows and with the training labels for columns."""
+    if (files.root / SAMPLE).exists():
+        return read_sample(files.sample_submission)
+    return SampleSubmission((), (ROW_ID, *files.training_labels))
 
 
 def prepare(files: CompetitionFiles, target: Path, window_seconds: int = WINDOW_SECONDS) -> Task:
     """The submission's rows, and the recordings of ``test_soundscapes/`` for them.
 
     A recording that cannot be read, or ends before the rows asked of it, is one of the task's problems; so is a
-    row id that cannot be understood, which costs its own row only.
+    row id that cannot be understood, which costs its own row only. Without a sample the rows follow from the
+    recordings, and the columns from the training labels.
     """
     measured, problems = _measured(files.test_soundscapes)
     lengths, paths = {}, {}
@@ -79,8 +107,7 @@ def prepare(files: CompetitionFiles, target: Path, window_seconds: int = WINDOW_
             problems.append(f"{path.name}: {paths[path.stem].name} has the same name; remove one of them")
         if lengths.get(path.stem) is None:
             lengths[path.stem], paths[path.stem] = seconds, path
-    sample = read_sample(files.sample_submission)
-    plan = plan_rows(sample, lengths, window_seconds)
+    plan = plan_rows(_sample_of(files), lengths, window_seconds)
     soundscapes, padded, unscored = [], [], []
     for stem, ends in plan.ends.items():
         seconds = lengths[stem]

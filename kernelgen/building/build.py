@@ -1,7 +1,5 @@
 """Builds one kernel: renders its template, inlines the library, verifies, writes."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
@@ -17,12 +15,10 @@ from kernelgen.inlining.closure import closure
 from kernelgen.inlining.source import Code
 from kernelgen.nodes import cell as notebook_cell
 from kernelgen.nodes import notebook_text
-from kernelgen.recipe.included import included_modules
 from kernelgen.recipe.project import Kernel, Project
-from kernelgen.rendering.template_cell import TemplateCell, cell_ids
+from kernelgen.rendering.template import TemplateCell, cell_ids
 from kernelgen.verifying.checks import verify
 from kernelgen.verifying.library_place import first_use
-from kernelgen.verifying.parsing import check_syntax
 from kernelgen.writing import write_text
 
 _KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -37,36 +33,33 @@ _LANGUAGE = {
 
 
 def build_kernel(project: Project, kernel: Kernel, *, commit: str) -> BuiltKernel:
-    """Renders, inlines and verifies one kernel. The same inputs, of which ``commit`` is one, give the same.
+    """Render, inline and verify one kernel. The same inputs, of which ``commit`` is one, give the same.
 
     Raises:
         KernelgenError: one line for each thing that is wrong.
     """
     cells = template_cells(project, kernel, commit)
-    code = [
+    code = tuple(
         Code(kernel.template_name, cell.python, cell.line, cell.text)
         for cell in cells
         if cell.kind == "code" and not cell.is_library
-    ]
-    check_syntax(code)
-    library = project.library_files()
-    needed = closure(library, code, include=included_modules(kernel), files=kernel.files)
+    )
+    library = project.library_files
+    needed = closure(library, code, include=kernel.included, files=kernel.files)
     inlined = library_cells(library, needed)
     if inlined and not any(cell.is_library for cell in cells):
-        use = first_use(cells, project.library, at_once=False)
-        place = f"{kernel.template_name}:{use[1]}" if use else kernel.template_name
-        raise KernelgenError(
-            f"{place}: needs {project.library}, but the template has no {{{{ library() }}}}; put it alone in a "
-            "code cell above the first import"
-        )
+        use = first_use(library, code, at_once=False)
+        place = f"{kernel.template_name}:{use}" if use else kernel.template_name
+        what = f"needs {project.library}, but the template has no {{{{ library() }}}}"
+        raise KernelgenError(f"{place}: {what}; put it alone in a code cell above the first import")
     notebook = _notebook(cells, inlined or [without_library()], origin(project, kernel, commit))
-    built = BuiltKernel(kernel, notebook, kernel_metadata(project, kernel), needed, tuple(cells))
+    built = BuiltKernel(kernel, notebook, kernel_metadata(project, kernel), needed, tuple(cells), code)
     verify(project, built)
     return built
 
 
 def write_kernel(built: BuiltKernel, out: Path) -> Path:
-    """Writes OUT/NAME/NAME.ipynb and OUT/NAME/kernel-metadata.json; returns the notebook's path.
+    """Write OUT/NAME/NAME.ipynb and OUT/NAME/kernel-metadata.json; return the notebook's path.
 
     What else lies in OUT/NAME, the last run above all, stays.
     """
@@ -78,7 +71,7 @@ def write_kernel(built: BuiltKernel, out: Path) -> Path:
 
 
 def template_cells(project: Project, kernel: Kernel, commit: str) -> list[TemplateCell]:
-    """Renders a kernel's template; of the library there is nothing yet but the cell that makes room for it.
+    """Render a kernel's template; of the library there is nothing yet but the cell that makes room for it.
 
     Raises:
         KernelgenError: with file and line, where the template cannot be rendered.
@@ -94,7 +87,7 @@ def template_cells(project: Project, kernel: Kernel, commit: str) -> list[Templa
         },
         "provenance": lambda: provenance(project, kernel, commit),
     }
-    return project.template(kernel).render(context)
+    return project.templates[kernel.template_name].render(context)
 
 
 def _notebook(cells: list[TemplateCell], inlined: list[NotebookNode], notes: dict[str, Any]) -> NotebookNode:

@@ -1,12 +1,8 @@
 """What a notebook says of itself: what built it, and what to attach to it."""
 
-from __future__ import annotations
-
 import logging
 import os
 import subprocess
-import tomllib
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +10,7 @@ from typing import Any
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.data_files import named_files
 from kernelgen.recipe.project import RECIPE, Kernel, Project
+from kernelgen.tables import read_toml
 
 NO_COMMIT = "no-commit"
 CHANGES = "+changes"
@@ -31,8 +28,23 @@ def current_commit(root: Path) -> str:
     commit = _git(root, "rev-parse", "--short=12", "HEAD")
     if not commit or not _git(root, "ls-files", "--", RECIPE):
         return NO_COMMIT
-    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".")
-    return commit + (CHANGES if changed or _is_any_untracked(root) else "")
+    recipe, templates = read_toml(root / RECIPE, RECIPE), Path(RECIPE).parent.name
+    library = str(recipe.get("library"))
+    files = [*root.glob(f"{library}/**/*.py"), *root.glob(f"{library}.py"), *root.glob(f"{templates}/*.j2")]
+    for name in (name for table in recipe.get("kernels", {}).values() for name in table.get("files", ())):
+        with suppress(KernelgenError):  # who builds the kernel says what is wrong with the name
+            files += named_files(root, name)
+    # Neither .gitignore nor a link, within the repository too, keeps a file out of a notebook.
+    shipped = {file.resolve() for file in files if file.is_file()}
+    far = [str(file) for file in sorted(shipped) if not file.is_relative_to(root.resolve())]
+    top = Path(_git(root, "rev-parse", "--show-toplevel"))
+    tracked = {top / name for name in _git(top, "ls-files", "-z", "--recurse-submodules").split("\0")}
+    has_changes = (
+        not shipped <= tracked
+        or _git(root, "ls-files", "--others", "--exclude-standard", "--", library, f"{library}.py", templates)
+        or _git(top, "status", "--porcelain", "--untracked-files=no", "--", str(root.resolve()), *far)
+    )
+    return commit + CHANGES if has_changes else commit
 
 
 def provenance(project: Project, kernel: Kernel, commit: str) -> str:
@@ -67,42 +79,19 @@ def origin(project: Project, kernel: Kernel, commit: str) -> dict[str, Any]:
     }
 
 
-def _is_any_untracked(root: Path) -> bool:
-    """Whether a file that can come into a notebook is in no commit; links are followed, within the repository too."""
-    try:
-        recipe = tomllib.loads((root / RECIPE).read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
-        return False  # who reads the recipe says what is wrong with it
-    library, templates = str(recipe.get("library")), str(Path(RECIPE).parent)
-    if _git(root, "ls-files", "-z", "--others", "--exclude-standard", "--", library, f"{library}.py", templates):
-        return True
-    top = Path(_git(root, "rev-parse", "--show-toplevel"))
-    tracked = {str(top / name) for name in _git(top, "ls-files", "-z", "--recurse-submodules").split("\0")}
-    # Files that .gitignore names come into a notebook like any other, and so do those that a link leads to.
-    code = [*root.glob(f"{library}/**/*.py"), *root.glob(f"{library}.py"), *root.glob(f"{templates}/*.j2")]
-    files = {file.resolve() for file in [*code, *_shipped(root, recipe)] if file.is_file()}
-    if any(str(file) not in tracked for file in files):
-        return True
-    elsewhere = [str(file) for file in sorted(files) if not file.is_relative_to(root.resolve())]
-    return bool(elsewhere and _git(top, "status", "--porcelain", "--untracked-files=no", "--", *elsewhere))
-
-
-def _shipped(root: Path, recipe: dict[str, Any]) -> Iterator[Path]:
-    """The files that any kernel of the recipe names in its ``files``."""
-    for table in recipe.get("kernels", {}).values():
-        for name in table.get("files", ()):
-            with suppress(KernelgenError):  # who builds the kernel says what is wrong with the name
-                yield from named_files(root, name)
+def run_git(root: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run git for the repository that ``root`` lies in."""
+    # A hook's environment points git at the repository of the hook, not at the project's.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return subprocess.run(
+        ["git", "--no-optional-locks", "-C", str(root), *arguments],
+        capture_output=True, encoding="utf-8", errors="replace", env={**own, "LC_ALL": "C", **environment},
+    )  # fmt: skip
 
 
 def _git(root: Path, *arguments: str) -> str:
-    # A hook's environment points git at the repository of the hook, not at the project's.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        done = subprocess.run(
-            ["git", "--no-optional-locks", "-C", str(root), *arguments],
-            capture_output=True, encoding="utf-8", errors="replace", env={**environment, "LC_ALL": "C"},
-        )  # fmt: skip
+        done = run_git(root, *arguments)
     except OSError:
         return ""
     if "dubious ownership" in done.stderr:

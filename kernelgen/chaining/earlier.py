@@ -7,85 +7,56 @@ each: whenever this is interrupted, each file is in one place or the other, and 
 
 from __future__ import annotations
 
-import filecmp
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kernelgen.chaining.finished import NOTEBOOK, run_folder
+from kernelgen.chaining.finished import run_folder
 from kernelgen.errors import KernelgenError
-from kernelgen.links import keep_links_inside
+from kernelgen.links import keep_links_inside, refuse_links
 from kernelgen.recipe.project import Kernel
-from kernelgen.running.layouts import WORKING
+from kernelgen.running.room import NOTEBOOK, WORKING
 
 logger = logging.getLogger(__name__)
-
-EARLIER, PREVIOUS = "earlier", "previous"
 
 
 def earlier_folder(out: Path, kernel: str) -> Path:
     """What is mounted for a run that goes on."""
-    return Path(out) / kernel / EARLIER
-
-
-def has_output(out: Path, kernel: str) -> bool:
-    """Whether earlier runs left more than their notebook."""
-    return any(map(_holds_output, (run_folder(out, kernel), earlier_folder(out, kernel))))
-
-
-def has_more(out: Path, kernel: str) -> bool:
-    """Whether the last run left a file, besides its notebook, that it was not given just so."""
-    run, earlier = run_folder(out, kernel), earlier_folder(out, kernel)
-    files = [path for path in run.rglob("*") if path.is_file() and not path.name.startswith(NOTEBOOK)]
-    return any(not _is_same(path, earlier / path.relative_to(run)) for path in files)
+    return Path(out) / kernel / "earlier"
 
 
 def going_on(
-    kernels: Iterable[Kernel],
-    out: Path,
-    *,
-    resume: bool,
-    inputs: Mapping[str, Path] | None = None,
+    kernels: Sequence[Kernel], out: Path, *, resume: bool, inputs: Mapping[str, Path] | None = None
 ) -> list[Kernel]:
-    """The kernels, those ``resumed`` that shall go on from their own earlier output.
+    """The kernels, those ``resumed`` that shall go on from their own earlier output, or from a folder that is given.
 
     Args:
         resume: whether ``--resume`` was given.
         inputs: those of the run; None where nothing runs here, so that nothing has to be here.
 
     Raises:
-        KernelgenError: ``--resume`` was given, and none of them can go on; or a folder is given as well.
+        KernelgenError: ``--resume`` was given, and none of the kernels can go on.
     """
-    kernels = list(kernels)
-    able = {kernel.name: kernel.earlier for kernel in kernels if kernel.earlier}
-    if resume and not able:
+    if resume and not any(kernel.earlier for kernel in kernels):
         raise KernelgenError(
             "--resume: none of the selected kernels reads its own earlier output; "
             'in its sources write earlier = "kernel:{self}"'
         )
-    resumed, anew = set(), []
-    for name, source in able.items():
-        given = inputs.get(source.name) if inputs else None
-        if given and resume:
-            raise KernelgenError(
-                f"--input {source.name}={given}: --resume goes on from what {name} wrote to {out} itself; "
-                "give one of the two"
-            )
-        if given or (resume and (inputs is None or has_output(out, name))):
-            resumed.add(name)
-        elif resume:
-            anew.append(name)
-    if anew and not resumed:
-        raise KernelgenError(
-            f"--resume: no earlier run of {', '.join(anew)} in {out}; run it without --resume, "
-            f"or give --input {able[anew[0]].name}=FOLDER"
-        )
-    for name in anew:
-        logger.warning(f"kernel {name} has no earlier run and starts anew")
-    return [replace(kernel, resumed=kernel.name in resumed) for kernel in kernels]
+
+    def goes_on(kernel: Kernel) -> bool:
+        if kernel.earlier is None or inputs is None:
+            return resume and kernel.earlier is not None
+        if kernel.earlier.name in inputs:
+            return True
+        is_there = any(map(_holds_output, (run_folder(out, kernel.name), earlier_folder(out, kernel.name))))
+        if resume and not is_there:
+            logger.warning(f"kernel {kernel.name} has no earlier run in {out} and starts anew")
+        return resume and is_there
+
+    return [replace(kernel, resumed=goes_on(kernel)) for kernel in kernels]
 
 
 def prepare_earlier(kernel: Kernel, out: Path, given: Path | None) -> None:
@@ -94,60 +65,33 @@ def prepare_earlier(kernel: Kernel, out: Path, given: Path | None) -> None:
     A run that goes on is given all that the runs before it left, of files that several wrote the newest: the
     last run may have ended before it had taken over what it was given. Before a run that starts anew, or from
     the folder ``given``, all this is put out of its way. The caller keeps other runs out of OUT/NAME.
-
-    Raises:
-        KernelgenError: a file cannot be moved.
     """
     run, earlier = run_folder(out, kernel.name), earlier_folder(out, kernel.name)
-    for folder in (run.parent, run, earlier):
-        if folder.is_symlink():
-            raise KernelgenError(f"{folder}: is a link to {os.readlink(folder)}, where nothing may be moved; remove it")
-    staged = earlier.with_name(f"{EARLIER}.part")
-    try:
-        for folder in (run, earlier):
-            folder.mkdir(parents=True, exist_ok=True)
-        if given:
-            _remove(staged)
-            # What a kernel left may hold links to any place of this machine: they are not followed.
-            own = given.resolve().is_relative_to(out.resolve())
-            shutil.copytree(given, staged, symlinks=own, copy_function=_link_or_copy)
-            keep_links_inside(staged, WORKING)
-        _move_into(run, earlier)
-        if given or not kernel.resumed:
-            _set_aside(earlier, kernel)
-        if given:
-            os.rename(staged, earlier)
-    except OSError as error:
-        # copytree gives a list of what it could not copy.
-        source, reason = error.args[0][0][::2] if isinstance(error, shutil.Error) else (error.filename, error.strerror)
-        raise KernelgenError(
-            f"kernel {kernel.name}: {source or earlier}: {reason}; its earlier output could not be kept for this run"
-        ) from None
-
-
-def _set_aside(earlier: Path, kernel: Kernel) -> None:
-    previous = earlier.with_name(PREVIOUS)
-    if not _holds_output(earlier):
-        _remove(earlier)  # a run that failed at once must not push out what is worth keeping
-        return
-    _remove(previous)
-    os.rename(earlier, previous)
-    name = kernel.earlier.name if kernel.earlier else ""
-    logger.warning(
-        f"what kernel {kernel.name} wrote before is now in {previous}; --input {name}={previous} goes on from it"
-    )
+    refuse_links(run.parent, run, earlier)
+    staged = earlier.with_name("earlier.part")
+    for folder in (run, earlier):
+        folder.mkdir(parents=True, exist_ok=True)
+    if given:
+        _remove(staged)
+        # What a kernel left may hold links to any place of this machine: they are not followed.
+        shutil.copytree(given, staged, symlinks=given.resolve().is_relative_to(out.resolve()))
+        keep_links_inside(staged, WORKING)
+    _move_into(run, earlier)
+    if not kernel.resumed or given:
+        # A run that failed at once must not push out what is worth keeping.
+        if _holds_output(earlier):
+            previous = earlier.with_name("previous")
+            _remove(previous)
+            os.rename(earlier, previous)
+            logger.warning(f"what kernel {kernel.name} wrote before is now in {previous}")
+        _remove(earlier)
+    if given:
+        os.rename(staged, earlier)
 
 
 def _holds_output(folder: Path) -> bool:
-    """Whether anything but the notebook, whole or in part, lies in it."""
-    return folder.is_dir() and any(not path.name.startswith(NOTEBOOK) for path in folder.iterdir())
-
-
-def _is_same(file: Path, other: Path) -> bool:
-    try:
-        return filecmp.cmp(file, other)
-    except OSError:  # there is no other, or a kernel took the permission to read it away
-        return False
+    """Whether anything but the notebook lies in it."""
+    return folder.is_dir() and any(path.name != NOTEBOOK for path in folder.iterdir())
 
 
 def _move_into(source: Path, target: Path) -> None:
@@ -156,10 +100,9 @@ def _move_into(source: Path, target: Path) -> None:
         if _is_folder(entry) and _is_folder(place):
             _move_into(entry, place)
             entry.rmdir()
-            continue
-        if _is_folder(entry) or _is_folder(place):
+        else:
             _remove(place)
-        os.replace(entry, place)
+            os.replace(entry, place)
 
 
 def _is_folder(path: Path) -> bool:
@@ -168,10 +111,3 @@ def _is_folder(path: Path) -> bool:
 
 def _remove(path: Path) -> None:
     shutil.rmtree(path) if _is_folder(path) else path.unlink(missing_ok=True)
-
-
-def _link_or_copy(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # on another disk
-        shutil.copy2(source, target)

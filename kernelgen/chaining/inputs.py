@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kernelgen.chaining.earlier import earlier_folder
-from kernelgen.chaining.finished import is_of_another_build, newest_output, output_folder, run_folder
+from kernelgen.chaining.finished import newest_output, run_folder
 from kernelgen.datasets.filling import can_be_fetched, fill, is_filled
-from kernelgen.errors import KernelgenError
+from kernelgen.errors import KernelgenError, near
 from kernelgen.recipe.project import Kernel, Project
 from kernelgen.recipe.sources import Source
 from kernelgen.running.layouts import Mount
@@ -26,6 +26,7 @@ class Chain:
     """What is run, and with what.
 
     Attributes:
+        kernels: in the order in which they run.
         inputs: folders by the names that ``--input`` gives.
         command: the beginning of the command line, for messages that name another call of it.
         notebooks: what was built, by the kernels' names. A run takes these bytes and not what lies in ``out``: there,
@@ -39,7 +40,6 @@ class Chain:
     command: str = "python build_kernels.py"
     notebooks: Mapping[str, bytes] = field(default_factory=dict)
     layout: str = "new"
-    environment: Mapping[str, str] | None = None
 
 
 def parse_inputs(texts: Iterable[str]) -> dict[str, Path]:
@@ -55,133 +55,100 @@ def parse_inputs(texts: Iterable[str]) -> dict[str, Path]:
     return inputs
 
 
-def answers(kernel: Kernel, source: Source) -> set[str]:
-    """Every name by which ``--input`` may mean this source of ``kernel``.
-
-    A kernel's own earlier output has its name in the recipe only: all others mean what it gives to others.
-    """
-    if source.kernel == kernel.name:
-        return {source.name}
-    names = {source.name, source.slug, source.reference, source.literal, source.kernel, source.dataset, _short(source)}
-    return {name for name in names if name}
-
-
 def check_inputs(kernels: Iterable[Kernel], inputs: Mapping[str, Path]) -> None:
     """Raises KernelgenError for an ``--input`` that no source of the kernels answers to."""
     pairs = [(kernel, source) for kernel in kernels for source in {*kernel.attached, kernel.earlier} if source]
-    known = {name for kernel, source in pairs for name in answers(kernel, source)}
-    slugs = {source.name if source == kernel.earlier else source.slug for kernel, source in pairs}
-    for slug in inputs:
+    known = {name for kernel, source in pairs for name in _answers(kernel, source)}
+    shown = [source.name if source == kernel.earlier else source.slug for kernel, source in pairs]
+    for slug, folder in inputs.items():
         if slug not in known:
-            raise KernelgenError(
-                f"--input {slug}={inputs[slug]}: no source of the selected kernels has that name; "
-                + (f"there is {', '.join(sorted(slugs))}" if slugs else "they attach nothing")
-            )
+            raise KernelgenError(f"--input {slug}={folder}: no selected kernel has such a source{near(slug, shown)}")
 
 
-def mounts_for(chain: Chain, kernel: Kernel, to_come: Collection[str] = ()) -> list[Mount]:
-    """The mounts for a run of ``kernel``.
+def given_for(kernel: Kernel, source: Source, inputs: Mapping[str, Path]) -> Path | None:
+    """The folder that ``--input`` gives for this source, if it does."""
+    return next((inputs[name] for name in sorted(_answers(kernel, source)) if name in inputs), None)
+
+
+def _answers(kernel: Kernel, source: Source) -> set[str]:
+    """Every name by which ``--input`` may mean this source of ``kernel``."""
+    if source.kernel == kernel.name:  # its own earlier output: all other names mean what it gives to others
+        return {source.name}
+    names = {source.name, source.slug, source.slug.split("/")[0], source.reference, source.literal}
+    return names | {name for name in (source.kernel, source.dataset) if name}
+
+
+def mounts_for(chain: Chain, kernel: Kernel) -> list[Mount]:
+    """The mounts for a run of ``kernel``, after those before it in the chain.
 
     A kernel's output is mounted from OUT/NAME/run or, where that is newer, OUT/NAME/output, its own earlier one
     from OUT/NAME/earlier (made when the run begins), a dataset from its folder, anything from what ``--input`` says.
-
-    Args:
-        to_come: kernels that will have run by then, so that nothing is asked of their output now.
-
-    Raises:
-        KernelgenError: one line for each source that is not there, with the command that makes it.
+    Raises KernelgenError for a source that is not there.
     """
-    project, mounts, problems = chain.project, [], []
-    ours = {dataset.folder.resolve(): dataset for dataset in project.datasets.values()}
+    mounts = []
+    ours = {dataset.folder.resolve(): dataset for dataset in chain.project.datasets.values()}
     for source in kernel.attached:
-        try:
-            folder = _folder_of(chain, kernel, source, to_come)
-        except KernelgenError as error:
-            problems.append(str(error))
-            continue
+        folder = _folder_of(chain, kernel, source)
         dataset = ours.get(folder.resolve())
         mount = Mount(
             kind=source.kind,
             slug=source.slug,
-            owner=source.owner or project.owner or NOBODY,
+            owner=source.owner or chain.project.owner or NOBODY,
             folder=folder,
             uploaded=tuple(dataset.entries()) if dataset else None,
             links_lead_out=not folder.resolve().is_relative_to(chain.out.resolve()),
         )
         if mount not in mounts:  # two names may stand for one source
             mounts.append(mount)
-    if problems:
-        raise KernelgenError("\n".join(problems))
     return mounts
 
 
 def check_mounts(chain: Chain) -> None:
-    """Before the first of the kernels runs: whether all that they attach is there, or will be by then."""
+    """Before the first of the kernels runs: whether all that they attach is there, or will be by then.
+
+    Raises:
+        KernelgenError: one line for each source that is not there, with the command that makes it.
+    """
     problems: list[str] = []
-    to_come: set[str] = set()
-    for kernel in chain.kernels:
+    pairs = [(kernel, source) for kernel in chain.kernels for source in kernel.attached]
+    for kernel, source in pairs:
         try:
-            mounts_for(chain, kernel, to_come)
+            _folder_of(chain, kernel, source)
         except KernelgenError as error:
             problems.append(str(error))
-        to_come.add(kernel.name)
     if problems:
         raise KernelgenError("\n".join(problems))
 
 
 def fill_datasets(chain: Chain) -> None:
-    """Fetches the datasets of wheels and downloads that the kernels attach and that are not there yet.
-
-    Raises:
-        KernelgenError: one of them cannot be fetched, without network say.
-    """
-    sources = [
-        source for kernel in chain.kernels for source in kernel.attached if not given_for(kernel, source, chain.inputs)
-    ]
-    for name in dict.fromkeys(source.dataset for source in sources if source.dataset):
-        dataset = chain.project.datasets[name]
-        if can_be_fetched(dataset) and not is_filled(dataset):
+    """Fetches the datasets of wheels and downloads that the kernels attach and that are not there yet."""
+    pairs = [(kernel, source) for kernel in chain.kernels for source in kernel.attached if source.dataset]
+    needed = {source.dataset for kernel, source in pairs if not given_for(kernel, source, chain.inputs)}
+    for name, dataset in chain.project.datasets.items():
+        if name in needed and can_be_fetched(dataset) and not is_filled(dataset):
             logger.warning(f"dataset {name} is not filled; fetching it")
             fill(dataset, chain.project.owner_or_placeholder)
 
 
-def _folder_of(chain: Chain, kernel: Kernel, source: Source, to_come: Collection[str]) -> Path:
-    missing = f"kernel {kernel.name}: {source.name} = {source.kind}:{source.reference}"
-    by_hand = f"--input {_short(source)}=FOLDER"
+def _folder_of(chain: Chain, kernel: Kernel, source: Source) -> Path:
     if source.kernel == kernel.name:
         return earlier_folder(chain.out, kernel.name)
     if given := given_for(kernel, source, chain.inputs):
         return given
-    if source.kernel and source.kernel in to_come:
+    missing = f"kernel {kernel.name}: {source.name} = {source.kind}:{source.reference}"
+    by_hand = f"give --input {source.slug.split('/')[0]}=FOLDER"
+    if source.kernel in {other.name for other in chain.kernels}:
         return run_folder(chain.out, source.kernel)
     if source.kernel:
         folder = newest_output(chain.out, source.kernel)
         if folder is None:
-            raise KernelgenError(
-                f"{missing} has no finished run; run `{chain.command} --target {source.kernel} --run`, "
-                f"or give {by_hand}"
-            )
-        if folder == output_folder(chain.out, source.kernel):
-            logger.warning(f"the output of {source.kernel} is the one brought from Kaggle")
-        elif source.kernel not in {made.name for made in chain.kernels} and is_of_another_build(
-            chain.out, source.kernel
-        ):
-            logger.warning(f"the output of {source.kernel} comes from another build of it")
+            command = f"`{chain.command} --target {source.kernel} --run`"
+            raise KernelgenError(f"{missing} has no finished run; run {command}, or {by_hand}")
         return folder
     if source.dataset:
         dataset = chain.project.datasets[source.dataset]
         if not is_filled(dataset) and not can_be_fetched(dataset):
-            raise KernelgenError(
-                f"{missing} is not filled; run `{chain.command} --target {source.dataset}`, or give {by_hand}"
-            )
+            command = f"`{chain.command} --target {source.dataset}`"
+            raise KernelgenError(f"{missing} is not filled; run {command}, or {by_hand}")
         return dataset.folder
-    raise KernelgenError(f"{missing} is not on this machine; give {by_hand}")
-
-
-def given_for(kernel: Kernel, source: Source, inputs: Mapping[str, Path]) -> Path | None:
-    """The folder that ``--input`` gives for this source, if it does."""
-    return next((inputs[name] for name in sorted(answers(kernel, source)) if name in inputs), None)
-
-
-def _short(source: Source) -> str:
-    return source.slug.split("/")[0] if source.kind == "model" else source.slug
+    raise KernelgenError(f"{missing} is not on this machine; {by_hand}")

@@ -1,23 +1,19 @@
-"""The table of `--list`: every kernel and dataset, what it needs, where it goes."""
+"""The table of `--list`: every kernel and dataset, and what it needs."""
 
 from __future__ import annotations
 
 import fnmatch
 import os.path
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from kernelgen.recipe.project import Kernel, Project
-from kernelgen.recipe.titles import slug_of
 
 WIDTH = 140  # of a line, in characters
 
 
 def listing(project: Project, names: str = "") -> str:
-    """The whole table as text, no line wider than ``WIDTH`` as long as the names allow it.
-
-    A family whose members need the same is one row. Where a kernel goes is said once for all that go to the
-    place of their name.
+    """The whole table as text. A family whose members need the same is one row.
 
     Args:
         names: the kernels and datasets to show, as ``--target`` takes them; all of them, but for kernels that the
@@ -30,28 +26,15 @@ def listing(project: Project, names: str = "") -> str:
     shown = project.named(names, "--list") if names else {*project.kernels, *project.datasets} - examples
     if names == "all":
         shown |= set(project.datasets)
-    groups: dict[tuple[str, ...], list[Kernel]] = {}
-    for kernel in project.kernels.values():
-        if kernel.name in shown:
-            groups.setdefault((kernel.family, kernel.template.name, *_needs(project, kernel)), []).append(kernel)
-    owner, blocks = project.owner_or_placeholder, []
-    if groups:
-        rows = [
-            (folded([kernel.name for kernel in group]), template.removesuffix(".py.j2"), ", ".join(needs) or "-")
-            for (_, template, *needs), group in groups.items()
-        ]
-        notes = [f"A kernel goes to {owner}/{slug_of(project.library)}-KERNEL, unless its row says otherwise."]
-        if families := [group for group in groups.values() if len(group) > 1]:
-            name = folded([kernel.name for kernel in families[0]])
-            notes.append(f"A family is built by its name (all of {name}: --target {families[0][0].family}).")
-        blocks.append("\n".join([_table([("kernel", "template", "needs"), *rows]), "", *notes]))
-    datasets = [dataset for dataset in project.datasets.values() if dataset.name in shown]
-    if datasets:
-        places = [(each.name, each.title, each.table.license, f"{owner}/{each.slug}") for each in datasets]
-        blocks.append(_table([("dataset", "title", "licence", "goes to"), *places]))
-    if hidden := len(examples - shown) * (not names):
-        globs = ", ".join(project.examples)
-        blocks.append(f"{hidden} more on little data ({globs}): --list all shows them too.")
+    blocks = []
+    if kernels := [kernel for kernel in project.kernels.values() if kernel.name in shown]:
+        blocks += [_table(("kernel", "template", "needs"), _rows(project, kernels))]
+    if datasets := [dataset for dataset in project.datasets.values() if dataset.name in shown]:
+        owner = project.owner_or_placeholder
+        rows = [(each.name, each.table.title, each.table.license, f"{owner}/{each.name}") for each in datasets]
+        blocks += [_table(("dataset", "title", "licence", "goes to"), rows)]
+    if not names and examples:
+        blocks += [f"{len(examples)} more on little data ({', '.join(project.examples)}): --list all shows them too."]
     return "\n\n".join(blocks)
 
 
@@ -60,30 +43,33 @@ def folded(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{os.path.commonprefix(list(names))}* ({len(names)})"
 
 
-def _needs(project: Project, kernel: Kernel) -> list[str]:
-    """What a kernel attaches and runs on, of other kernels each family once; where it goes, if not by its name."""
-    needs: dict[str, list[str]] = {}
+def _rows(project: Project, kernels: Iterable[Kernel]) -> list[tuple[str, ...]]:
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for kernel in kernels:
+        row = kernel.family, kernel.template.name.removesuffix(".py.j2"), _needs(project, kernel)
+        groups.setdefault(row, []).append(kernel.name)
+    return [(folded(members), template, needs) for (_, template, needs), members in groups.items()]
+
+
+def _needs(project: Project, kernel: Kernel) -> str:
+    """What a kernel attaches and runs on, of other kernels each family once."""
+    attached: dict[tuple[str, str], dict[str, None]] = {}
     for source in kernel.attached:
         name = source.kernel or source.slug
         family = project.kernels[source.kernel].family if source.kernel else name
-        members = needs.setdefault(f"{source.kind}:{family}", [])
-        members += [] if name in members else [name]
-    lines = [f"{key.partition(':')[0]}:{folded(members)}" for key, members in needs.items()]
-    lines += ["itself with --resume"] * bool(kernel.earlier)
-    lines += ["GPU"] * kernel.gpu + ["internet"] * kernel.internet
-    elsewhere = kernel.slug != slug_of(f"{project.library} {kernel.name}")
-    return lines + [f"goes to {project.owner_or_placeholder}/{kernel.slug}"] * elsewhere
+        attached.setdefault((source.kind, family), {})[name] = None
+    needs = [f"{kind}:{folded(list(members))}" for (kind, _), members in attached.items()]
+    needs += ["itself with --resume"] * bool(kernel.earlier)
+    needs += ["GPU"] * kernel.gpu + ["internet"] * kernel.internet
+    return ", ".join(needs) or "-"
 
 
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """Columns side by side; the last one goes on below where it is long."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lines = []
-    for row in rows:
-        head = "".join(cell.ljust(width + 2) for cell, width in zip(row[:-1], widths, strict=False))
-        below = " " * len(head)
-        lines += textwrap.wrap(
-            row[-1], WIDTH, initial_indent=head, subsequent_indent=below, break_long_words=False, break_on_hyphens=False
-        )
-    lines.insert(1, "  ".join("-" * width for width in widths)[:WIDTH])
+    for *cells, last in [head, *rows]:
+        start = "".join(cell.ljust(width + 2) for cell, width in zip(cells, widths, strict=False))
+        wrapper = textwrap.TextWrapper(WIDTH, start, " " * len(start), break_long_words=False, break_on_hyphens=False)
+        lines += wrapper.wrap(last)
     return "\n".join(lines)

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from kernelgen.chaining.earlier import has_more, prepare_earlier
-from kernelgen.chaining.finished import built_notebook, forget_run, note_run, run_folder
+from kernelgen.chaining.earlier import prepare_earlier
+from kernelgen.chaining.finished import forget, note_finished, run_folder
 from kernelgen.chaining.inputs import Chain, check_mounts, fill_datasets, given_for, mounts_for
 from kernelgen.recipe.project import Kernel
 from kernelgen.running.environment import note_on_python
@@ -34,49 +34,28 @@ def run_chain(chain: Chain, show: Callable[[RunResult], None]) -> bool:
             result = _run_kernel(chain, kernel)
             if not result.ok:
                 logger.error(f"kernel {kernel.name}: {result.message}")
-                if kernel.earlier and has_more(chain.out, kernel.name):
-                    given = kernel.earlier.name in chain.inputs
-                    instead = f" (instead of --input {kernel.earlier.name}=FOLDER)" if given else ""
-                    logger.warning(
-                        f"what it wrote so far is kept; the same command with --resume{instead} goes on from it"
-                    )
                 return False
             show(result)
     return True
 
 
 def _lock_outputs(chain: Chain, locks: ExitStack) -> None:
-    made = {kernel.name for kernel in chain.kernels}
     pairs = [(kernel, source) for kernel in chain.kernels for source in kernel.attached]
-    read = {source.kernel for kernel, source in pairs if not given_for(kernel, source, chain.inputs)}
-    for name in sorted(made):
+    read = {source.kernel for kernel, source in pairs if source.kernel and not given_for(kernel, source, chain.inputs)}
+    made = {kernel.name for kernel in chain.kernels}
+    for name in sorted(read | made):
         (chain.out / name).mkdir(parents=True, exist_ok=True)
-        locks.enter_context(sole_use(chain.out / name))
-    for name in sorted(filter(None, read - made)):
-        if (chain.out / name).is_dir():
-            locks.enter_context(sole_use(chain.out / name, shared=True))
+        locks.enter_context(sole_use(chain.out / name, shared=name not in made))
 
 
 def _run_kernel(chain: Chain, kernel: Kernel) -> RunResult:
     """Runs one kernel; its output can feed others only if this succeeds."""
-    notebook, out = chain.notebooks[kernel.name], chain.out
-    mounts = mounts_for(chain, kernel)
-    built = built_notebook(out, kernel.name)
-    if not built.is_file() or built.read_bytes() != notebook:
-        logger.warning(f"{built} is another build's by now; this run takes the notebook that its own command built")
-    forget_run(out, kernel.name)
+    mounts, folder = mounts_for(chain, kernel), run_folder(chain.out, kernel.name)
+    forget(folder)
     if kernel.earlier:
-        prepare_earlier(kernel, out, chain.inputs.get(kernel.earlier.name))
-    result = run_notebook(
-        notebook,
-        mounts,
-        folder=run_folder(out, kernel.name),
-        layout=chain.layout,
-        time_limit_s=kernel.time_limit_minutes * 60,
-        environment=chain.environment,
-    )
-    if result.dropped_links:
-        logger.warning(f"kernel {kernel.name}: links out of its output were removed: {', '.join(result.dropped_links)}")
+        prepare_earlier(kernel, chain.out, chain.inputs.get(kernel.earlier.name))
+    notebook, limit_s = chain.notebooks[kernel.name], kernel.time_limit_minutes * 60
+    result = run_notebook(notebook, mounts, folder=folder, layout=chain.layout, time_limit_s=limit_s)
     if result.ok:
-        note_run(out, kernel.name, notebook)
+        note_finished(folder)
     return result

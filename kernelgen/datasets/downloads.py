@@ -12,8 +12,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from kernelgen.datasets.folder import DatasetFolder, DownloadTable
-from kernelgen.datasets.hashes import sha256
+from kernelgen.datasets.folder import DatasetFolder, DownloadTable, sha256
 from kernelgen.errors import KernelgenError
 
 logger = logging.getLogger(__name__)
@@ -27,10 +26,8 @@ def missing_files(dataset: DatasetFolder) -> list[DownloadTable]:
     return [wanted for wanted, path in paths if not path.is_file() or not sha256(path).startswith(wanted.sha256)]
 
 
-def fill_downloads(dataset: DatasetFolder) -> list[Path]:
-    """Downloads what is missing and returns the payload, other files of the folder included.
-
-    Each file is moved in when all of it has arrived with its hash; what is there already stays.
+def fill_downloads(dataset: DatasetFolder) -> None:
+    """Downloads what is missing; each file is moved in when all of it has arrived with its hash.
 
     Raises:
         KernelgenError: one line, for a wrong hash, an address that has nothing, no network or a full disk.
@@ -43,17 +40,11 @@ def fill_downloads(dataset: DatasetFolder) -> list[Path]:
             _fetch(wanted.url, draft, where)
             digest = sha256(draft)
             if not digest.startswith(wanted.sha256):
-                raise KernelgenError(
-                    f"{where}: {wanted.url} does not have the pinned sha256 {wanted.sha256} (got {digest}); "
-                    "do not trust it, or correct the pin"
-                )
-            try:
-                os.replace(draft, dataset.folder / wanted.file)
-            except OSError as error:
-                raise KernelgenError(f"{where}: cannot be written: {error.strerror or error}") from None
+                pinned = f"does not have the pinned sha256 {wanted.sha256} (got {digest})"
+                raise KernelgenError(f"{where}: {wanted.url} {pinned}; do not trust it, or correct the pin")
+            os.replace(draft, dataset.folder / wanted.file)
         if len(wanted.sha256) < len(digest):
             logger.info(f"{where} has sha256 {digest}; write it into dataset.toml so that no other file is ever taken")
-    return dataset.payload()
 
 
 def _fetch(url: str, path: Path, where: str) -> None:
@@ -65,19 +56,15 @@ def _fetch(url: str, path: Path, where: str) -> None:
                 length = int(response.headers.get("Content-Length") or -1)
                 logger.info(f"{where}: downloading{f' ({length / 1e6:.0f} MB)' if length >= 0 else ''}")
                 shutil.copyfileobj(response, file)
-            received = path.stat().st_size
-            if length in (-1, received):
+            if length in (-1, path.stat().st_size):
                 return
-            reason = f"broke off after {received} of {length} bytes"
-        except urllib.error.HTTPError as error:
-            if error.code < 500:
-                raise KernelgenError(f"{where}: {url} answers {error.code} {error.reason}; correct the url") from None
-            reason = f"answered {error.code}"
+            reason = f"broke off after {path.stat().st_size} of {length} bytes"
         except (OSError, http.client.HTTPException) as error:
-            reason = str(getattr(error, "reason", error)) or type(error).__name__
+            reason = str(error) or type(error).__name__
+            if isinstance(error, urllib.error.HTTPError) and error.code < 500:
+                break
         if attempt < ATTEMPTS:
             logger.info(f"{where}: {reason}; trying again")
             time.sleep(attempt)
-    raise KernelgenError(
-        f"{where}: cannot be downloaded from {url}: {reason}; try again with network, or put the file there by hand"
-    )
+    advice = "correct the url, try again with network, or put the file there by hand"
+    raise KernelgenError(f"{where}: cannot be downloaded from {url}: {reason}; {advice}")

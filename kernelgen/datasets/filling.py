@@ -10,9 +10,8 @@ from pathlib import Path
 
 from kernelgen.datasets.downloads import fill_downloads, missing_files
 from kernelgen.datasets.folder import DatasetFolder, OutputTable
-from kernelgen.datasets.hashes import sha256
 from kernelgen.datasets.private_files import check_private_files
-from kernelgen.datasets.wheels import fill_wheels, missing_wheels
+from kernelgen.datasets.wheels import fill_wheels, has_wheels
 from kernelgen.errors import KernelgenError
 from kernelgen.links import stays_inside
 
@@ -20,7 +19,7 @@ from kernelgen.links import stays_inside
 def is_filled(dataset: DatasetFolder) -> bool:
     """Whether it can be attached: every pinned wheel or download with its hash, or any payload at all."""
     if dataset.table.wheels:
-        return not missing_wheels(dataset, dataset.table.wheels)
+        return has_wheels(dataset, dataset.table.wheels)
     if dataset.table.downloads:
         return not missing_files(dataset)
     return bool(dataset.payload())
@@ -32,10 +31,7 @@ def can_be_fetched(dataset: DatasetFolder) -> bool:
 
 
 def fill(
-    dataset: DatasetFolder,
-    owner: str,
-    *,
-    output_of: Callable[[str], Path | None] = lambda kernel: None,
+    dataset: DatasetFolder, owner: str, *, output_of: Callable[[str], Path | None] = lambda kernel: None
 ) -> list[Path]:
     """Makes the dataset ready to be attached and uploaded; returns its payload and its metadata file.
 
@@ -45,38 +41,28 @@ def fill(
     Raises:
         KernelgenError: where the payload can neither be made nor is there, or holds secrets.
     """
-    table = dataset.table
+    table, how = dataset.table, "dataset.toml does not say how to fill it; put its files in"
     if table.wheels:
-        payload = fill_wheels(dataset, table.wheels)
+        fill_wheels(dataset, table.wheels)
     elif table.downloads:
-        payload = fill_downloads(dataset)
-    else:
-        folder = output_of(table.output.kernel) if table.output else None
-        if table.output and folder:
-            _fill_from_output(dataset, table.output, folder)
-        payload = dataset.payload()
-    if not payload:
-        raise KernelgenError(
-            f"{dataset.where}: kernel {table.output.kernel} has left nothing here to fill it with; run it (--run), or "
-            "bring its output from Kaggle (--output)"
-            if table.output
-            else f"{dataset.where}: is empty, and dataset.toml does not say how to fill it; put its files in"
-        )
+        fill_downloads(dataset)
+    elif table.output:
+        how = f"kernel {table.output.kernel} has left nothing here; --run it, or bring its --output from Kaggle"
+        if folder := output_of(table.output.kernel):
+            _fill_from_output(dataset, table.output, folder.resolve())
+    if not (payload := dataset.payload()):
+        raise KernelgenError(f"{dataset.where}: is empty, and {how}")
     check_private_files(dataset)
     return [*payload, dataset.write_metadata(owner)]
 
 
 def _fill_from_output(dataset: DatasetFolder, table: OutputTable, folder: Path) -> None:
-    """Makes the files of ``folder``, what a kernel's run left, that dataset.toml names the dataset's payload.
-
-    Files are put in whole, one by one; what is no longer among them is removed at the end.
-    """
+    """Makes files of a run's output the payload; what is no longer among them is removed at the end."""
     if dataset.folder.is_symlink():
         raise KernelgenError(
             f"{dataset.folder}: is a link to {os.readlink(dataset.folder)}; filling would remove what lies there; "
             "put a folder in its place"
         )
-    folder = folder.resolve()
     # Links that lead out of the output lead to files of this machine.
     own = [path for path in folder.iterdir() if not path.is_symlink() or stays_inside(path, folder)]
     names = sorted(path.name for path in own if path.is_file() and not path.name.startswith("__"))
@@ -89,10 +75,9 @@ def _fill_from_output(dataset: DatasetFolder, table: OutputTable, folder: Path) 
             )
         chosen |= set(matching)
     for name in sorted(chosen):
-        target, part = dataset.folder / name, dataset.folder / f".{name}.part"
-        if not target.is_file() or sha256(target) != sha256(folder / name):
-            shutil.copyfile(folder / name, part)
-            os.replace(part, target)
+        part = dataset.folder / f".{name}.part"
+        shutil.copyfile(folder / name, part)
+        os.replace(part, dataset.folder / name)
     for path in dataset.payload():
         if path.relative_to(dataset.folder).as_posix() not in chosen:
             path.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -26,15 +27,6 @@ LICENSES = frozenset(
     "CDLA-Permissive-1.0 CDLA-Sharing-1.0 CC-BY-ND-4.0 CC-BY-NC-ND-4.0 ODC-BY-1.0 LGPL-3.0 AGPL-3.0 "
     "FDL-1.3 EU-ODP-Legal-Notice apache-2.0 copyright-authors other unknown".split()
 )
-
-
-def _length(shortest: int, longest: int) -> AfterValidator:
-    def check(value: str) -> str:
-        if not shortest <= len(value) <= longest or not value.isprintable() or value != value.strip():
-            raise ValueError(f"{value!r} has {len(value)} characters; Kaggle takes {shortest} to {longest}")
-        return value
-
-    return AfterValidator(check)
 
 
 def _written_as(pattern: str, otherwise: str) -> AfterValidator:
@@ -66,7 +58,7 @@ Digest = Annotated[
 class WheelsTable(Strict):
     """``[wheels]``: packages that a kernel installs without network."""
 
-    requirements: str = "requirements.txt"
+    requirements: FileName = "requirements.txt"
     pythons: Annotated[list[PythonVersion], Field(min_length=1)]
     platforms: Annotated[list[str], Field(min_length=1)] = ["manylinux_2_28_x86_64"]
     provides: Annotated[list[str], Field(min_length=1)]
@@ -95,9 +87,9 @@ class DatasetTable(Strict):
     are none.
     """
 
-    title: Annotated[str, _length(6, 50)]
+    title: Annotated[str, Field(min_length=6), plain_text(50)]
     license: License
-    subtitle: Annotated[str, _length(20, 80)] | None = None
+    subtitle: Annotated[str, Field(min_length=20), plain_text(80)] | None = None
     description: str | None = None
     keywords: list[Annotated[str, plain_text(255)]] = []
     wheels: WheelsTable | None = None
@@ -126,16 +118,6 @@ class DatasetFolder:
     table: DatasetTable
 
     @property
-    def slug(self) -> str:
-        """The slug on Kaggle."""
-        return self.name
-
-    @property
-    def title(self) -> str:
-        """The title on Kaggle."""
-        return self.table.title
-
-    @property
     def provides(self) -> tuple[str, ...]:
         """Import names of the packages whose wheels it holds."""
         return tuple(self.table.wheels.provides) if self.table.wheels else ()
@@ -147,9 +129,9 @@ class DatasetFolder:
 
     def payload(self) -> list[Path]:
         """The files that make up the dataset, but for what describes it."""
-        skipped = NOT_PAYLOAD | ({self.table.wheels.requirements} if self.table.wheels else set())
-        files = {path.relative_to(self.folder): path for path in self.folder.rglob("*") if path.is_file()}
-        return sorted(path for name, path in files.items() if str(name) not in skipped and name.parts[0] != CACHE)
+        skipped = {*NOT_PAYLOAD, CACHE, self.table.wheels.requirements if self.table.wheels else ""}
+        files = (path for path in self.folder.rglob("*") if path.is_file())
+        return sorted(path for path in files if path.relative_to(self.folder).parts[0] not in skipped)
 
     def entries(self) -> list[str]:
         """What is uploaded one by one: names of files in the folder, and of folders, which become an archive each."""
@@ -157,15 +139,8 @@ class DatasetFolder:
 
     def write_metadata(self, owner: str) -> Path:
         """Writes dataset-metadata.json, in ASCII: Kaggle's client reads it in the locale's encoding."""
-        metadata = {
-            "id": f"{owner}/{self.slug}",
-            "keywords": self.table.keywords,
-            "licenses": [{"name": self.table.license}],
-            "title": self.table.title,
-            "subtitle": self.table.subtitle,
-            "description": self.table.description,
-        }
-        metadata = {key: value for key, value in metadata.items() if value is not None}
+        told = self.table.model_dump(include={"keywords", "title", "subtitle", "description"}, exclude_none=True)
+        metadata = {"id": f"{owner}/{self.name}", "licenses": [{"name": self.table.license}], **told}
         path = self.folder / METADATA
         write_text(path, json.dumps(metadata, indent=2, sort_keys=True, ensure_ascii=True) + "\n")
         return path
@@ -187,3 +162,9 @@ def load_datasets(root: Path, problems: list[str]) -> dict[str, DatasetFolder]:
         except KernelgenError as error:
             problems.extend(str(error).split("\n"))
     return datasets
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import tarfile
-import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 
-from kernelgen.datasets.archives import DAMAGED, archive_stem
+from kernelgen.datasets.archives import archive_stem, members
 from kernelgen.datasets.folder import DESCRIPTION, DatasetFolder
 from kernelgen.errors import KernelgenError
 from kernelgen.secrets.own_secrets import known_secrets
@@ -29,12 +26,7 @@ def check_private_files(dataset: DatasetFolder) -> None:
     """
     problems = []
     for name, content in _pieces(dataset):
-        what = ""
-        if is_secret_file(name):
-            what = "is a file that holds secrets, by its name"
-        elif places := _secrets(content):
-            line, kind = places[0]
-            what = f"holds {kind}" + (f" in line {line}" if line else "")
+        what = "is a file that holds secrets, by its name" if is_secret_file(name) else _secret_in(content)
         if what and name not in dataset.table.not_secret:
             problems.append(
                 f"{dataset.where}: {name} {what}, and would be uploaded; take it out, or, if it is no secret, write "
@@ -44,36 +36,23 @@ def check_private_files(dataset: DatasetFolder) -> None:
         raise KernelgenError("\n".join(problems))
 
 
-def _secrets(content: bytes) -> list[tuple[int, str]]:
-    if b"\0" not in content or content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return secrets_in(content)
-    known = any(secret.encode() in content for secret in known_secrets())
-    return [(0, "a secret of this machine's credentials")] if known else []
+def _secret_in(content: bytes) -> str:
+    """What a message says of a secret in a file; "" if there is none. In weights only known secrets are looked for."""
+    if b"\0" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        is_known = any(secret.encode() in content for secret in known_secrets())
+        return "holds a secret of this machine's credentials" if is_known else ""
+    return next((f"holds {kind} in line {line}" for line, kind in secrets_in(content)), "")
 
 
 def _pieces(dataset: DatasetFolder) -> Iterator[tuple[str, bytes]]:
     """Every file that would be uploaded, with its first bytes; the names of members of archives as ARCHIVE/MEMBER."""
-    table = dataset.table
-    texts = [table.title, table.subtitle or "", table.description or "", *table.keywords]
-    yield DESCRIPTION, "\n".join(texts).encode()
-    pinned = {wanted.file for wanted in table.downloads if wanted.sha256}
+    yield DESCRIPTION, (dataset.folder / DESCRIPTION).read_bytes()
+    pinned = {wanted.file for wanted in dataset.table.downloads if wanted.sha256}
     for path in dataset.payload():
         name = path.relative_to(dataset.folder).as_posix()
-        if name in pinned or (table.wheels and path.suffix == ".whl"):
+        if name in pinned or (dataset.table.wheels and path.suffix == ".whl"):
             continue
         with open(path, "rb") as file:
             yield name, file.read(READ_BYTES)
-        yield from ((f"{name}/{member}", b"") for member in _members(path))
-
-
-def _members(path: Path) -> list[str]:
-    try:
-        if not archive_stem(path):
-            return []
-        if path.suffix.lower() == ".zip":
-            with zipfile.ZipFile(path) as opened:
-                return opened.namelist()
-        with tarfile.open(path) as packed:
-            return packed.getnames()
-    except DAMAGED:
-        return []  # damaged: a run says so, and Kaggle does
+        for member in members(path) if archive_stem(path) else ():
+            yield f"{name}/{member}", b""

@@ -8,91 +8,41 @@ import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.tags import compatible_tags, cpython_tags
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
-from packaging.version import InvalidVersion, Version
-
-from kernelgen.datasets.folder import DatasetFolder, WheelsTable
-from kernelgen.datasets.hashes import sha256
+from kernelgen.datasets.folder import DatasetFolder, WheelsTable, sha256
 from kernelgen.errors import KernelgenError
 
 logger = logging.getLogger(__name__)
 
-_PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([0-9][^\s;]*)((?:\s+--hash=sha256:[0-9a-f]{64})+)")
-_HASH = re.compile(r"sha256:([0-9a-f]{64})")
-_NO_NETWORK = re.compile(
-    "ConnectionError|Name or service|Temporary failure|ReadTimeout|ConnectTimeout|Network is unreachable|ProxyError|"
-    "connection (was )?(broken|refused)",
-    re.IGNORECASE,
-)
 
-
-@dataclass(frozen=True)
-class Pin:
-    """``name==version`` with the hashes of the wheels that may be taken for it."""
-
-    name: str
-    version: str
-    hashes: frozenset[str]
-
-    def fits(self, wheel: str, python: str) -> bool:
-        """Whether a wheel of this file name is this package for CPython ``python`` ("3.12"), on whatever platform."""
-        try:
-            name, version, _, tags = parse_wheel_filename(wheel)
-            if name != canonicalize_name(self.name) or version != Version(self.version):
-                return False
-        except (InvalidWheelFilename, InvalidVersion):
-            return False
-        minor = int(python.split(".")[1])
-        known = [*cpython_tags((3, minor), platforms=["any"]), *compatible_tags((3, minor), f"cp3{minor}", ["any"])]
-        return not {(tag.interpreter, tag.abi) for tag in tags}.isdisjoint((tag.interpreter, tag.abi) for tag in known)
-
-
-def read_pins(dataset: DatasetFolder, wheels: WheelsTable) -> list[Pin]:
-    """The pins of the dataset's requirements file.
-
-    Raises:
-        KernelgenError: a line is not pinned with hashes.
-    """
-    where = f"{dataset.where}/{wheels.requirements}"
-    text = (dataset.folder / wheels.requirements).read_text(encoding="utf-8")
-    pins = []
-    for number, line in enumerate(text.replace("\\\n", "  ").split("\n"), 1):
-        line = re.sub(r"(^|\s)#.*", "", line).strip()
-        if match := _PIN.fullmatch(line):
-            pins.append(Pin(match[1], match[2], frozenset(_HASH.findall(match[3]))))
-        elif line:
-            raise KernelgenError(f"{where}: entry {number} is not NAME==VERSION --hash=sha256:…; pin it")
-    if not pins:
-        raise KernelgenError(f"{where}: pins nothing; write NAME==VERSION --hash=sha256:…")
-    return pins
-
-
-def missing_wheels(dataset: DatasetFolder, wheels: WheelsTable) -> list[str]:
-    """What is not yet there with a right hash, in words: ``openvino==2026.4.1 for Python 3.12``."""
-    pins = read_pins(dataset, wheels)
-    there = _good_wheels(dataset.folder, pins)
-    return [
-        f"{pin.name}=={pin.version} for Python {python}"
-        for pin in pins
+def has_wheels(dataset: DatasetFolder, wheels: WheelsTable) -> bool:
+    """Whether each pinned package is there, with a right hash, for each Python."""
+    there = {sha256(path): path.name for path in dataset.folder.glob("*.whl")}
+    text = (dataset.folder / wheels.requirements).read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [re.sub(r"(^|\s)#.*", "", line) for line in text.split("\n")]
+    pins = [re.findall(r"--hash=sha256:([0-9a-f]{64})", line) for line in lines if line.strip()]
+    return all(
+        any(digest in there and _is_for(python, there[digest]) for digest in hashes)
+        for hashes in pins
         for python in wheels.pythons
-        if not any(pin.fits(path.name, python) for path in there)
-    ]
+    )
 
 
-def fill_wheels(dataset: DatasetFolder, wheels: WheelsTable) -> list[Path]:
-    """Downloads what the dataset's pins name and puts it into its folder; returns the wheels.
+def _is_for(python: str, wheel: str) -> bool:
+    """Whether a wheel's name says that CPython ``python`` ("3.12") imports it; pip looked at the platform."""
+    return any(tag in wheel for tag in (f"cp{python.replace('.', '')}-", "-abi3-", "py3-none-"))
 
-    Nothing is downloaded where every wheel is there with its hash. What is downloaded is moved in only
-    when all of it has arrived, and wheels that are no longer pinned are removed.
+
+def fill_wheels(dataset: DatasetFolder, wheels: WheelsTable) -> None:
+    """Download what the pins name, if any of it is missing.
+
+    Files are moved in only when all of them have arrived; wheels that are no longer pinned are removed.
 
     Raises:
-        KernelgenError: one line, for a wrong hash, a package that does not exist, or no network.
+        KernelgenError: one line, for a pin without or with a wrong hash, a package that does not exist, or no network.
     """
-    if missing_wheels(dataset, wheels):
+    if not has_wheels(dataset, wheels):
         with tempfile.TemporaryDirectory(dir=dataset.folder.parent, prefix=f".{dataset.name}.") as temporary:
             for python in wheels.pythons:
                 logger.info(f"{dataset.where}: downloading for Python {python}")
@@ -101,9 +51,6 @@ def fill_wheels(dataset: DatasetFolder, wheels: WheelsTable) -> list[Path]:
                 old.unlink()
             for path in Path(temporary).glob("*.whl"):
                 os.replace(path, dataset.folder / path.name)
-        if missing := missing_wheels(dataset, wheels):
-            raise KernelgenError(f"{dataset.where}: still lacks {missing[0]}; correct the pins and their hashes")
-    return _good_wheels(dataset.folder, read_pins(dataset, wheels))
 
 
 def _download(dataset: DatasetFolder, wheels: WheelsTable, python: str, folder: str) -> None:
@@ -115,25 +62,11 @@ def _download(dataset: DatasetFolder, wheels: WheelsTable, python: str, folder: 
         "--disable-pip-version-check", "--retries", "2", "--timeout", "20",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-    if done.returncode:
-        raise KernelgenError(f"{dataset.where}: {_reason(done.stderr + done.stdout, python)}")
-
-
-def _reason(output: str, python: str) -> str:
-    """One line for what pip said at length."""
-    if "DO NOT MATCH THE HASHES" in output:
-        got = re.search(r"Got\s+([0-9a-f]{64})", output)
-        package = re.search(r"^\s+(\S+==\S+|\S+\.whl)", output.split("DO NOT MATCH THE HASHES", 1)[1], re.M)
-        return (
-            f"{package[1] if package else 'a wheel'} for Python {python} does not have a pinned hash"
-            f"{f' (got sha256:{got[1]})' if got else ''}; do not trust it, or correct the pin"
-        )
-    if _NO_NETWORK.search(output):
-        return "the package index cannot be reached; try again with network"
-    errors = [line.removeprefix("ERROR: ") for line in output.splitlines() if line.startswith("ERROR: ")]
-    return f"pip could not download for Python {python}: {(errors or output.strip().splitlines() or ['?'])[-1]}"
-
-
-def _good_wheels(folder: Path, pins: list[Pin]) -> list[Path]:
-    hashes = {digest for pin in pins for digest in pin.hashes}
-    return sorted(path for path in folder.glob("*.whl") if sha256(path) in hashes)
+    if done.returncode == 0:
+        return
+    output = done.stdout + done.stderr
+    # Pip says itself what is not pinned with a hash, and what does not have it.
+    reason = f"pip could not download for Python {python}: {' '.join(output.split('ERROR: ')[-1].split())}"
+    if "Retrying (" in output:
+        reason = "the package index cannot be reached; try again with network"
+    raise KernelgenError(f"{dataset.where}: {reason}")

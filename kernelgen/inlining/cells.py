@@ -14,15 +14,15 @@ from pathlib import PurePosixPath
 from nbformat import NotebookNode
 
 from kernelgen.inlining.closure import Closure
+from kernelgen.inlining.data_files import ShippedFile
 from kernelgen.inlining.library import BOM, Library, Module
 from kernelgen.inlining.magic import LIBRARY_NAME, PLAIN_NAME, body_for_magic
 from kernelgen.inlining.syntax import tree_of
 from kernelgen.nodes import cell
 
 _HIDDEN = {"_kg_hide-input": True, "jupyter": {"source_hidden": True}}
-_ABOUT_DATA = "A data file that the library reads ({} bytes)."
 _ID_LENGTH = 64
-_ROW_LENGTH = 92
+_ROW_LENGTH = 99
 # Python would not see files that came into a folder after it had looked there.
 _READY = '__import__("importlib").invalidate_caches()'
 
@@ -35,20 +35,15 @@ def library_cells(library: Library, closure: Closure) -> list[NotebookNode]:
         cell("markdown", "library--heading", "## The library"),
         cell("code", "library--setup", _set_up(library, closure)),
     ]
-    for module in closure.modules:
-        if module.data:
-            name = _identity(module.name)
-            cells.append(cell("markdown", f"about-{name}", _heading(module)))
-            cells.append(_file_cell(name, module.file, module.data, is_source=True))
-    for shipped in closure.files:
-        if shipped.data:
-            name = _identity(str(shipped.file))
-            cells.append(
-                cell("markdown", f"about-{name}", f"### `{shipped.file}`\n{_ABOUT_DATA.format(len(shipped.data))}")
-            )
-            cells.append(_file_cell(name, shipped.file, shipped.data, is_source=False))
-    cells.append(cell("code", "library--ready", _READY))
-    return cells
+    about: list[tuple[str, str, Module | ShippedFile]]
+    about = [(module.name, _heading(module), module) for module in closure.modules]
+    words = "### `{}`\nA data file that the library reads ({} bytes)."
+    about += [(str(held.file), words.format(held.file, len(held.data)), held) for held in closure.files]
+    for name, heading, held in about:
+        if held.data:
+            cells.append(cell("markdown", f"about-{_identity(name)}", heading))
+            cells.append(_file_cell(_identity(name), held.file, held.data, is_source=isinstance(held, Module)))
+    return [*cells, cell("code", "library--ready", _READY)]
 
 
 def without_library() -> NotebookNode:
@@ -88,16 +83,13 @@ def _set_up(library: Library, closure: Closure) -> str:
 
 def _for_each(name: str, paths: Sequence[PurePosixPath], call: str) -> list[str]:
     """Lines that make all of the paths, as many of them to a line as have room."""
-    if not paths:
-        return []
-    rows = [""]
+    rows: list[str] = []
     for path in paths:
-        item = f"{_quoted(path)}, "
-        if rows[-1] and len(rows[-1]) + len(item) > _ROW_LENGTH:
-            rows.append("")
-        rows[-1] += item
-    rows = [f"        {row.rstrip()}" for row in rows]
-    return [f"    for {name} in [", *rows, "    ]:", f"        Path(library, {name}).{call}"]
+        if rows and len(rows[-1]) + len(_quoted(path)) + 2 <= _ROW_LENGTH:
+            rows[-1] += f" {_quoted(path)},"
+        else:
+            rows.append(f"        {_quoted(path)},")
+    return [f"    for {name} in [", *rows, "    ]:", f"        Path(library, {name}).{call}"] if rows else []
 
 
 def _heading(module: Module) -> str:

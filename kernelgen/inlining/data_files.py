@@ -1,4 +1,4 @@
-"""Data files: which are shipped, and which code reads although they are not."""
+"""Files of the project that are no modules: which are shipped, and which code reads or starts although they are not."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
 from kernelgen.errors import KernelgenError
-from kernelgen.inlining.library import Library
+from kernelgen.inlining.library import Library, read_file
 from kernelgen.inlining.source import ParsedSource
 
 # No code reads these.
 _DOCUMENTS = re.compile(r"(?i)(readme|licen[cs]e|copying|notice|changelog)\b.*|py\.typed|.*\.(md|rst|pyi|pyc)|\..*")
 # Ask where a library's files lie, as `__file__` and `__path__` do.
 _LOCATING = re.compile(r"importlib\.resources|pkgutil\.get_data|inspect\.get(source)?file")
-_LISTS = frozenset({"glob.glob", "glob.iglob", "os.walk", "os.listdir", "os.scandir"})
 _LISTING = re.compile(r"\b(iterdir|r?glob|iglob|walk|listdir|scandir|contents)\b")
+_ELSEWHERE = re.compile(r"(?<![\w-])cd\s|\bchdir\(|\bcwd\s*=")
+_RUNS = re.compile(r"os\.(system|popen)|subprocess\.")
 
 
 @dataclass(frozen=True)
@@ -33,19 +34,11 @@ def shipped_files(library: Library, files: Sequence[str]) -> tuple[ShippedFile, 
     """The data files that `files` of a kernel names: files, folders or globs.
 
     Raises:
-        KernelgenError: where a name lies outside the project or nothing has it.
+        KernelgenError: where a name lies outside the project or nothing has it, or a file cannot be read.
     """
-    found: dict[PurePosixPath, ShippedFile] = {}
-    for name in files:
-        for path in named_files(library.root, name):
-            file = PurePosixPath(path.relative_to(library.root).as_posix())
-            try:
-                found[file] = ShippedFile(file, path.read_bytes())
-            except OSError as error:
-                raise KernelgenError(
-                    f"files = [{name!r}]: cannot be read ({error.strerror}); check its permissions"
-                ) from None
-    return tuple(found[file] for file in sorted(found))
+    paths = sorted({path for name in files for path in named_files(library.root, name)})
+    places = [PurePosixPath(path.relative_to(library.root).as_posix()) for path in paths]
+    return tuple(ShippedFile(file, read_file(path, str(file))) for file, path in zip(places, paths, strict=True))
 
 
 def named_files(root: Path, name: str) -> list[Path]:
@@ -64,61 +57,50 @@ def named_files(root: Path, name: str) -> list[Path]:
     return paths
 
 
-def check_data_files(library: Library, read: Sequence[ParsedSource], present: Collection[PurePosixPath]) -> None:
-    """Refuse what reads a file of the library that the notebook would not hold.
+def check_files(
+    library: Library, written: Collection[str], read: Sequence[ParsedSource], present: Collection[PurePosixPath]
+) -> None:
+    """Refuse what reads or starts a file of the library that the notebook would not hold.
 
     Args:
-        present: the files that the notebook holds.
+        written: names of modules that the notebook writes itself. present: the files that the notebook holds.
 
     Raises:
         KernelgenError: with file and line, and the way out.
     """
-    paths = (path for path in (library.root / library.name).rglob("*") if path.is_file())
-    files = {PurePosixPath(path.relative_to(library.root).as_posix()) for path in sorted(paths)}
-    data = [file for file in sorted(files) if file.suffix != ".py" and not _DOCUMENTS.fullmatch(file.name)]
+    paths = sorted(path for path in (library.root / library.name).rglob("*") if path.is_file())
+    files = [PurePosixPath(path.relative_to(library.root).as_posix()) for path in paths]
+    data = [file for file in files if file.suffix != ".py" and not _DOCUMENTS.fullmatch(file.name)]
     absent = [file for file in data if file not in present]
     for source in read:
-        for where, text in _texts(source):
-            file = PurePosixPath(text)
-            if file.parts[:1] == (library.name,) and file in files:
-                raise KernelgenError(f"{where}: {_explain_relative(file)}")
-        for where, text in _listings(source):
-            listed = PurePosixPath(text)
-            is_own = listed.parts[:1] == (library.name,)
-            if is_own and any(file.match(text) or listed in file.parents for file in files):
-                raise KernelgenError(f"{where}: {_explain_relative(listed)}")
+        for line, word in [*_words(source), *((node.lineno, text) for node, text in source.strings.items())]:
+            path = PurePosixPath(word)
+            if path.parts[:1] == (library.name,) and any(file == path or file.match(word) for file in files):
+                raise KernelgenError(f"{source.where(line)}: {_explain_relative(library, path)}")
+        # In another folder there may be a script of the same name.
+        for line, word in [] if _ELSEWHERE.search(source.text) else _words(source):
+            path = PurePosixPath(word)
+            if path.suffix == ".py" and path.stem not in written and (library.root / path).is_file():
+                raise KernelgenError(f"{source.where(line)}: {_explain_relative(library, path)}")
         if absent:
             _check_absent(library, source, data, absent)
 
 
-def _texts(source: ParsedSource) -> Iterator[tuple[str, str]]:
-    """Each string that is no docstring, and each path in IPython's own lines, with its place."""
-    for node, parent in source.parents.items():
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and not isinstance(parent, ast.Expr):
-            yield source.where(node), node.value
-    for line, magic in source.magics:
-        yield from ((source.where(line), word) for word in re.findall(r"[\w./-]+", magic))
+def _words(source: ParsedSource) -> Iterator[tuple[int, str]]:
+    """What may be a path in IPython's own lines and in commands that code starts, with its line."""
+    commands = list(source.magics)
+    for call, name in source.calls.items():
+        if _RUNS.match(name):
+            commands += [(call.lineno, source.strings[part]) for part in ast.walk(call) if part in source.strings]
+    for line, text in commands:
+        yield from ((line, word) for word in re.findall(r"(?<![\w./-])[\w./*-]+", text))
 
 
-def _listings(source: ParsedSource) -> Iterator[tuple[str, str]]:
-    """Each folder or glob that is listed from the working folder, and each path in a shell command, with its place."""
-    for node, parent in source.parents.items():
-        match node:
-            case ast.Call(args=[ast.Constant(value=str(text)), *_], func=function):
-                name = source.dotted(function)
-                is_path = name == "pathlib.Path" and _LISTING.fullmatch(getattr(parent, "attr", ""))
-                if is_path or name in _LISTS:
-                    yield source.where(node), text
-                elif name in {"os.system", "os.popen"} or name.startswith("subprocess."):
-                    yield from ((source.where(node), word) for word in re.findall(r"[\w./*-]+/[\w./*-]*", text))
-    for line, magic in source.magics:
-        yield from ((source.where(line), word) for word in re.findall(r"[\w./*-]+/[\w./*-]*", magic))
-
-
-def _explain_relative(file: PurePosixPath) -> str:
+def _explain_relative(library: Library, file: PurePosixPath) -> str:
     way_out = f'make the path from `__file__` in the library, with files = ["{file}"] of the kernel in kernels.toml'
     if file.suffix == ".py":
-        way_out = f"use `python -m {'.'.join(file.with_suffix('').parts)}`"
+        parts = [library.name, *(part for part in file.with_suffix("").parts if part != library.name)]
+        way_out = f"with the file in {library.name}/, use `python -m {'.'.join(parts)}`"
     return f"names {file} by its path from the working folder, which on Kaggle is another; {way_out}"
 
 
@@ -133,16 +115,15 @@ def _check_absent(
     if source.package is None and not uses:
         return
     names_any = False
-    for where, text in _texts(source):
+    for node, text in source.strings.items():
         parts = PurePosixPath(normpath(text.lstrip("/"))).parts
         files = [file for file in data if parts and file.parts[-len(parts) :] == parts]
         names_any = names_any or bool(files)
-        for file in files:
-            if file in absent:
-                raise KernelgenError(
-                    f"{where}: names the data file {file}, which the notebook does not hold; list it in kernels.toml, "
-                    f'files = ["{file}"] of the kernel, or attach it as a dataset'
-                )
+        if missing := [file for file in files if file in absent]:
+            raise KernelgenError(
+                f"{source.where(node)}: names the data file {missing[0]}, which the notebook does not hold; list it in "
+                f'kernels.toml, files = ["{missing[0]}"] of the kernel, or attach it as a dataset'
+            )
     if uses and (not names_any or _LISTING.search(source.text)):
         raise KernelgenError(
             f"{source.where(uses[0])}: may read any file in the library's folder, and the notebook does not hold "
@@ -153,9 +134,7 @@ def _check_absent(
 
 def _locates(node: ast.AST, library: Library, source: ParsedSource) -> bool:
     """Whether a name or attribute asks where a module of the library lies; `numpy.__file__` does not."""
-    if _LOCATING.match(source.dotted(node)) or isinstance(node, ast.Name) and node.id in {"__file__", "__path__"}:
-        return True
-    if not isinstance(node, ast.Attribute) or node.attr not in {"__file__", "__path__"}:
-        return False
-    module = source.dotted(node.value)
-    return not module or library.owns(module)
+    name = getattr(node, "id", getattr(node, "attr", ""))
+    module = source.dotted(getattr(node, "value", None))
+    is_ours = not module or library.owns(module)
+    return bool(_LOCATING.match(source.dotted(node))) or name in {"__file__", "__path__"} and is_ours

@@ -36,43 +36,38 @@ def take_library(notebook: NotebookNode) -> dict[PurePosixPath, bytes]:
 
 
 def _from_magic(cell: NotebookNode, magic: re.Match[str], number: int) -> bytes:
-    notes = cell.metadata.get("kernelgen")
-    notes = notes if isinstance(notes, dict) else {}
+    notes = cell.metadata.get("kernelgen") or {}
     body: str = cell.source[magic.end() :]
     if not body.endswith("\n") and notes.get("final_newline", True):
         body += "\n"
     try:
         return (BOM if notes.get("bom") else b"") + body.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise KernelgenError(
-            f"cell {number}: {magic['file']} holds half a character ({error.object[error.start]!a}), which no file can "
-            "hold; type it again"
-        ) from None
+    except UnicodeEncodeError:
+        raise KernelgenError(f"cell {number}: {magic['file']} holds half a character; type it again") from None
 
 
 def _from_code(source: str, number: int) -> list[tuple[str, bytes]]:
     """Files that an ordinary cell makes: `….touch()` for a list of empty ones, `Path(…).write_bytes(…)`."""
     try:
-        tree = tree_of(source)
+        nodes = list(ast.walk(tree_of(source)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     found: list[tuple[str, bytes]] = []
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.For(iter=ast.List(elts=items), body=[ast.Expr(value=ast.Call(func=ast.Attribute(attr="touch")))]):
                 found += [(str(item.value), b"") for item in items if isinstance(item, ast.Constant)]
             case ast.Call(
-                func=ast.Attribute(
-                    value=ast.Call(args=[ast.Name(id=name), ast.Constant(value=str(file))]), attr="write_bytes"
-                ),
-                args=[ast.Call(func=ast.Attribute(value=text, attr=how), args=[ast.Constant(value=str(argument))])],
+                func=ast.Attribute(value=ast.Call(args=[ast.Name(id=name), file]), attr="write_bytes"),
+                args=[ast.Call(func=ast.Attribute(value=text, attr=how), args=[argument])],
             ) if name == LIBRARY_NAME:
                 try:
-                    is_text = how == "encode" and isinstance(text, ast.Constant)
-                    data = ast.literal_eval(text).encode(argument) if is_text else base64.b64decode(argument)
+                    value = ast.literal_eval(argument)
+                    data = ast.literal_eval(text).encode(value) if how == "encode" else base64.b64decode(value)
+                    found.append((str(ast.literal_eval(file)), data))
                 except (ValueError, LookupError) as error:
-                    raise KernelgenError(f"cell {number}: what it writes to {file} is damaged: {error}") from None
-                found.append((file, data))
+                    where = ast.unparse(file).strip("'")
+                    raise KernelgenError(f"cell {number}: what it writes to {where} is damaged: {error}") from None
     return found
 
 

@@ -5,86 +5,109 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import resolve_name
+from itertools import chain
+from pathlib import PurePosixPath
+from textwrap import shorten
 
 from kernelgen.errors import KernelgenError
-from kernelgen.inlining.library import Library
-from kernelgen.inlining.literal_names import OPEN, absolute, texts
-from kernelgen.inlining.optional import is_optional
-from kernelgen.inlining.source import ParsedSource
+from kernelgen.inlining.library import Library, Module
+from kernelgen.inlining.source import ParsedSource, source_of_module
+from kernelgen.kaggle_image import kaggle_image
 
 _IMPORTING = frozenset({"importlib.import_module", "importlib.__import__", "builtins.__import__", "runpy.run_module"})
-# Puts the module's own folder on the path, as far as the line tells; not one above it.
-_OWN_FOLDER = re.compile(r"sys\.path\.insert\((?!.*(parents\[|parent\.parent|\.\.|dirname\(.*dirname\())")
-# Import, or ask for, what they are told; a name that nothing has is no fault of theirs.
-_ASKING = frozenset({"importlib.util.find_spec", "pkgutil.resolve_name", "pydoc.locate"})
 _WALKING = frozenset({"pkgutil.iter_modules", "pkgutil.walk_packages", "lazy_loader.attach"})
+# Stands for each part of a text that is no literal: f"pk.models.{name}" gives "pk.models." and this sign.
+_OPEN = "\0"
+# With these a package binds names that no reader can tell.
+_BINDS_ANYTHING = re.compile(r"__getattr__|import \*|\b(globals|vars|locals|exec|setattr|__dict__)\b|\bsys\.modules\b")
 
 
 @dataclass(frozen=True)
-class Import:
-    """One import.
+class ThirdParty:
+    """An import of something that is neither the standard library's nor the library's.
 
-    kind: "module" (`name` itself), "member" (`attribute` of package `name`, a submodule or something bound there),
-    "present" (brought if it is there; nothing is wrong if not) or "foreign" (not the library's).
-    is_optional: the code goes on without it.
+    root: "numpy". where: "pk/a.py:3". guarded: the code goes on without it.
     """
 
-    kind: str
-    name: str
+    root: str
     where: str
-    is_optional: bool = False
-    attribute: str = ""
-
-    @property
-    def full_name(self) -> str:
-        return f"{self.name}.{self.attribute}" if self.attribute else self.name
+    guarded: bool
 
 
-class ImportFinder:
-    """Finds the imports of sources of one library.
+class ImportWalk:
+    """Collects the modules of one library that sources need.
 
-    written: modules that the notebook writes beside itself. included: names of modules that the recipe includes.
+    included: names of modules that the recipe includes.
+    modules: each after what it imports, as far as cycles allow. folders: packages without `__init__`.
+    read: every source that was read, cells first.
     """
 
-    def __init__(self, library: Library, written: Collection[str], included: Collection[str]):
+    def __init__(self, library: Library, cells: ParsedSource, written: Collection[str], included: Collection[str]):
         self.library = library
-        self.written = written
         self.included = included
+        self.modules: list[Module] = []
+        self.read: list[ParsedSource] = []
+        self.folders: set[PurePosixPath] = set()
+        self.third_party: dict[ThirdParty, None] = {}
+        self._seen: set[str] = set()
+        self._elsewhere = {*written, *sys.builtin_module_names, "__main__", ""}
         name = re.escape(library.name)
         self._dotted = re.compile(rf"(?<![\w.]){name}(?:\.\w+)+")
         self._imported = re.compile(rf"(?<![\w.])from\s+({name}(?:\.\w+)*)\s+import\s+([\w\s,()\\]+)")
         self._run = re.compile(rf"""(?<![\w-])-m\s*["']?({name}(?:\.\w+)*)""")
-        self._open_run = re.compile(rf"""(?<![\w-])-m\s*["']?({name}\.[\w.]*)[{{$%{OPEN}]""")
+        self._open_run = re.compile(rf"""(?<![\w-])-m\s*["']?({name}\.[\w.]*)[{{$%{_OPEN}]""")
         self._bare = re.compile(rf"(?<![\w.])import\s+({name})\b")
+        self._follow(chain(self._imports(cells), included))
 
-    def imports(self, source: ParsedSource) -> Iterator[Import]:
-        """Every import of a source, in its order.
+    def _follow(self, names: Iterable[str]) -> None:
+        """Add modules depth first, each after what it imports."""
+        for module in self._modules(names):
+            if module.name not in self._seen:
+                self._seen.add(module.name)
+                self._follow(self._imports(source_of_module(module)))
+                self.modules.append(module)
 
-        Raises:
-            KernelgenError: for a module beside the library, and for imports by names that cannot be known.
-        """
+    def _modules(self, names: Iterable[str]) -> Iterator[Module]:
+        """The modules of these names and the packages above them, as far as they exist; notes their folders."""
+        for name in names:
+            parts = name.split(".")
+            for length in range(1, len(parts) + 1):
+                prefix = ".".join(parts[:length])
+                if module := self.library.module(prefix):
+                    yield module
+                elif self.library.is_namespace(prefix):
+                    self.folders.add(PurePosixPath(*parts[:length]))
+
+    def _imports(self, source: ParsedSource) -> Iterator[str]:
+        """The names of the library's modules that a source imports, in its order; nothing may have such a name."""
+        self.read.append(source)
         for node, parent in source.parents.items():
-            names: Iterator[str] = iter(())
+            named: list[str] = []
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 yield from self._statement(node, source)
-            elif isinstance(node, (ast.Name, ast.Attribute)) and source.dotted(node) in _IMPORTING | _ASKING | _WALKING:
-                call = parent if isinstance(parent, ast.Call) and parent.func is node else None
-                yield from self._dynamic(node, call, source)
+            elif isinstance(node, (ast.Name, ast.Attribute)) and source.dotted(node) in _IMPORTING | _WALKING:
+                yield from self._dynamic(node, parent, source)
             elif isinstance(node, (ast.Call, ast.List, ast.Tuple)):
-                names = self._command(node.args if isinstance(node, ast.Call) else node.elts, source)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not isinstance(parent, ast.Expr):
-                names = self._in_string(node, parent, source)
-            yield from (Import("present", name, source.where(node)) for name in names)
+                parts = node.args if isinstance(node, ast.Call) else node.elts
+                pairs = zip(parts, parts[1:], strict=False)
+                modules = [argument for option, argument in pairs if getattr(option, "value", None) == "-m"]
+                named = [f"-m {_text_of(module, source)}" for module in modules]
+            elif isinstance(node, (ast.JoinedStr, ast.BinOp)) and self._run.search(ast.unparse(node)):
+                named = [_text_of(node, source)]
+            elif isinstance(node, ast.Constant):
+                named = [source.strings.get(node, "")]
+            for text in named:
+                yield from self._mentioned(text, node, source)
         for number, line in source.magics:
-            self._check_run(line, number, source)
-        for name in self._mentioned("\n".join(line for _, line in source.magics)):
-            yield Import("present", name, source.where(source.magics[0][0]))
+            yield from self._mentioned(line, number, source)
+        # Statements in a magic's body may take several lines.
+        yield from self._mentioned("\n".join(line for _, line in source.magics), 1, source)
 
-    # --- statements ---------------------------------------------------------------------------------------------
-
-    def _statement(self, node: ast.Import | ast.ImportFrom, source: ParsedSource) -> Iterator[Import]:
+    def _statement(self, node: ast.Import | ast.ImportFrom, source: ParsedSource) -> Iterator[str]:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from self._named(alias.name, node, source)
@@ -96,113 +119,119 @@ class ImportFinder:
                 module = self.library.module(package)
                 # `__all__` may name submodules, in whatever way it is made.
                 strings = re.findall(r"""["'](\w+)["']""", module.text) if module and "__all__" in module.text else []
-                yield from (Import("present", f"{package}.{name}", source.where(node)) for name in strings)
+                yield from (f"{package}.{name}" for name in strings)
             else:
-                optional = is_optional(node, f"{package}.{alias.name}", source)
-                yield Import("member", package, source.where(alias), optional, alias.name)
+                yield from self._own(package, alias.name, alias, source)
 
-    def _named(self, name: str, node: ast.AST, source: ParsedSource) -> Iterator[Import]:
-        root = name.partition(".")[0]
+    def _own(self, package: str, attribute: str, node: ast.AST, source: ParsedSource) -> Iterator[str]:
+        name = f"{package}.{attribute}" if attribute else package
+        yield name
+        is_there = self.library.exists(name) or self._may_bind(package, attribute)
+        if not is_there and not source.is_optional(node, name):
+            place = name.replace(".", "/")
+            raise KernelgenError(
+                f"{source.where(node)}: there is no module {name} in the library (neither {place}.py nor {place}/ "
+                "exists); correct the name, add the module, or guard the import with try/except ImportError"
+            )
+
+    def _named(self, name: str, node: ast.AST, source: ParsedSource) -> Iterator[str]:
+        where, root = source.where(node), name.partition(".")[0]
         if self.library.owns(name):
-            yield Import("module", name, source.where(node), is_optional(node, name, source))
+            yield from self._own(name, "", node, source)
             return
-        if root in {*self.written, ""}:
+        if root in self._elsewhere:
             return
         folder = self.library.root
-        files = [folder / f"{one}.py" for one in (root, f"{root}/__init__", name.replace(".", "/"))]
-        if root.isidentifier() and root not in sys.builtin_module_names and any(file.is_file() for file in files):
+        files = [folder / f"{file}.py" for file in (root, f"{root}/__init__", name.replace(".", "/"))]
+        if root.isidentifier() and any(file.is_file() for file in files):
             file = f"{root}.py" if files[0].is_file() else f"{root}/"
             raise KernelgenError(
-                f"{source.where(node)}: imports {name} from {file} beside the library, which no notebook holds; "
+                f"{where}: imports {name} from {file} beside the library, which no notebook holds; "
                 f"move {file} into {self.library.name}/ and import {self.library.name}.{name}"
             )
-        own = f"{source.package}.{root}"
-        if self.library.exists(own) and "__file__" in source.text and _OWN_FOLDER.search(source.text):
-            raise KernelgenError(
-                f"{source.where(node)}: imports {root} from its own folder, which it puts on sys.path; no notebook "
-                f"holds it by that name: import {own}"
-            )
-        if root not in sys.stdlib_module_names | {"__main__"}:
-            yield Import("foreign", root, source.where(node), is_optional(node, root, source))
+        if root not in sys.stdlib_module_names:
+            self.third_party[ThirdParty(root, where, source.is_optional(node, root))] = None
 
-    # --- functions that import ----------------------------------------------------------------------------------
+    def _may_bind(self, package: str, attribute: str) -> bool:
+        """Whether `from package import attribute` may find what is no module."""
+        module = self.library.module(package)
+        if module is None or not attribute:
+            return False
+        # An attribute that a plain module lacks fails in the notebook as it does in the folder.
+        is_plain = not module.is_package or attribute.startswith("__")
+        return is_plain or bool(re.search(rf"\b{attribute}\b", module.text) or _BINDS_ANYTHING.search(module.text))
 
-    def _dynamic(self, node: ast.AST, call: ast.Call | None, source: ParsedSource) -> Iterator[Import]:
+    def _dynamic(self, node: ast.AST, parent: ast.AST, source: ParsedSource) -> Iterator[str]:
         """What a function imports whose name stands literally in the source; anything else is refused."""
-        function = source.dotted(node)
-        names = [OPEN]
-        if call is not None and function not in _WALKING:
-            keywords = {keyword.arg: keyword.value for keyword in call.keywords}
-            first = call.args[0] if call.args else next(iter(call.keywords), ast.keyword(None, call)).value
-            package = keywords.get("package", call.args[1] if len(call.args) > 1 else None)
-            packages = texts(package, source) if package and "__" not in function else [source.package or ""]
-            names = list(absolute(texts(first, source), packages))
-        for name in names:
-            if OPEN in name:
-                if function != "importlib.util.find_spec":
-                    around = call or source.parents[node]
-                    self._check_answered(name, source.where(around), ast.unparse(around))
-            elif function in _ASKING:
-                yield from (Import("present", one, source.where(node)) for one in self._mentioned(name))
-            else:
-                yield from self._named(name, call or node, source)
-                if function == "runpy.run_module":
-                    yield Import("present", f"{name}.__main__", source.where(node))
+        function, name = source.dotted(node), _OPEN
+        if isinstance(parent, ast.Call) and parent.func is node and function not in _WALKING:
+            first, package, *_ = [*parent.args, *(keyword.value for keyword in parent.keywords), None, None]
+            above = _text_of(package, source) if package and "__" not in function else source.package
+            with suppress(ImportError):
+                name = resolve_name(_text_of(first, source), above or "")
+        if _OPEN in name:
+            yield from self._completed(name, parent, source, ast.unparse(parent))
+        else:
+            yield from self._named(name, parent, source)
+            if function == "runpy.run_module":
+                yield f"{name}.__main__"
 
-    def _check_answered(self, name: str, where: str, code: str) -> None:
-        """Refuse an import of the library by a name that is known only as far as its beginning, if at all."""
-        prefix, own = name.partition(OPEN)[0], f"{self.library.name}."
+    def _completed(self, name: str, node: ast.AST | int, source: ParsedSource, code: str) -> list[str]:
+        """The modules that a name known in part can mean: those that strings of the same source make of it.
+
+        Raises:
+            KernelgenError: where there is none, of the library or the image, and no `include` answers for it.
+        """
+        prefix, own = name.partition(_OPEN)[0], f"{self.library.name}."
         can_be_ours = own.startswith(prefix) or prefix.startswith(own)
-        if can_be_ours and not any(module.startswith(prefix) for module in self.included):
-            text = " ".join(code.split())
+        made = [name.replace(_OPEN, text) for text in source.strings.values()]
+        modules = [one for one in made if one.startswith(own) and "/" not in one and self.library.exists(one)]
+        answered = modules or any(module.startswith(prefix) for module in self.included)
+        answered = answered or any(one.partition(".")[0] in kaggle_image().packages for one in made)
+        if can_be_ours and not answered:
+            package = prefix.rpartition(".")[0] or self.library.name
             raise KernelgenError(
-                f"{where}: dynamic import `{text if len(text) <= 80 else text[:77] + '…'}`: which module "
-                "it imports cannot be known when the notebook is built; import it by a literal name, or list what it "
-                f'may import in kernels.toml, include = ["{prefix.rpartition(".")[0] or self.library.name}.*"] of the '
-                "kernel"
+                f"{source.where(node)}: dynamic import `{shorten(code, 80, placeholder='…')}`: which module it imports "
+                "cannot be known when the notebook is built; import it by a literal name, or list what it may import "
+                f'in kernels.toml, include = ["{package}.*"] of the kernel'
             )
+        return modules
 
-    def _command(self, parts: list[ast.expr], source: ParsedSource) -> Iterator[str]:
-        """What `[sys.executable, "-m", "pk.train"]` runs."""
-        for option, argument in zip(parts, parts[1:], strict=False):
-            if isinstance(option, ast.Constant) and option.value == "-m":
-                for name in texts(argument, source):
-                    if name.startswith(f"{self.library.name}.") and OPEN in name:
-                        self._check_answered(name, source.where(argument), ast.unparse(argument))
-                    yield from self._mentioned(f"-m {name}")
+    def _mentioned(self, text: str, node: ast.AST | int, source: ParsedSource) -> Iterator[str]:
+        """The library's modules that a text names. The package's bare name is a word like any other.
 
-    def _in_string(self, node: ast.Constant, parent: ast.AST, source: ParsedSource) -> Iterator[str]:
-        """What a string names, read with what is joined to it where the name of a module after -m is cut off."""
-        text = str(node.value)
-        whole: ast.expr = node
-        while isinstance(parent, (ast.JoinedStr, ast.BinOp)):
-            whole, parent = parent, source.parents.get(parent, source.tree)
-        if whole is not node and self._open_run.search(text + OPEN):
-            for joined in texts(whole, source):
-                self._check_run(joined, whole, source)
-                yield from self._mentioned(joined)
-        self._check_run(text, node, source)
-        yield from self._mentioned(text)
-
-    def _check_run(self, text: str, node: ast.AST | int, source: ParsedSource) -> None:
-        """Refuse `-m pk.{mode}`, a module of the library that a command names only in part."""
-        for match in self._open_run.finditer(text):
-            self._check_answered(match[1] + OPEN, source.where(node), match[0].replace(OPEN, "…"))
-
-    # --- names in text ------------------------------------------------------------------------------------------
-
-    def _mentioned(self, text: str) -> Iterator[str]:
-        """The library's modules that a text names. The package's bare name is a word like any other."""
+        Raises:
+            KernelgenError: for `-m pk.{mode}`, a module that a command names only in part.
+        """
         if self.library.name not in text:
             return
-        for match in self._dotted.finditer(text):
-            name = match[0]  # "pk.models.Mel" leads through pk.models
+        for match in self._open_run.finditer(text):
+            yield from self._completed(match[1] + _OPEN, node, source, match[0].replace(_OPEN, "…"))
+        names = []
+        for name in self._dotted.findall(text):  # "pk.models.Mel" leads through pk.models
             while "." in name and not self.library.exists(name):
                 name = name.rpartition(".")[0]
-            if "." in name:
-                yield name
-        for match in self._imported.finditer(text):
-            yield from [match[1], *(f"{match[1]}.{word}" for word in re.findall(r"\w+", match[2]))]
-        for match in self._run.finditer(text):
-            yield from [match[1], f"{match[1]}.__main__"]
-        yield from self._bare.findall(text)
+            names += [name] * ("." in name)
+        for package, words in self._imported.findall(text):
+            names += [package, *(f"{package}.{word}" for word in re.findall(r"\w+", words))]
+        for name in self._run.findall(text):
+            names += [name, f"{name}.__main__"]
+        yield from [*names, *self._bare.findall(text)]
+
+
+def _text_of(node: ast.AST | None, source: ParsedSource) -> str:
+    """What an expression is, as far as it stands literally in the source."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Name(id="__name__"):
+            return source.name
+        case ast.Name(id="__package__"):
+            return source.package or ""
+        case ast.FormattedValue(value=value, format_spec=None):
+            return _text_of(value, source)
+        case ast.JoinedStr(values=parts):
+            return "".join(_text_of(part, source) for part in parts)
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            return _text_of(left, source) + _text_of(right, source)
+    return _OPEN

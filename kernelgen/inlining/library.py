@@ -1,15 +1,14 @@
 """The library as files: which modules a package folder holds."""
 
+import os
 import tokenize
 from dataclasses import dataclass
-from importlib.machinery import EXTENSION_SUFFIXES
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 from kernelgen.errors import KernelgenError
 
 BOM = b"\xef\xbb\xbf"
-_LONGEST = 250  # a longer name is no file's, and some systems refuse to look for it
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +42,7 @@ class Library:
         self.root = Path(root).absolute()
         self.name = name
         self._modules: dict[str, Module | None] = {}
-        if not name.isidentifier():
-            raise KernelgenError(f"library = {name!r}: is no name that Python can import; use a package's name")
-        if not self.exists(name):
+        if not name.isidentifier() or not self.exists(name):
             raise KernelgenError(
                 f"library = {name!r}: neither {name}/ nor {name}.py is in {self.root}; name the package that lies there"
             )
@@ -58,8 +55,7 @@ class Library:
 
     def is_namespace(self, name: str) -> bool:
         """Whether `name` is a folder without `__init__.py`, which Python imports as a namespace package."""
-        folder = self._place(name)
-        return folder is not None and self.module(name) is None and folder.is_dir()
+        return self.module(name) is None and os.path.isdir(self._place(name) or "")
 
     def exists(self, name: str) -> bool:
         """Whether `import name` would find something: a module, a package or a namespace folder."""
@@ -78,40 +74,28 @@ class Library:
 
     def _place(self, name: str) -> Path | None:
         parts = name.split(".")
-        # importlib takes names that no import statement could write, such as "pk.my-module".
-        if parts[0] != self.name or not all(parts) or len(name) > _LONGEST or any(sign in name for sign in "/\\\0"):
+        if parts[0] != self.name or not all(parts):
             return None
-        # A part that is a plain module has no modules below it, even if a folder of that name lies beside it.
-        for length in range(1, len(parts)):
-            above = self.module(".".join(parts[:length]))
-            if above is not None and not above.is_package:
-                return None
         return self.root.joinpath(*parts)
 
     def _find(self, name: str) -> Module | None:
         place = self._place(name)
         if place is None:
             return None
-        package = place / "__init__.py"
-        if package.is_file():
-            return self._read(name, package, is_package=True)
-        for suffix in EXTENSION_SUFFIXES:
-            compiled = place.with_name(place.name + suffix)
-            if compiled.is_file():
-                raise KernelgenError(
-                    f"{compiled.relative_to(self.root)}: a compiled module cannot be written into a notebook; "
-                    "ship it in a wheel dataset, or write it in Python"
-                )
-        source = place.with_name(place.name + ".py")
-        return self._read(name, source, is_package=False) if source.is_file() else None
+        for path in (place / "__init__.py", Path(f"{place}.py")):
+            if os.path.isfile(path):  # which is false for names that are too long for a file, and raises nothing
+                file = PurePosixPath(path.relative_to(self.root).as_posix())
+                data = read_file(path, str(file))
+                return Module(name, file, data, decode(data, str(file)), path.name == "__init__.py")
+        return None
 
-    def _read(self, name: str, path: Path, *, is_package: bool) -> Module:
-        file = PurePosixPath(path.relative_to(self.root).as_posix())
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise KernelgenError(f"{file}: cannot be read ({error.strerror}); check its permissions") from None
-        return Module(name, file, data, decode(data, str(file)), is_package)
+
+def read_file(path: Path, where: str) -> bytes:
+    """The bytes of a file that `where` names in messages."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise KernelgenError(f"{where}: cannot be read ({error.strerror}); check its permissions") from None
 
 
 def decode(data: bytes, where: str) -> str:

@@ -15,9 +15,10 @@ from kernelgen.inlining.library import BOM
 LIBRARY_NAME = "_kernelgen_library"
 PLAIN_NAME = re.compile(r"[\w./-]+")
 _FIRST_LINE_PROMPT = re.compile(r"\s*(>>>|\.\.\.|((\[nav\]|\[ins\]) )?In \[)")
-_PROMPT = re.compile(r"\s*>>>")
-_TRIPLE_QUOTES = re.compile(r"(?<!\\)(\"{3}|'{3})")
-_STRING_PREFIX = re.compile(r"\s*[rubfRUBF]*\s*")
+_TRIPLE_QUOTED = re.compile(
+    r"(?P<prefix>^\s*[rubfRUBF]*\s*)?(?<!\\)(?P<quotes>\"{3}|'{3}).*?(?:(?<!\\)(?P=quotes)|\Z)",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 def body_for_magic(file: PurePosixPath, data: bytes, *, is_source: bool) -> str | None:
@@ -27,17 +28,19 @@ def body_for_magic(file: PurePosixPath, data: bytes, *, is_source: bool) -> str 
     not change at all.
     """
     try:
-        text = data.removeprefix(BOM).decode("utf-8") if is_source else data.decode("utf-8")
+        text = data.removeprefix(BOM if is_source else b"").decode("utf-8")
     except UnicodeDecodeError:
         return None
     if not is_source and (data.startswith(BOM) or not text.endswith("\n")):
         return None
-    if not text.strip() or not PLAIN_NAME.fullmatch(str(file)):
-        return None
     # With "\0" there are front ends that cut the text short.
-    if _FIRST_LINE_PROMPT.match(text.splitlines()[0]) or _loses_prompts(text) or "\0" in text:
+    if not text.strip() or "\0" in text or not PLAIN_NAME.fullmatch(str(file)):
         return None
-    if _changes_without_blanks(text, is_source=is_source):
+    if _FIRST_LINE_PROMPT.match(text.splitlines()[0]) or _loses_prompts(text):
+        return None
+    # IPython 9 empties lines which hold nothing but blanks.
+    emptied = "\n".join("" if line.isspace() else line for line in text.split("\n"))
+    if emptied != text and not (is_source and ast.dump(ast.parse(emptied)) == ast.dump(ast.parse(text))):
         return None
     # IPython gives the cell a final newline if it has none.
     return text if text.endswith("\n\n") else text.removesuffix("\n")
@@ -48,24 +51,5 @@ def _loses_prompts(text: str) -> bool:
 
     It spares those within triple quotes that open a line, as docstrings do, and no others.
     """
-    if ">>>" not in text:
-        return False
-    open_quotes, spared = None, False
-    for line in text.splitlines():
-        if not (open_quotes and spared) and _PROMPT.match(line):
-            return True
-        for quotes in _TRIPLE_QUOTES.finditer(line):
-            if open_quotes is None:
-                open_quotes = quotes[1]
-                spared = bool(_STRING_PREFIX.fullmatch(line[: quotes.start()]))
-            elif open_quotes == quotes[1]:
-                open_quotes, spared = None, False
-    return False
-
-
-def _changes_without_blanks(text: str, *, is_source: bool) -> bool:
-    """Whether it matters that IPython 9 empties lines which hold nothing but blanks."""
-    emptied = "\n".join("" if line.isspace() else line for line in text.split("\n"))
-    if emptied == text:
-        return False
-    return not is_source or ast.dump(ast.parse(emptied)) != ast.dump(ast.parse(text))
+    others = _TRIPLE_QUOTED.sub(lambda string: string[0] if string["prefix"] is None else "", text)
+    return any(line.lstrip().startswith(">>>") for line in others.splitlines())

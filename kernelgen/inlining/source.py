@@ -11,12 +11,13 @@ from importlib.util import resolve_name
 
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import Module
-from kernelgen.inlining.syntax import IMAGE_PYTHON, parse
+from kernelgen.inlining.syntax import parse
 
 _WRITTEN = re.compile(
     r"""^\s*%%(?:writefile|file)\s+(?:-a\s+)?(?:\./)?([\w/]+)\.py\s"""
     r"""|["'](?:\./)?([\w/]+)\.py["'](?:\)\.write_|,\s*["']w)"""
 )
+_CATCHING = re.compile(r"\b(ImportError|(Module|Package|Distribution)NotFound(Error)?|Exception|BaseException)\b")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -42,9 +43,7 @@ class Code:
     @property
     def magics(self) -> list[tuple[int, str]]:
         """IPython's own lines with their numbers: shell commands, magics, bodies of cell magics."""
-        if not self.written:
-            return []
-        pairs = zip(self.written.split("\n"), self.text.split("\n"), strict=True)
+        pairs = zip((self.written or self.text).split("\n"), self.text.split("\n"), strict=True)
         return [(number, line) for number, (line, python) in enumerate(pairs, self.first_line) if line != python]
 
 
@@ -66,16 +65,29 @@ class ParsedSource:
     def parents(self) -> dict[ast.AST, ast.AST]:
         """Each node that may run, in the order of the source, with the node around it.
 
-        What stands under `if TYPE_CHECKING:` or `if False:` never runs, and annotations are left out: neither brings a
-        module.
+        Not under `if TYPE_CHECKING:` or `if False:`, and no annotations: neither brings a module.
         """
         found: dict[ast.AST, ast.AST] = {}
         stack: list[tuple[ast.AST, ast.AST]] = [(child, self.tree) for child in reversed(self.tree.body)]
         while stack:
             node, parent = stack.pop()
             found[node] = parent
-            stack.extend((child, node) for child in reversed(list(self._running(node))))
+            stack.extend((child, node) for child in reversed(self._running(node)))
         return found
+
+    @cached_property
+    def calls(self) -> dict[ast.Call, str]:
+        """Each call that may run, with the full name of what it calls if that is imported."""
+        return {node: self.dotted(node.func) for node in self.parents if isinstance(node, ast.Call)}
+
+    @cached_property
+    def strings(self) -> dict[ast.Constant, str]:
+        """Each string that is no docstring."""
+        return {
+            node: node.value
+            for node, parent in self.parents.items()
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and not isinstance(parent, ast.Expr)
+        }
 
     @cached_property
     def aliases(self) -> dict[str, str]:
@@ -122,41 +134,65 @@ class ParsedSource:
                 f"{self.where(node)}: `from {name} import`: {error}; import by the full name"
             ) from None
 
-    def _running(self, node: ast.AST) -> Iterator[ast.AST]:
+    def is_optional(self, node: ast.AST, name: str) -> bool:
+        """Whether the code may go on where the import of `name` at `node` fails.
+
+        It may under `try … except ImportError`, `suppress(ImportError)` and an `if` that is no main guard, and in a
+        function of a source that tries or asks for the same package elsewhere: `HAVE = has("cupy")`.
+        """
+        around = [parent for _, parent in self.around(node)]
+        conditions = [ast.unparse(parent.test) for parent in around if isinstance(parent, ast.If)]
+        if self.is_tried(node) or any("__name__" not in condition for condition in conditions):
+            return True
+        return name in self._asked and any(isinstance(parent, (ast.Try, *FUNCTIONS)) for parent in around)
+
+    def is_tried(self, node: ast.AST) -> bool:
+        """Whether an ImportError would be caught, be it to raise another."""
+        return any(
+            isinstance(parent, (ast.Try, ast.With)) and child in parent.body and _catches(parent)
+            for child, parent in self.around(node)
+        )
+
+    @cached_property
+    def _asked(self) -> set[str]:
+        """The packages whose import is tried, and all strings, which may be handed to a function that asks for them."""
+        asked = set(self.strings.values())
+        for node in self.parents:
+            if isinstance(node, (ast.Import, ast.ImportFrom)) and self.is_tried(node):
+                asked.update(re.findall(r"\w+", ast.unparse(node)))
+        return asked
+
+    def _running(self, node: ast.AST) -> list[ast.AST]:
         """A node's children, without annotations and without branches that never run."""
         if isinstance(node, ast.If):
-            truth = self._truth(node.test)
-            yield node.test
-            yield from node.body if truth is not False else []
-            yield from node.orelse if truth is not True else []
-            return
+            test, never = node.test, node.body
+            if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+                test, never = test.operand, node.orelse
+            if self.dotted(test).endswith(".TYPE_CHECKING") or isinstance(test, ast.Constant) and not test.value:
+                return [node.test, *(node.orelse if never is node.body else node.body)]
         skipped = {getattr(node, "annotation", None), getattr(node, "returns", None)}
-        yield from (child for child in ast.iter_child_nodes(node) if child not in skipped)
+        return [child for child in ast.iter_child_nodes(node) if child not in skipped]
 
-    def _truth(self, test: ast.expr) -> bool | None:
-        """Whether a condition holds in a run, where TYPE_CHECKING is false; None if that is not plain."""
-        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-            truth = self._truth(test.operand)
-            return None if truth is None else not truth
-        if isinstance(test, ast.BoolOp):
-            decides = any if isinstance(test.op, ast.And) else all
-            return False if decides(self._truth(value) is False for value in test.values) else None
-        if isinstance(test, ast.Constant):
-            return bool(test.value)
-        return False if self.dotted(test).endswith(".TYPE_CHECKING") else None
+
+def _catches(block: ast.Try | ast.With) -> bool:
+    if isinstance(block, ast.With):
+        calls = [ast.unparse(item.context_expr) for item in block.items]
+        return any("suppress(" in call and _CATCHING.search(call) for call in calls)
+    return any(handler.type is None or _CATCHING.search(ast.unparse(handler.type)) for handler in block.handlers)
 
 
 @lru_cache(maxsize=1024)
-def source_of_module(module: Module, python: tuple[int, int] = IMAGE_PYTHON) -> ParsedSource:
+def source_of_module(module: Module) -> ParsedSource:
     """A library module, read. It depends on the module alone, so that all kernels share it."""
-    tree = parse(module.data, str(module.file), python=python)
-    return ParsedSource(tree, module.text, str(module.file), module.name, module.package)
+    return ParsedSource(
+        parse(module.data, str(module.file)), module.text, str(module.file), module.name, module.package
+    )
 
 
-def source_of_cells(code: Sequence[Code], python: tuple[int, int]) -> ParsedSource:
+def source_of_cells(code: Sequence[Code]) -> ParsedSource:
     """A template's cells as one source, which share their names."""
-    trees = [parse("\n" * (one.first_line - 1) + one.text, one.where, python=python, is_cell=True) for one in code]
+    trees = [parse("\n" * (cell.first_line - 1) + cell.text, cell.where) for cell in code]
     body = [statement for tree in trees for statement in tree.body]
-    magics = [pair for one in code for pair in one.magics]
-    text = "\n".join(one.text for one in code)
+    magics = [pair for cell in code for pair in cell.magics]
+    text = "\n".join(cell.text for cell in code)
     return ParsedSource(ast.Module(body, []), text, code[0].where if code else "", magics=magics)

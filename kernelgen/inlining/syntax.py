@@ -8,7 +8,6 @@ from functools import lru_cache
 from kernelgen.errors import KernelgenError
 from kernelgen.kaggle_image import kaggle_image
 
-# The Python of Kaggle's image, unless the caller knows better.
 IMAGE_PYTHON = kaggle_image().python
 
 
@@ -23,34 +22,25 @@ def tree_of(source: bytes | str, python: tuple[int, int] = IMAGE_PYTHON) -> ast.
         return ast.parse(source, feature_version=python)
 
 
-def parse(
-    source: bytes | str,
-    where: str,
-    *,
-    python: tuple[int, int] = IMAGE_PYTHON,
-    is_cell: bool = False,
-) -> ast.Module:
-    """The syntax tree of a file's bytes, or of a notebook's cell, which may await outside of functions.
+def parse(source: bytes | str, where: str) -> ast.Module:
+    """The syntax tree of a file's bytes, or of the text of a notebook's cell, which may await outside of functions.
 
-    Raises KernelgenError with file and line where Python `python` could not compile it.
+    Raises KernelgenError with file and line where the image's Python could not compile it.
     """
-    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if is_cell else 0
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if isinstance(source, str) else 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            tree = tree_of(source, python)
+            tree = tree_of(source, IMAGE_PYTHON)
             # Mistakes such as `return` outside a function only show up when the tree is compiled.
             compile(tree, where, "exec", flags=flags, dont_inherit=True)
             return tree
         except SyntaxError as error:
-            raise KernelgenError(f"{where}:{error.lineno or 1}: {_explain(error, python)}") from None
+            # The Python that builds may know less than the image's.
+            least = ".".join(map(str, min(IMAGE_PYTHON, sys.version_info[:2])))
+            raise KernelgenError(
+                f"{where}:{error.lineno or 1}: is not valid Python {least}: {error.msg}; write it in the syntax of "
+                f"Python {least} (Kaggle's image has {'.'.join(map(str, IMAGE_PYTHON))})"
+            ) from None
         except (ValueError, RecursionError, MemoryError) as error:
-            reason = str(error) if isinstance(error, ValueError) else "is nested too deeply to be read"
-            raise KernelgenError(f"{where}:1: {reason}; it is no Python source") from None
-
-
-def _explain(error: SyntaxError, python: tuple[int, int]) -> str:
-    """The reason in the words of the Python that builds, which may know less than the image's."""
-    least, image = (".".join(map(str, version)) for version in (min(python, sys.version_info[:2]), python))
-    way_out = f"write it in the syntax of Python {least}" + (f", or build with Python {image}" * (least != image))
-    return f"is not valid Python {least} (Kaggle's image has {image}): {error.msg}; {way_out}"
+            raise KernelgenError(f"{where}:1: is no Python source: {error or 'it is nested too deeply'}") from None

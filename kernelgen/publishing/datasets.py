@@ -8,122 +8,101 @@ from __future__ import annotations
 
 import logging
 import time
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from filelock import FileLock
 
 from kernelgen.datasets.folder import CACHE
 from kernelgen.errors import KernelgenError
-from kernelgen.publishing.client import Kaggle
-from kernelgen.publishing.records import SentDataset, locked, read_sent, write_sent
+from kernelgen.publishing.client import KNOWN, PAGE, Kaggle
+from kernelgen.publishing.records import Sent, read_sent
 from kernelgen.publishing.uploads import DatasetUpload
-
-if TYPE_CHECKING:
-    from kernelgen.publishing.official_client import OfficialClient
 
 logger = logging.getLogger(__name__)
 
 # Kaggle unpacks and indexes what it was sent; of some gigabytes that takes minutes.
 READY_LIMIT_SECONDS = 3600.0
-# After a version is READY, before a file that is not listed is taken for lost.
-LOOK_AGAIN_SECONDS = (0, 2, 4, 8)
+_FAILED = ("FAILED", "DELETED")
 _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"})
 
 
 def publish(kaggle: Kaggle, upload: DatasetUpload, *, notes: str, force: bool) -> bool:
     """Create or version the dataset where its content changed, or with ``force`` in any case; whether it was sent."""
-    identity, folder = upload.identity, upload.dataset.folder
-    with locked(folder / CACHE, f"dataset {identity}"):
-        status = kaggle.dataset_status(identity)
-        there = kaggle.dataset_version(identity) if status else 0
-        before = read_sent(folder, identity)
-        if before and before.files == upload.files and status not in (None, "FAILED", "DELETED") and not force:
+    what, record = f"dataset {upload.identity}", _record(upload)
+    with FileLock(record.with_name(".lock")):  # two calls at once would send it twice
+        status, version = kaggle.dataset(upload.identity)
+        before = read_sent(record, upload.identity)
+        if before and before.content == upload.content and status not in ("", *_FAILED) and not force:
             # While a version is processed, the number stays that of the one before.
-            if there == before.version or (there == before.version - 1 and status != "READY"):
-                logger.info(f"dataset {identity}: unchanged, version {before.version}")
+            if version == before.version or status != "READY":
+                logger.info(f"{what}: unchanged, version {before.version}")
                 return False
         _send(kaggle, upload, notes, status)
-        write_sent(folder, identity, SentDataset(there + 1, upload.files))
-        what = "sent as a new version" if status else "created"
-        logger.info(f"dataset {identity}: {what}, {len(upload.files)} files, {upload.size:,} bytes")
+        Sent(identity=upload.identity, version=version + 1, content=upload.content).write(record)
+        logger.info(f"{what}: {'sent as a new version' if status else 'created'}, {len(upload.files)} files")
         return True
 
 
-def wait_until_ready(kaggle: Kaggle, upload: DatasetUpload) -> int:
-    """Wait until kernels are given what was sent last, and look whether all of it arrived; that version's number."""
-    identity, folder = upload.identity, upload.dataset.folder
-    sent = read_sent(folder, identity) or SentDataset(1, upload.files)
+def wait_until_ready(kaggle: Kaggle, upload: DatasetUpload) -> None:
+    """Wait until kernels are given what was sent last, and look whether all of it arrived."""
+    what, sent = f"dataset {upload.identity}", read_sent(_record(upload), upload.identity)
+    expected, deadline = sent.version if sent else 1, time.monotonic() + READY_LIMIT_SECONDS
 
     def look() -> tuple[str, int | None]:
-        status = kaggle.dataset_status(identity) or "not listed yet"
-        if status in ("FAILED", "DELETED"):
-            raise KernelgenError(
-                f"dataset {identity}: Kaggle could not process it ({status}); look at "
-                f"kaggle.com/datasets/{identity}, and send it again"
-            )
-        there = kaggle.dataset_version(identity) if status == "READY" else 0
-        return f"{status}, version {there}" if there else status, there if there >= sent.version else None
+        status, version = kaggle.dataset(upload.identity)
+        if status in _FAILED:
+            page = f"kaggle.com/datasets/{upload.identity}"
+            raise KernelgenError(f"{what}: Kaggle could not process it ({status}); look at {page}, and send it again")
+        is_there = status == "READY" and version >= expected
+        if not is_there and time.monotonic() > deadline:
+            minutes = f"{READY_LIMIT_SECONDS / 60:.0f} minutes"
+            raise KernelgenError(f"{what}: is not ready after {minutes}; the same command goes on waiting")
+        return f"{status or 'not listed yet'}, version {version}", version if is_there else None
 
-    there = kaggle.wait_for(look, f"dataset {identity}", limit=READY_LIMIT_SECONDS)
-    if there is None:
-        raise KernelgenError(
-            f"dataset {identity}: is not ready after {READY_LIMIT_SECONDS / 60:.0f} minutes; the same command "
-            "goes on waiting, nothing is sent twice"
-        )
-    if lost := _lost(kaggle, upload, there):
-        write_sent(folder, identity, SentDataset(there, {}))  # so that it is no match
-        raise KernelgenError(f"dataset {identity}: version {there} {lost}; the same command sends it again")
-    write_sent(folder, identity, SentDataset(there, sent.files))
-    return there
+    version = kaggle.wait_for(look, what)
+    lost = _lost(kaggle, upload, version)
+    Sent(identity=upload.identity, version=version, content="" if lost else upload.content).write(_record(upload))
+    if lost:
+        raise KernelgenError(f"{what}: version {version} came without {lost}; the same command sends it again")
 
 
-def _send(kaggle: Kaggle, upload: DatasetUpload, notes: str, status: str | None) -> None:
-    """All of the dataset, new or as a version."""
-    what, folder = f"dataset {upload.identity}", str(upload.dataset.folder)
+def _record(upload: DatasetUpload) -> Path:
+    return upload.dataset.folder / CACHE / upload.identity.split("/")[0] / "sent.json"
 
-    def arrived() -> bool:
-        now = kaggle.dataset_status(upload.identity)
-        return now is not None if status is None else now not in (None, "READY", "FAILED")
 
-    def act(client: OfficialClient) -> Any:
-        client.upload_what, client.upload_entries, client.upload_arrived = what, upload.dataset.entries(), arrived
-        dir_mode = upload.dataset.table.folders or "skip"
-        if status is None:
-            return client.dataset_create_new(folder, quiet=True, dir_mode=dir_mode)
-        return client.dataset_create_version(folder, notes, quiet=True, dir_mode=dir_mode)
+def _send(kaggle: Kaggle, upload: DatasetUpload, notes: str, status: str) -> None:
+    """All of the dataset, as a version, or new where it has no ``status``."""
+    what, dataset = f"dataset {upload.identity}", upload.dataset
+    how = {"folder": str(dataset.folder), "quiet": True, "dir_mode": dataset.table.folders or "skip"}
 
-    upload.dataset.write_metadata(upload.identity.split("/")[0])  # a call for another owner may have written its own
-    answer = kaggle.send(what, act)
-    if answer.error or str(answer.status or "").lower() == "error":
-        reason = " ".join(str(answer.error or "no reason given").split())
+    def act() -> Any:
+        if not status:
+            return kaggle.dataset_create_new(**how)
+        return kaggle.dataset_create_version(version_notes=notes, **how)
+
+    dataset.write_metadata(upload.identity.split("/")[0])  # a call for another owner may have written its own
+    kaggle.upload_what, kaggle.upload_entries = what, dataset.entries()
+    answer = kaggle.use(what, act)
+    refused = answer.error or (answer.invalid_tags and f"it knows no keyword {', '.join(answer.invalid_tags)}")
+    if refused or str(answer.status or "").lower() == "error":
+        reason = " ".join(str(refused or "no reason given").split())
         raise KernelgenError(f"{what}: Kaggle refused it: {reason}; correct that and try again")
-    if answer.invalid_tags:
-        raise KernelgenError(
-            f"{what}: was made, but Kaggle knows no keyword {', '.join(answer.invalid_tags)}; correct dataset.toml"
-        )
-    if answer.ref and answer.ref.lower().rstrip("/").split("/")[-1] != upload.dataset.slug:
-        raise KernelgenError(f"{what}: Kaggle made it as {answer.ref}; give it a title that makes its slug")
 
 
 def _lost(kaggle: Kaggle, upload: DatasetUpload, version: int) -> str:
-    """What a version lacks of what was sent, in words; "" if nothing."""
-    lost = ""
-    for pause in LOOK_AGAIN_SECONDS:
-        time.sleep(pause)
-        if not (lost := _missing(upload, kaggle.dataset_files(upload.identity, version))):
-            break
-    return lost
+    """A file that was sent and that a version lacks; "" if it lacks none."""
 
+    def read(pages: list[Any]) -> list[str]:
+        return [str(file.name) for page in pages for file in page.files or []]
 
-def _missing(upload: DatasetUpload, listed: dict[str, int]) -> str:
+    what, fields = f"the files of dataset {upload.identity}", {"dataset_version_number": version, "page_size": PAGE}
+    listed = kaggle.ask(what, "list_dataset_files", read, upload.identity, missing=KNOWN, **fields)
     for name in upload.files:
-        top, size = PurePosixPath(name).parts[0], upload.size_of(name)
-        if top != name or PurePosixPath(name).suffix.lower() in _ARCHIVES:
-            # Kaggle unpacks archives, and lists what was in them, under a name of its own.
-            stem = top if top != name else top.split(".")[0]
-            if not any(other.startswith(stem) for other in listed):
-                return f"came without {name}"
-        elif name not in listed:
-            return f"came without {name}"
-        elif listed[name] not in (0, size):
-            return f"has {listed[name]:,} bytes of {name}, which has {size:,}"
+        path = PurePosixPath(name)
+        # Kaggle unpacks archives, and lists what was in them, under a name of its own.
+        is_unpacked = len(path.parts) > 1 or path.suffix.lower() in _ARCHIVES
+        beginning = path.parts[0].split(".")[0] if is_unpacked else name
+        if not any(other.startswith(beginning) if is_unpacked else other == name for other in listed):
+            return name
     return ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from argparse import Namespace
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,9 +17,8 @@ from kernelgen.datasets.folder import DatasetFolder
 from kernelgen.errors import KernelgenError
 from kernelgen.publishing import datasets, kernels
 from kernelgen.publishing.client import Kaggle, RunThere
-from kernelgen.publishing.outputs import fetch_outputs, read_output
-from kernelgen.publishing.records import PushedKernel, pushed_notebook, read_pushed
-from kernelgen.publishing.runs import check_ended_well, first_that_ended, run_now
+from kernelgen.publishing.records import pushed_path, read_sent
+from kernelgen.publishing.runs import failure, fetch_outputs, read_output
 from kernelgen.publishing.submitting import submit
 from kernelgen.publishing.uploads import dataset_upload, datasets_to_send
 from kernelgen.recipe.project import Kernel, Project
@@ -27,51 +27,34 @@ from kernelgen.recipe.sources import Source
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class PushOptions:
-    """What the command line asks for; ``command`` repeats it."""
-
-    push: bool = False
-    again: bool = False
-    wait: bool = False
-    resume: bool = False
-    outputs: bool = False
-    submit: bool = False
-    command: str = ""
-
-
 class Publication:
     """One call's work. Everything that was done is noted, so that the same call again goes on where this one ended."""
 
-    def __init__(self, kaggle: Kaggle, project: Project, out: Path, commit: str, options: PushOptions) -> None:
+    def __init__(self, kaggle: Kaggle, project: Project, out: Path, commit: str, options: Namespace) -> None:
         self.kaggle, self.project, self.out, self.commit = kaggle, project, Path(out), commit
         self.options = options
-        self._versions: dict[str, int] = {}  # of datasets that were sent or are there unchanged
-        self._sent: set[str] = set()  # datasets and kernels that this call sent
         self._unfinished: dict[str, str] = {}  # by kernel, what its last session left to do
-        self._built_kernels: dict[str, BuiltKernel] = {}
-        self._to_come: list[Kernel] = []
-        self._running: dict[str, PushedKernel] = {}
-        self._left: dict[str, str] = {}  # by kernel, why it is left for another call
+        # The kernels of this call, by identity; the versions of those that run; those that another call has to push.
+        self._built: dict[str, BuiltKernel] = {}
+        self._running: dict[str, int] = {}
+        self._left: set[str] = set()
+        self._sent: set[str] = set()  # datasets and kernels that this call sent
 
     def carry_out(self, selected: Iterable[Kernel | DatasetFolder]) -> bool:
         """Do it all; False if something is left for another call (what, has been said)."""
         selected = list(selected)
         chosen = [target for target in selected if isinstance(target, Kernel)]
         if self.options.push:
-            self._built_kernels = {kernel.name: self._built(kernel) for kernel in chosen}
+            self._built = {self._identity(kernel): self._build(kernel) for kernel in chosen}
             self._send_datasets(selected)
             return self._push(chosen)
         if not chosen:
             raise KernelgenError("--wait, --output and --submit are for kernels; --target names none")
         for kernel in chosen:
-            identity = self._identity(kernel)
-            pushed = read_pushed(self.out, kernel.name, identity)
-            version = pushed.version if pushed else None
-            run = run_now(self.kaggle, identity, version, known=version is not None, wait=self.options.wait)
-            if run is None:
-                raise KernelgenError(f"kernel {identity}: is not on Kaggle; push it first")
-            self._finish(kernel, version, run)
+            version = self._newest_version(kernel)
+            if not version:
+                raise KernelgenError(f"kernel {self._identity(kernel)}: is not on Kaggle; push it first")
+            self._finish(kernel, version, self._run(self._identity(kernel), version))
         return True
 
     def _send_datasets(self, selected: list[Kernel | DatasetFolder]) -> None:
@@ -80,195 +63,170 @@ class Publication:
             fill(dataset, self.project.owner_or_placeholder, output_of=partial(newest_output, self.out))
             uploads.append(dataset_upload(dataset))
         for upload in uploads:
-            force = self.options.again and upload.dataset in selected
+            force = self.options.force and upload.dataset in selected
             if datasets.publish(self.kaggle, upload, notes=f"commit {self.commit}", force=force):
                 self._sent.add(upload.identity)
         for upload in uploads:
-            self._versions[upload.identity] = datasets.wait_until_ready(self.kaggle, upload)
+            datasets.wait_until_ready(self.kaggle, upload)
 
     # ------------------------------------------------------------ kernels
 
     def _push(self, chosen: list[Kernel]) -> bool:
-        """Push each kernel as soon as all that it feeds on is there."""
-        self._to_come = list(chosen)
-        self._push_those_that_can()
+        """Push each kernel when all that it feeds on is there; those that cannot be are left for another call."""
+        for kernel in chosen:
+            while (reason := self._waits_for(kernel)) and self._running:
+                self._finish_first()
+            if reason:
+                self._left.add(self._identity(kernel))
+                logger.info(f"kernel {self._identity(kernel)}: left for another call, since {reason}")
+            else:
+                self._push_one(kernel)
         while self._running:
-            versions = {name: (pushed.identity, pushed.version) for name, pushed in self._running.items()}
-            name, run = first_that_ended(self.kaggle, versions, len(self._to_come))
-            ended, pushed = self.project.kernels[name], self._running.pop(name)
-            if not self._finish(ended, pushed.version, run):
-                self._to_come.insert(0, ended)
-            self._push_those_that_can()
-        for name, reason in self._left.items():
-            logger.info(f"kernel {self._identity(self.project.kernels[name])}: left for another call, since {reason}")
+            self._finish_first()
         if self._left:
             logger.info(f"When that is COMPLETE, the same command goes on: {self.options.command}")
         return not self._left
 
-    def _push_those_that_can(self) -> None:
-        """Take kernels from those to come: they run, or are left where nobody waits for what they need."""
-        for kernel in list(self._to_come):
-            reason = self._waits_for(kernel)
-            if reason and self.options.wait:
-                continue
-            if reason:
-                self._left[kernel.name] = reason
-            else:
-                try:
-                    pushed = self._push_one(kernel)
-                except kernels.SessionsFull as error:
-                    if not (self.options.wait and self._running):
-                        raise
-                    logger.warning(f"{error}; it is pushed when one of the others has ended")
-                    return
-                self._sent.add(self._identity(kernel))
-                if pushed:
-                    self._running[kernel.name] = pushed
-            self._to_come.remove(kernel)
+    def _finish_first(self) -> None:
+        """Wait until one of the runs is over, and push the next session of its kernel if it has to go on."""
+        identity, run = self._first_that_ended(self._running)
+        kernel = self._built[identity].kernel
+        if not self._finish(kernel, self._running.pop(identity), run):
+            self._push_one(kernel)
 
     def _waits_for(self, kernel: Kernel) -> str:
         """Why the kernel cannot be pushed yet, "" if it can; an error where what it feeds on is missing or failed."""
-        under_way = {*self._running, *self._left}
-        if self.options.wait:
-            under_way |= {other.name for other in self._to_come}
         for source in kernel.attached:
             if source.kind != "kernel" or source.owner is not None or source.kernel == kernel.name:
                 continue
-            identity = self._identity_of(source)
+            identity = self._identity(source)
             feeds = f"feeds on kernel {identity}"
-            if source.kernel in under_way:
+            if identity in self._running or identity in self._left:
                 return f"it {feeds}, which has not ended"
-            run = self._latest_run(source)
-            add = f"add {source.kernel} to --target" if source.kernel else "push it first"
-            if run is None:
-                raise KernelgenError(f"kernel {self._identity(kernel)}: {feeds}, which is not on Kaggle; {add}")
-            if run.is_over and not run.is_complete:
-                raise KernelgenError(
-                    f"kernel {self._identity(kernel)}: {feeds}, whose last run ended in {run.status}; {add}, so that "
-                    "it runs again"
-                )
-            if not run.is_complete:
+            version = self._newest_version(source)
+            run = self._run(identity, version) if version else None
+            if run is None or (run.is_over and run.status != "COMPLETE"):
+                state = f"ended in {run.status}" if run else "is not on Kaggle"
+                add = f"add {source.kernel or source.slug} to --target"
+                raise KernelgenError(f"kernel {self._identity(kernel)}: {feeds}, which {state}; {add}")
+            if not run.is_over:
                 return f"it {feeds}, which is {run.status}"
         return ""
 
-    def _latest_run(self, source: Source) -> RunThere | None:
-        """Of the version that a kernel pushed now would be given."""
-        identity = self._identity_of(source)
-        before = read_pushed(self.out, source.kernel, identity) if source.kernel else None
-        there = self.kaggle.kernel(identity)
-        # Just after a push, Kaggle may still speak of the version before.
-        ours = (before.version if before else None) or 0
-        version = max(ours, there.version if there else 0)
-        return run_now(self.kaggle, identity, version or None, known=bool(ours), wait=self.options.wait)
-
-    def _push_one(self, kernel: Kernel) -> PushedKernel | None:
-        """Its version on Kaggle; None where nothing has to be followed."""
-        identity, built = self._identity(kernel), self._built_kernels[kernel.name]
+    def _push_one(self, kernel: Kernel) -> None:
+        built = self._built[self._identity(kernel)]
         if kernel.earlier and self.options.resume:
             goes_on = self._goes_on(kernel)
             if goes_on is None:
-                return None
-            built = self._built(replace(kernel, resumed=goes_on))
-        pushed = kernels.push(
-            self.kaggle,
-            built,
-            self.out,
-            self._attached_versions(built.kernel),
-            force=self.options.again or built.kernel.resumed,
-            fresh=not self._sent.isdisjoint(map(self._identity_of, built.kernel.attached)),
-        )
+                return
+            built = self._build(replace(kernel, resumed=goes_on))
+        attached = [source for source in built.kernel.attached if source.kind in ("dataset", "kernel")]
+        versions = {f"{own.kind}:{self._identity(own)}": self._newest_version(own) for own in attached}
+        force = self.options.force or built.kernel.resumed
+        try:
+            fresh = not self._sent.isdisjoint(map(self._identity, attached))
+            pushed = kernels.push(self.kaggle, built, self.out, versions, force=force, fresh=fresh)
+        except kernels.SessionsFull as error:
+            if not self._running:
+                raise
+            logger.warning(f"{error}; it is pushed when one of the others has ended")
+            self._finish_first()
+            return self._push_one(kernel)
+        self._sent.add(pushed.identity)
         if self.options.wait:
-            return pushed
-        if self.options.outputs or self.options.submit:
-            run = self.kaggle.run(identity, pushed.version, known=True)
-            assert run is not None  # else Refused
-            self._finish(kernel, pushed.version, run)
-        return None
+            self._running[pushed.identity] = pushed.version
+        elif self.options.output or self.options.submit:
+            self._finish(kernel, pushed.version, self.kaggle.run(pushed.identity, pushed.version))
 
     def _goes_on(self, kernel: Kernel) -> bool | None:
         """Whether the kernel has an earlier output to go on from; None if there is nothing left to do."""
-        identity = self._identity(kernel)
-        # Of a kernel that was pushed from here, one 404 does not make a training start anew.
-        before = read_pushed(self.out, kernel.name, identity)
-        known = before is not None and before.version is not None
-        run = run_now(self.kaggle, identity, None, known=known, wait=self.options.wait)
-        if run is None:
+        identity, version = self._identity(kernel), self._newest_version(kernel)
+        if not version:
             logger.warning(f"kernel {identity} is not on Kaggle yet and starts anew")
             return False
-        self._check_over(identity, run)
-        if not run.is_complete and self.options.again:
+        run = self._run(identity, version)
+        if run.is_over and run.status != "COMPLETE" and self.options.force:
             logger.warning(f"kernel {identity}: the last session ended in {run.status}; going on from the one before")
             return True
-        try:
-            check_ended_well(self.kaggle, identity, None, run, pushed_notebook(self.out, kernel.name, identity))
-        except KernelgenError as error:
-            raise KernelgenError(f"{error}; --force goes on from the last session that ended well") from error
-        if read_output(self.kaggle, identity, None, UNFINISHED) is None:
-            logger.info(f"kernel {identity}: is finished; without --resume it starts anew")
-            if self.options.outputs:
-                fetch_outputs(self.kaggle, identity, None, self.out, kernel.name)
-            return None
-        return True
+        if self._left_to_do(kernel, version, run) is not None:
+            return True
+        logger.info(f"kernel {identity}: is finished; without --resume it starts anew")
+        if self.options.output:
+            fetch_outputs(self.kaggle, identity, version, self.out, kernel.name)
+        return None
 
-    def _finish(self, kernel: Kernel, version: int | None, run: RunThere) -> bool:
+    def _finish(self, kernel: Kernel, version: int, run: RunThere) -> bool:
         """What is asked for of a run that ended well: its output, its submission; False if it has to go on."""
-        identity = self._identity(kernel)
-        self._check_over(identity, run)
-        fetch = partial(fetch_outputs, self.kaggle, identity, version, self.out, kernel.name)
-        notebook = pushed_notebook(self.out, kernel.name, identity)
-        try:
-            check_ended_well(self.kaggle, identity, version, run, notebook)
-        except KernelgenError:
-            if self.options.outputs:  # what it wrote tells why
-                try:
-                    fetch()
-                except KernelgenError as error:
-                    logger.warning(f"{error}")
-            raise
-        logger.info(f"kernel {identity}: {f'version {version} is ' if version else ''}COMPLETE")
-        if self.options.outputs:
-            fetch()
-        # What a kernel that goes on from its own output still has to do; None if it is finished.
-        left = read_output(self.kaggle, identity, version, UNFINISHED) if kernel.earlier else None
+        identity, left = self._identity(kernel), self._left_to_do(kernel, version, run)
+        logger.info(f"kernel {identity}: version {version} is COMPLETE")
+        if self.options.output:
+            fetch_outputs(self.kaggle, identity, version, self.out, kernel.name)
         if left is not None and self.options.push and self.options.resume:
-            if self._unfinished.get(kernel.name) == left:
-                reason = (left.splitlines() or ["it does not say why"])[0]
+            if self._unfinished.get(identity) == left:
+                reason = left.partition("\n")[0] or "it does not say why"
                 raise KernelgenError(f"kernel {identity}: its last session got no further ({reason}); look at its log")
-            self._unfinished[kernel.name] = left
+            self._unfinished[identity] = left
             return False
         if left is not None:
             logger.warning(f"kernel {identity} is not finished; --push --resume goes on")
         if self.options.submit and kernel.submits:
-            submit(self.kaggle, self.project, kernel, self.out, identity, self.commit)
+            submit(self.kaggle, self.project, kernel, self.out, identity, version, self.commit)
         return True
 
-    def _check_over(self, identity: str, run: RunThere) -> None:
+    def _left_to_do(self, kernel: Kernel, version: int, run: RunThere) -> str | None:
+        """What a kernel whose run ended well says that it still has to do; None if nothing."""
+        identity = self._identity(kernel)
         if not run.is_over:
-            raise KernelgenError(
-                f"kernel {identity}: is {run.status}; give --wait, or when it has ended the same command again: "
-                f"{self.options.command}"
-            )
+            advice = f"give --wait, or when it has ended the same command again: {self.options.command}"
+            raise KernelgenError(f"kernel {identity}: is {run.status}; {advice}")
+        if run.status != "COMPLETE":
+            why = failure(self.kaggle, identity, version, run)
+            if self.options.output:  # what it wrote tells more
+                try:
+                    fetch_outputs(self.kaggle, identity, version, self.out, kernel.name)
+                except KernelgenError as error:
+                    logger.warning(f"{error}")
+            resumes = kernel.earlier and self.options.resume
+            advice = "; --force goes on from the last session that ended well" if resumes else ""
+            raise KernelgenError(f"{why}{advice}")
+        return read_output(self.kaggle, identity, version, UNFINISHED) if kernel.earlier else None
+
+    # ------------------------------------------------------------ runs
+
+    def _run(self, identity: str, version: int) -> RunThere:
+        """How the run of a version stands; with --wait, how it ended."""
+        if self.options.wait:
+            return self._first_that_ended({identity: version})[1]
+        return self.kaggle.run(identity, version)
+
+    def _first_that_ended(self, running: dict[str, int]) -> tuple[str, RunThere]:
+        """Wait until the run of one of several versions, by their kernels' identities, is over: whose, and how."""
+
+        def look() -> tuple[str, tuple[str, RunThere] | None]:
+            runs = {identity: self.kaggle.run(identity, version) for identity, version in running.items()}
+            words = ", ".join(f"{identity} {run.status}" for identity, run in runs.items())
+            return words, next((ended for ended in runs.items() if ended[1].is_over), None)
+
+        return self.kaggle.wait_for(look, "on Kaggle")
 
     # ------------------------------------------------------------ who is who
 
-    def _built(self, kernel: Kernel) -> BuiltKernel:
+    def _build(self, kernel: Kernel) -> BuiltKernel:
         built = build_kernel(self.project, kernel, commit=self.commit)
         write_kernel(built, self.out)
         return built
 
-    def _identity(self, kernel: Kernel) -> str:
-        return f"{self.project.owner_or_placeholder}/{kernel.slug}"
+    def _identity(self, of: Kernel | Source) -> str:
+        owner = self.project.owner_or_placeholder
+        return of.identity(owner) if isinstance(of, Source) else f"{owner}/{of.slug}"
 
-    def _identity_of(self, source: Source) -> str:
-        return source.identity(self.project.owner_or_placeholder)
-
-    def _attached_versions(self, kernel: Kernel) -> dict[str, int]:
-        versions = {}
-        for source in kernel.attached:
-            identity = self._identity_of(source)
-            if source.kind == "dataset":
-                versions[f"dataset:{identity}"] = self._versions.get(identity) or self.kaggle.dataset_version(identity)
-            elif source.kind == "kernel":
-                there = self.kaggle.kernel(identity)
-                versions[f"kernel:{identity}"] = there.version if there else 0
-        return versions
+    def _newest_version(self, of: Kernel | Source) -> int:
+        """The version of a kernel or dataset that a kernel would be given now; 0 if it is not on Kaggle."""
+        identity = self._identity(of)
+        if isinstance(of, Source) and of.kind == "dataset":
+            return self.kaggle.dataset(identity)[1]
+        there = self.kaggle.kernel(identity)
+        name = of.kernel if isinstance(of, Source) else of.name
+        pushed = read_sent(pushed_path(self.out, name, identity), identity) if name else None
+        # Just after a push, Kaggle may still speak of the version before.
+        return max(pushed.version if pushed else 0, there.version if there else 0)

@@ -7,145 +7,42 @@ were sent; a dataset's in its folder, below .cache, which Kaggle's client never 
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel
 
-from kernelgen.datasets.folder import CACHE
-from kernelgen.errors import KernelgenError
-from kernelgen.publishing.retrying import not_installed
 from kernelgen.writing import write_text
 
-logger = logging.getLogger(__name__)
 
-try:
-    from filelock import FileLock, Timeout
-except ImportError as error:
-    raise not_installed(error) from None
-
-PUSHED, RECORD, NOTEBOOK, SENT = "pushed", "pushed.json", "pushed.ipynb", "sent.json"
-METADATA = "kernel-metadata.json"
-
-Record = TypeVar("Record")
-
-
-@dataclass(frozen=True)
-class PushedKernel:
-    """A version of a kernel that was pushed from here.
+class Sent(BaseModel):
+    """A version of a kernel or a dataset that was sent from here.
 
     Attributes:
         identity: OWNER/SLUG.
         base: the newest version before it.
-        version: its number on Kaggle; None as long as it is not known to have arrived.
-        notebook_sha256, metadata: what was sent.
-        attached: the versions of our own datasets and kernels that it was given, by kind and identity.
-        submissions: by competition, the number under which this version was submitted.
+        version: its number on Kaggle; 0 as long as it is not known to have arrived.
+        content: the SHA-256 of what makes a version another one; "" if it is to be sent again in any case.
     """
 
     identity: str
-    base: int
-    version: int | None
-    notebook_sha256: str
-    metadata: dict[str, Any]
-    attached: dict[str, int]
-    submissions: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def content(self) -> tuple[str, dict[str, Any], dict[str, int]]:
-        """What makes a version another one."""
-        return self.notebook_sha256, self.metadata, self.attached
-
-
-@dataclass(frozen=True)
-class SentDataset:
-    """A version of a dataset that was sent from here, with the SHA-256 of each file by its name."""
-
+    base: int = 0
     version: int
-    files: dict[str, str]
+    content: str
+
+    def write(self, path: Path) -> None:
+        """Write it to a file, whole or not at all."""
+        write_text(path, self.model_dump_json(indent=2) + "\n")
 
 
-@contextmanager
-def locked(folder: Path, what: str) -> Iterator[None]:
-    """Wait until no other call works on ``what``, whose records lie in ``folder``: two would send the same twice.
-
-    The operating system frees the lock of a process that was killed.
-    """
+def read_sent(path: Path, identity: str) -> Sent | None:
+    """What was last sent to ``identity``; None if nothing was, not from here, or the record is damaged."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            logger.warning(f"{what}: another call is at it; waiting for its end")
-            lock.acquire()
-    except (OSError, NotImplementedError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise KernelgenError(f"{folder}: {reason}; what is sent could not be noted there") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def pushed_folder(out: Path, kernel: str, identity: str) -> Path:
-    """Where a kernel's record lies, of what went to this owner."""
-    return Path(out) / kernel / PUSHED / identity.split("/")[0]
-
-
-def pushed_notebook(out: Path, kernel: str, identity: str) -> Path | None:
-    """The notebook as it was last pushed from here; None where nothing was, or it is not known to have arrived."""
-    pushed = read_pushed(out, kernel, identity)
-    path = pushed_folder(out, kernel, identity) / NOTEBOOK
-    return path if pushed and pushed.version and path.is_file() else None
-
-
-def read_pushed(out: Path, kernel: str, identity: str) -> PushedKernel | None:
-    """What was last pushed to ``identity``; None if nothing was, not from here, or the record is damaged."""
-    pushed = _valid(PushedKernel, _read(pushed_folder(out, kernel, identity) / RECORD))
-    return pushed if pushed and pushed.identity == identity else None
-
-
-def write_pushed(out: Path, kernel: str, pushed: PushedKernel, notebook: str | None = None) -> Path:
-    """Note what is pushed, and keep the ``notebook`` that is; the folder, as Kaggle's client expects one."""
-    folder = pushed_folder(out, kernel, pushed.identity)
-    if notebook is not None:
-        write_text(folder / NOTEBOOK, notebook)
-        write_text(folder / METADATA, _json(pushed.metadata | {"code_file": NOTEBOOK}))
-    write_text(folder / RECORD, _json(asdict(pushed)))
-    return folder
-
-
-def read_sent(folder: Path, identity: str) -> SentDataset | None:
-    """What was last sent to ``identity`` from the dataset's folder."""
-    return _valid(SentDataset, _read(folder / CACHE / SENT).get(identity))
-
-
-def write_sent(folder: Path, identity: str, sent: SentDataset) -> None:
-    """Note what was sent."""
-    path = folder / CACHE / SENT
-    write_text(path, _json(_read(path) | {identity: asdict(sent)}))
-
-
-def _json(document: dict[str, Any]) -> str:
-    return json.dumps(document, indent=2, sort_keys=True) + "\n"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        sent = Sent.model_validate_json(path.read_bytes())
     except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _valid(kind: type[Record], document: Any) -> Record | None:
-    try:
-        return TypeAdapter(kind).validate_python(document)
-    except ValidationError:
         return None
+    return sent if sent.identity == identity else None
+
+
+def pushed_path(out: Path, kernel: str, identity: str) -> Path:
+    """The record of what a kernel pushed to this owner."""
+    return Path(out) / kernel / "pushed" / identity.split("/")[0] / "pushed.json"

@@ -1,5 +1,1 @@
 """The way back: what was edited on Kaggle becomes a commit on a branch of its own, for git to merge."""
-
-from kernelgen.pulling.pull import pull_kernel
-
-__all__ = ["pull_kernel"]

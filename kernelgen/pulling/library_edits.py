@@ -9,8 +9,6 @@ from pathlib import Path, PurePosixPath
 from kernelgen.errors import KernelgenError
 from kernelgen.inlining.library import BOM
 
-_LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n)")
-
 
 def as_it_was(data: bytes, before: bytes) -> bytes:
     """Return a file as an editor left it, with all that the editor cannot know as it was before.
@@ -22,19 +20,14 @@ def as_it_was(data: bytes, before: bytes) -> bytes:
         new, old = (file.removeprefix(BOM).decode("utf-8") for file in (data, before))
     except UnicodeDecodeError:  # no text; its cell says every byte
         return data
-    text, old_text = _lines(new).rstrip("\n"), _lines(old).rstrip("\n")
+    text, old_text = unix_lines(new).rstrip("\n"), unix_lines(old).rstrip("\n")
     if text == old_text:
         return before
-    end = "\n" if text else ""
-    if old_text and text.rpartition("\n")[2] == old_text.rpartition("\n")[2]:
-        end = _lines(old)[len(old_text) :]
-    ends = _LINE.findall(old)
-    if any(line_end != "\n" for _, line_end in ends):
-        commonest = Counter(line_end for _, line_end in ends).most_common(1)[0][0]
-        as_before = dict(ends)
-        *whole, last = (text + end).split("\n")
-        text, end = "".join(line + as_before.get(line, commonest) for line in whole) + last, ""
-    return (BOM if before.startswith(BOM) else b"") + (text + end).encode("utf-8")
+    if text:
+        text += unix_lines(old)[len(old_text) :] if old_text else "\n"
+    ends = Counter(re.findall("\r\n|\r|\n", old) or ["\n"])
+    text = text.replace("\n", ends.most_common(1)[0][0])
+    return (BOM if before.startswith(BOM) else b"") + text.encode("utf-8")
 
 
 def safe_place(root: Path, library: str, file: PurePosixPath) -> Path:
@@ -43,22 +36,20 @@ def safe_place(root: Path, library: str, file: PurePosixPath) -> Path:
     Raises:
         KernelgenError: the file would lie outside the library, be hidden, or take the place of a folder.
     """
-    is_whole = str(file) == f"{library}.py"
-    top = root if is_whole else root / library
+    fits = str(file) == f"{library}.py" or (file.parts[0] == library and len(file.parts) > 1)
+    fits = fits and str(file).isprintable() and not any(part.startswith(".") for part in file.parts)
     try:
-        path = Path(root, file).resolve()
-        fits = path.is_relative_to(top.resolve()) and top.resolve().is_relative_to(root.resolve())
-        fits = fits and (is_whole or (file.parts[0] == library and len(file.parts) > 1)) and not path.is_dir()
+        path, top = Path(root, file).resolve(), Path(root, file.parts[0]).resolve()
+        fits = fits and path.is_relative_to(top) and top.is_relative_to(root.resolve()) and not path.is_dir()
         fits = fits and next(folder for folder in path.parents if folder.exists()).is_dir()
     except (OSError, RuntimeError, ValueError):  # links in a circle, or no name for a file
         fits = False
-    if not fits or not str(file).isprintable() or any(part.startswith(".") for part in file.parts):
-        raise KernelgenError(
-            f"{ascii(str(file))[1:-1]}: a cell on Kaggle writes it, but no file of the library {library} can lie "
-            "there; correct the first line of that cell, and pull again"
-        )
+    if not fits:
+        what = f"a cell on Kaggle writes it, but no file of the library {library} can lie there"
+        raise KernelgenError(f"{ascii(str(file))[1:-1]}: {what}; correct the first line of that cell, and pull again")
     return path
 
 
-def _lines(text: str) -> str:
+def unix_lines(text: str) -> str:
+    """Return ``text`` with ``\\n`` for all line ends."""
     return text.replace("\r\n", "\n").replace("\r", "\n")

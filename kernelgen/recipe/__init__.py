@@ -2,6 +2,5 @@
 
 from kernelgen.recipe.loading import load_project
 from kernelgen.recipe.project import Kernel, Project
-from kernelgen.recipe.sources import Source
 
-__all__ = ["Kernel", "Project", "Source", "load_project"]
+__all__ = ["Kernel", "Project", "load_project"]

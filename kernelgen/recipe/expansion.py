@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from kernelgen.errors import in_line, near
-from kernelgen.recipe.schema import KERNEL_NAME, RecipeTable, problem
+from kernelgen.recipe.schema import KernelTable, RecipeTable, problem
 from kernelgen.recipe.settings import replaced
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-SELF = "self"  # in titles and sources {self} is the kernel's own name
-_NOT_INHERITED = {"title", "extends"}
+SHORTEST, LONGEST = 5, 50  # characters of a title, and of its slug
 
 
 @dataclass(frozen=True)
-class Expanded:
-    """One kernel of the recipe with everything that it states or inherits, before templates are read.
+class Member:
+    """One kernel of a family with everything that it states or inherits, before templates are read.
 
-    table: its keys, of which only those are there that are stated somewhere, and ``settings`` and ``sources``.
-    own_settings, own_sources: the names that its own table states (a name that is only inherited may
-    be one that its template has no use for). each: this member's values of its family's ``each``.
+    place: how messages name its table. own: the settings and sources ("sources.NAME") that its own table states, which
+    its template has to name.
     """
 
     name: str
     family: str
-    table: dict[str, Any]
-    own_settings: set[str]
-    own_sources: set[str]
-    each: dict[str, Any]
+    place: str
+    title: str
+    slug: str
+    table: KernelTable
+    own: set[str]
 
     @property
-    def place(self) -> str:
-        """How messages name the table."""
-        return f"kernels.{self.family}"
+    def template(self) -> str:
+        """The template's file, from the project's folder."""
+        return f"kernel_templates/{self.table.template}.py.j2"
 
 
-def expand(recipe: RecipeTable) -> list[Expanded]:
+def expand(recipe: RecipeTable) -> dict[str, Member]:
     """All kernels of ``recipe`` in its order, each family in the place of its table.
 
     A kernel that extends another inherits everything but the title: settings and sources merged by
@@ -47,71 +48,75 @@ def expand(recipe: RecipeTable) -> list[Expanded]:
     Raises:
         KernelgenError: for the first thing that is wrong.
     """
-    kernels: dict[str, Expanded] = {}
-    for family in recipe.kernels:
-        for member in _members(family, recipe):
-            if other := kernels.get(member.name):
-                raise problem(member.place, "", f"{member.name!r} is also made by [{other.place}]; rename one of them")
-            kernels[member.name] = member
-    return list(kernels.values())
+    members: dict[str, Member] = {}
+    for member in itertools.chain.from_iterable(_members(family, recipe) for family in recipe.kernels):
+        is_plain = member.title == member.title.strip() and member.title.isprintable()
+        if not is_plain or any(not SHORTEST <= len(text) <= LONGEST for text in (member.title, member.slug)):
+            what = f"Kaggle takes {SHORTEST} to {LONGEST} printable characters for each, no space at an end"
+            raise problem(member.place, "title", f"{member.title!r} makes the slug {member.slug!r}; {what}; change it")
+        for other in members.values():
+            if member.name == other.name or member.slug == other.slug:
+                what = f"{member.name} ({member.title!r}) has the name or the slug of {other.name} in [{other.place}]"
+                raise problem(member.place, "", f"{what}; rename one, or give a title (in a family with {{self}})")
+        members[member.name] = member
+    return members
 
 
-def _resolved(name: str, recipe: RecipeTable, above: tuple[str, ...] = ()) -> dict[str, Any]:
+def _resolved(name: str, recipe: RecipeTable, above: tuple[str, ...] = ()) -> KernelTable:
     """A kernel's table with what it inherits; ``above``: the kernels that extend it."""
     if name in above:
         circle = " -> ".join([*above[above.index(name) :], name])
         raise problem(f"kernels.{name}", "extends", f"goes in a circle: {circle}; break it")
     table = recipe.kernels[name]
-    base: dict[str, Any] = {"settings": recipe.settings, "sources": {}}
-    if table.extends is not None:
-        if table.extends not in recipe.kernels:
-            hint = near(table.extends, recipe.kernels)
-            what = f"there is no [kernels.{table.extends}]{hint}; name a kernel or a family of this file"
-            raise problem(f"kernels.{name}", "extends", what)
-        base = _resolved(table.extends, recipe, (*above, name))
-    inherited = {key: value for key, value in base.items() if key not in _NOT_INHERITED}
+    if table.extends and table.extends not in recipe.kernels:
+        what = f"{table.extends!r} is no kernel of this file{near(table.extends, recipe.kernels)}; correct it"
+        raise problem(f"kernels.{name}", "extends", what)
+    base = _resolved(table.extends, recipe, (*above, name)) if table.extends else KernelTable(settings=recipe.settings)
     own = {key: getattr(table, key) for key in table.model_fields_set}
-    settings = _put(base["settings"], table.settings, f"kernels.{name}.settings")
-    return {**inherited, **own, "settings": settings, "sources": {**base["sources"], **table.sources}}
+    settings = _put(base.settings, table.settings, f"kernels.{name}.settings")
+    sources = {**base.sources, **table.sources}
+    return base.model_copy(update={"title": "", **own, "settings": settings, "sources": sources})
 
 
 def _put(settings: dict[str, Any], new: dict[str, Any], place: str) -> dict[str, Any]:
-    """``new`` over ``settings``."""
     result = dict(settings)
     for key, value in new.items():
         try:
             result[key] = replaced(settings[key], value) if key in settings else value
         except ValueError as error:
-            raise problem(place, key, f"{error}; give a value of the same type") from None
+            raise problem(place, key, str(error)) from None
     return result
 
 
-def _members(family: str, recipe: RecipeTable) -> list[Expanded]:
-    whole, own = _resolved(family, recipe), recipe.kernels[family]
-    each: dict[str, list[Any]] = whole.get("each") or {}
+def _members(family: str, recipe: RecipeTable) -> Iterator[Member]:
+    table, own, place = _resolved(family, recipe), recipe.kernels[family], f"kernels.{family}"
     # Keys of `each` that tell titles or sources apart need not be settings of the template.
-    texts = [whole.get("title") or "", *(item for text in whole["sources"].values() for item in _items(text))]
-    placeholders = {match[1] for text in texts for match in PLACEHOLDER.finditer(text)}
-    members = []
-    for values in itertools.product(*each.values()):
-        chosen = dict(zip(each, values, strict=True))
+    placeholders = set(PLACEHOLDER.findall(f"{table.title} {table.sources}"))
+    stated = {*own.settings, *(own.each.keys() - placeholders), *(f"sources.{name}" for name in own.sources)}
+    for values in itertools.product(*table.each.values()):
+        chosen = dict(zip(table.each, values, strict=True))
         name = family + "".join(_suffix(key, value) for key, value in chosen.items())
-        if not KERNEL_NAME.fullmatch(name):
-            raise problem(f"kernels.{family}", "each", f"makes {name!r}, which is not a kernel's name")
-        known = {**chosen, SELF: name}
-        table = {**whole, "settings": _put(whole["settings"], chosen, f"kernels.{family}.each"), "sources": {}}
-        if (title := whole.get("title")) is not None:
-            table["title"] = _filled(title, known, f"kernels.{family}", "title")
-        for key, text in whole["sources"].items():
-            filled = [_filled(item, known, f"kernels.{family}.sources", key) for item in _items(text)]
-            table["sources"][key] = filled if isinstance(text, list) else filled[0]
-        own_settings = set(own.settings) | (set(own.each or {}) - placeholders)
-        members.append(Expanded(name, family, table, own_settings, set(own.sources), chosen))
-    return members
+        known = {**chosen, "self": name}
+        title = _filled(table.title, known, place, "title") or _default_title(f"{recipe.library} {name}")
+        sources = {key: _filled(text, known, f"{place}.sources", key) for key, text in table.sources.items()}
+        settings = _put(table.settings, chosen, f"{place}.each")
+        filled = table.model_copy(update={"settings": settings, "sources": sources})
+        yield Member(name, family, place, title, slug_of(title), filled, stated)
 
 
-def _items(text: str | list[str]) -> list[str]:
-    return [text] if isinstance(text, str) else text
+def slug_of(title: str) -> str:
+    """The slug that Kaggle makes of a title, by the function that Kaggle's client compares with."""
+    from slugify import slugify
+
+    return slugify(title)
+
+
+def _default_title(title: str) -> str:
+    if len(title) < SHORTEST:
+        title += " kernel"
+    if len(title) > LONGEST:
+        title = f"{title[: LONGEST - 7].rstrip(' -_')} {hashlib.sha256(title.encode()).hexdigest()[:6]}"
+    return title
 
 
 def _suffix(key: str, value: Any) -> str:
@@ -121,9 +126,11 @@ def _suffix(key: str, value: Any) -> str:
     return "-" + "".join(re.sub(r"[^a-z0-9]+", "-", str(part).lower()).strip("-") for part in (key, value))
 
 
-def _filled(text: str, values: dict[str, Any], table: str, key: str) -> str:
-    for match in PLACEHOLDER.finditer(text):
-        if match[1] not in values:
-            known = ", ".join("{" + name + "}" for name in values)
-            raise problem(table, key, f"{in_line(match[0])} is not a name of `each`; there is {known}; correct it")
+def _filled(text: Any, values: dict[str, Any], table: str, key: str) -> Any:
+    """A text, or each of a list, with the values in place of ``{name}``."""
+    if isinstance(text, list):
+        return [_filled(item, values, table, key) for item in text]
+    for name in PLACEHOLDER.findall(text):
+        if name not in values:
+            raise problem(table, key, f"{in_line(name)} is not a name of `each`; write one of {', '.join(values)}")
     return PLACEHOLDER.sub(lambda match: str(values[match[1]]), text)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kernelgen.datasets.folder import DatasetFolder
@@ -13,10 +12,13 @@ from kernelgen.errors import KernelgenError, in_line, near
 from kernelgen.inlining.library import Library
 from kernelgen.recipe.kernel import Kernel as Kernel
 from kernelgen.recipe.kernel import check_agreement, order_of_need
-from kernelgen.recipe.owner import UNKNOWN_OWNER
 from kernelgen.recipe.schema import RECIPE as RECIPE
 from kernelgen.recipe.settings import override_value, split_override
 from kernelgen.rendering.template import Template
+
+# Upper case and underscores, as in the client's own INSERT_KERNEL_SLUG_HERE: no user can have this name,
+# so Kaggle refuses the push, and whoever opens the file sees what is missing.
+UNKNOWN_OWNER = "INSERT_OWNER_HERE"
 
 
 @dataclass
@@ -24,7 +26,7 @@ class Project:
     """A folder with kernel_templates/, a library and perhaps datasets/.
 
     kernels: as the recipe has them, and once they were selected with the settings of ``--set``. examples: globs of
-    kernels that ``--list`` shows on request only. overrides: the texts of ``--set``.
+    kernels that ``--list`` shows on request only. overrides: the texts of ``--set``. templates: by their files' names.
     """
 
     root: Path
@@ -32,27 +34,16 @@ class Project:
     kernels: dict[str, Kernel]
     datasets: dict[str, DatasetFolder]
     owner: str | None
-    mounts: str | None = None
-    examples: tuple[str, ...] = ()
-    overrides: tuple[str, ...] = ()
-    _templates: dict[str, Template] = field(default_factory=dict, repr=False)
+    mounts: str | None
+    examples: list[str]
+    overrides: tuple[str, ...]
+    library_files: Library
+    templates: dict[str, Template]
 
     @property
     def owner_or_placeholder(self) -> str:
         """Our name on Kaggle, or a placeholder that Kaggle refuses and a reader understands."""
         return self.owner or UNKNOWN_OWNER
-
-    def template(self, kernel: Kernel) -> Template:
-        """The kernel's template, read once."""
-        return self._templates[kernel.template.name]
-
-    @cached_property
-    def _library(self) -> Library:
-        return Library(self.root, self.library)
-
-    def library_files(self) -> Library:
-        """The library as files, read once."""
-        return self._library
 
     def select(self, targets: str | Iterable[str]) -> list[Kernel | DatasetFolder]:
         """Kernels and datasets for names, comma lists, globs, family names and "all" (every kernel).
@@ -65,13 +56,12 @@ class Project:
         chosen = self.named(targets, "--target")
         selected: list[Kernel | DatasetFolder] = [self.datasets[name] for name in self.datasets if name in chosen]
         kernels = [self.kernels[name] for name in order_of_need(self.kernels) if name in chosen]
+        known = {name for kernel in kernels for name in kernel.settings}
         for text in self.overrides:
             key, _ = split_override(text)
-            known = {name for kernel in kernels for name in kernel.settings}
             if key not in known:
-                raise KernelgenError(
-                    f"--set {in_line(text)}: none of the selected kernels has a setting {key}{near(key, known)}"
-                )
+                what = f"none of the selected kernels has a setting {key}{near(key, known)}"
+                raise KernelgenError(f"--set {in_line(text)}: {what}")
         kernels = [self.with_overrides(kernel) for kernel in kernels]
         self.kernels |= {kernel.name: kernel for kernel in kernels}
         # A kernel that is not built this time was built from the recipe as it stands.
@@ -93,19 +83,13 @@ class Project:
         if not parts:
             raise KernelgenError(f"{option}: names nothing; see --list")
         chosen: set[str] = set()
+        names = {*self.kernels, *self.datasets}
+        families = {name: kernel.family for name, kernel in self.kernels.items()}
         for part in parts:
-            matching = self._matching(part)
+            family = set(self.kernels) if part == "all" else {name for name in families if families[name] == part}
+            matching = {part} & names or family or set(fnmatch.filter(names, part))
             if not matching:
-                families = {kernel.family for kernel in self.kernels.values()}
-                hint = near(part, {*self.kernels, *self.datasets, *families, "all"})
+                hint = near(part, {*names, *families.values(), "all"})
                 raise KernelgenError(f"{option} {part}: no kernel or dataset of that name{hint}; see --list")
             chosen |= matching
         return chosen
-
-    def _matching(self, part: str) -> set[str]:
-        if part in self.kernels or part in self.datasets:
-            return {part}
-        if part == "all":
-            return set(self.kernels)
-        family = {name for name, kernel in self.kernels.items() if kernel.family == part}
-        return family or set(fnmatch.filter([*self.kernels, *self.datasets], part))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import reprlib
 import tomllib
 from typing import Any
 
 from kernelgen.errors import KernelgenError, in_line
-from kernelgen.recipe.schema import SETTING_NAME, setting_problem
-
-_NAMES = {bool: "bool", int: "int", float: "float", str: "string", list: "list", dict: "table"}
+from kernelgen.recipe.schema import SETTING_NAME, checked_setting
 
 
 def replaced(old: Any, new: Any) -> Any:
@@ -29,48 +29,33 @@ def replaced(old: Any, new: Any) -> Any:
     if isinstance(old, dict) and isinstance(new, dict):
         return {key: replaced(old[key], value) if key in old else value for key, value in new.items()}
     if type(old) is not type(new):
-        raise ValueError(f"{_named(new)} cannot replace {_named(old)}")
+        wrong, right = (f"{type(value).__name__} {reprlib.repr(value)}" for value in (new, old))
+        raise ValueError(f"{wrong} cannot replace {right}; give a value of the same type")
     return new
+
+
+def _kind(item: Any) -> str:
+    return "number" if type(item) in (int, float) else type(item).__name__
 
 
 def split_override(text: str) -> tuple[str, str]:
     """``key=value`` as given to ``--set``, value still as text."""
     key, equals, value = text.partition("=")
     key = key.strip()
-    if not equals or not SETTING_NAME.fullmatch(key):
+    if not equals or not re.fullmatch(SETTING_NAME, key):
         raise KernelgenError(f"--set {in_line(text)}: not of the form key=value; write for example --set epochs=3")
     return key, value
 
 
 def override_value(key: str, text: str, declared: Any) -> Any:
-    """The value of ``--set key=text`` in the place of ``declared``.
-
-    The text is read as a TOML value; where a string was declared, anything else is taken as it is
-    written, so that quotes may be left out.
-    """
+    """The value of ``--set key=text`` in the place of ``declared``: TOML, or the text as it is, without quotes."""
     try:
-        document = tomllib.loads(f"value = {text}")
-        is_read = set(document) == {"value"}
-    except tomllib.TOMLDecodeError:
-        is_read = False
-    value = document["value"] if is_read else text
+        (value,) = tomllib.loads(f"value = {text}").values()
+    except ValueError:  # no TOML, or, with a line end in it, a whole document
+        value = text
     if isinstance(declared, str) and not isinstance(value, str):
         value = text
-    if wrong := setting_problem(value):
-        raise KernelgenError(f"--set {in_line(f'{key}={text}')}: {wrong}")
     try:
-        return replaced(declared, value)
+        return replaced(declared, checked_setting(value))
     except ValueError as error:
-        reading = "" if is_read else " (read as a bare string: not a TOML value)"
-        raise KernelgenError(
-            f"--set {in_line(f'{key}={text}')}: {error}{reading}; give a value of the same type"
-        ) from None
-
-
-def _kind(item: Any) -> str:
-    return "numbers" if type(item) in (int, float) else f"{_NAMES[type(item)]}s"
-
-
-def _named(value: Any) -> str:
-    name, text = _NAMES[type(value)], repr(value)
-    return f"{'an' if name == 'int' else 'a'} {name} {text if len(text) <= 40 else text[:37] + '...'}"
+        raise KernelgenError(f"--set {in_line(f'{key}={text}')}: {error}") from None

@@ -1,46 +1,23 @@
-"""What stands in ``{{ … }}``: Jinja reads it and evaluates it."""
+"""What ``{{ … }}`` holds: Jinja reads it and evaluates it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.environment import TemplateExpression
 
-from kernelgen.rendering.python_literals import literal
-
 
 @dataclass(frozen=True)
 class Literal:
-    """A value that the filter `literal` marked. ``str`` gives it on one line."""
+    """A value that the filter `literal` marked."""
 
     value: Any
 
-    def __str__(self) -> str:
-        return literal(self.value, width=10**9)
 
-
-@dataclass(frozen=True)
-class Expression:
-    """What stands in ``{{ … }}``. evaluate: to be called with the values of its names.
-
-    names: "epochs", "sources.teacher"; "sources" where it uses the whole table.
-    """
-
-    names: tuple[str, ...]
-    evaluate: TemplateExpression
-
-
-class _Environment(Environment):
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """What a table holds comes before the methods that Python's dicts have: a source may be called "items"."""
-        return self.getitem(obj, attribute)
-
-
-_JINJA = _Environment(undefined=StrictUndefined)
+_JINJA = Environment(undefined=StrictUndefined)
 _JINJA.globals.clear()
 del _JINJA.filters["random"]
 _JINJA.filters["literal"] = Literal
@@ -58,9 +35,10 @@ def form_end(text: str, start: int, end: int) -> int | None:
     return None
 
 
-@lru_cache(maxsize=1024)
-def read(form: str) -> Expression:
-    """What Jinja understands of ``{{ … }}``.
+def read(form: str) -> tuple[tuple[str, ...], TemplateExpression]:
+    """The names in ``{{ … }}``, and the expression, to be called with their values.
+
+    Names are "epochs" and "sources.teacher", and "sources" where the whole table is used.
 
     Raises:
         TemplateSyntaxError: for what is no expression, and for a filter that does not exist.
@@ -68,7 +46,7 @@ def read(form: str) -> Expression:
     names = tuple(_names(_JINJA.parse(form)))
     if form[2] in "+-" or form[-3] in "+-":
         raise TemplateSyntaxError("a sign that removes blanks", 1)
-    return Expression(names, _JINJA.compile_expression(form[2:-2], undefined_to_none=False))
+    return names, _JINJA.compile_expression(form[2:-2], undefined_to_none=False)
 
 
 def _names(node: nodes.Node) -> Iterator[str]:

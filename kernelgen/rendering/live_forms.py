@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateSyntaxError, UndefinedError
+from jinja2 import TemplateSyntaxError
+from jinja2.environment import TemplateExpression
 
 from kernelgen.errors import KernelgenError
-from kernelgen.rendering.jinja import Expression, Literal, form_end, read
+from kernelgen.rendering.jinja import Literal, form_end, read
 from kernelgen.rendering.python_literals import literal
-from kernelgen.rendering.scanning import Span, spans
-from kernelgen.rendering.script import ScriptCell
+from kernelgen.rendering.script import ScriptCell, Span, spans
 
 _DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -22,51 +23,43 @@ _DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 class LiveForm:
     """``{{ … }}``, as it is written.
 
-    place: where it stands: "live" in code, "comment", "magic" or "prose".
-    where: "kernel_templates/case.py.j2:3", with its line.
+    place: where it is: "live" in code, "comment", "magic" or "prose". where: "kernel_templates/case.py.j2:3", with
+    its line. names: of which its value depends.
     """
 
     text: str
     place: str
-    expression: Expression
     where: str
     line: int
+    names: tuple[str, ...]
+    evaluate: TemplateExpression
 
-    def value(self, context: Mapping[str, Any]) -> Any:
-        """What Jinja makes of it.
-
-        Raises:
-            KernelgenError: with file and line, for what has no value.
-        """
-        try:
-            return self.expression.evaluate(context)
-        except Exception as error:  # whatever a filter or an operator says about these values
-            raise KernelgenError(f"{self.where}: {error} in {self.text}; correct it") from None
-
-    def filled(self, value: Any, *, line: str = "", is_flat: bool = False) -> str:
-        """The text of ``value``, which stays in the place of the form whatever it is.
+    def filled(self, context: Mapping[str, Any], line: str) -> tuple[str, str]:
+        """The text of the value, which stays in the place of the form whatever it is, and the same on one line.
 
         Args:
-            line: what stands before the form on its line; long literals in code are broken to align with it.
-            is_flat: whether the text must have one line.
+            line: what comes before the form on its line; long literals in code are broken to align with it.
 
         Raises:
-            KernelgenError: with file and line, for a value that cannot stand there.
+            KernelgenError: with file and line, for what has no value, and for a value that cannot be there.
         """
         indent = line[: len(line) - len(line.lstrip())]
         try:
+            value = self.evaluate(context)
             if isinstance(value, Literal):
-                is_broken = self.place == "live" and not is_flat
-                return literal(value.value, column=len(line), indent=len(indent)) if is_broken else str(value)
+                flat = literal(value.value, width=math.inf)
+                is_code = self.place == "live"
+                return literal(value.value, column=len(line), indent=len(indent)) if is_code else flat, flat
             if not isinstance(value, str):
                 literal(value)  # refuses what is nothing to read either: a generator, a method
-        except (ValueError, UndefinedError) as error:
+        except Exception as error:  # whatever a filter or an operator says about these values
             raise KernelgenError(f"{self.where}: {error} in {self.text}; correct it") from None
         text = str(value)
         if self.place == "prose":
-            return re.sub(r"\s*[\r\n]\s*", " ", text) if is_flat else text
+            return text, re.sub(r"\s*[\r\n]\s*", " ", text)
         if self.place == "comment":
-            return (" " if is_flat else f"\n{indent}# ").join(map(_escaped, text.split("\n")))
+            lines = [_escaped(part) for part in text.split("\n")]
+            return f"\n{indent}# ".join(lines), " ".join(lines)
         if self.place == "magic" and text != _escaped(text):
             raise KernelgenError(
                 f"{self.where}: {self.text} is no plain text of one line, as a magic needs; correct it"
@@ -76,7 +69,7 @@ class LiveForm:
                 f"{self.where}: {self.text} is no name in Python; "
                 f"write {{{{ {self.text[2:-2].strip()} | literal }}}} for its value"
             )
-        return text
+        return text, text
 
 
 def live_parts(cell: ScriptCell, file: str, known: Collection[str]) -> tuple[str | LiveForm, ...]:
@@ -90,40 +83,35 @@ def live_parts(cell: ScriptCell, file: str, known: Collection[str]) -> tuple[str
     """
     parts: list[str | LiveForm] = []
     position = 0
-    for span in _places(cell):
+    for span in _forms(cell):
         text, line = cell.text[span.start : span.end], cell.line + cell.text.count("\n", 0, span.start)
         is_optional = span.kind in ("comment", "magic")
         try:
-            expression = read(text)
+            names, expression = read(text)
         except TemplateSyntaxError as error:
             if is_optional:
                 continue
             raise KernelgenError(
                 f"{file}:{line}: {error.message} in {text}; correct it, or put a blank between the braces"
             ) from None
-        names = {name.partition(".")[0] for name in expression.names}
-        if is_optional and not (names and names.issubset(known)):
-            continue
-        parts += [cell.text[position : span.start], LiveForm(text, span.kind, expression, f"{file}:{line}", line)]
-        position = span.end
+        roots = {name.partition(".")[0] for name in names}
+        if not is_optional or (roots and roots.issubset(known)):
+            form = LiveForm(text, span.kind, f"{file}:{line}", line, names, expression)
+            parts += [cell.text[position : span.start], form]
+            position = span.end
     return (*parts, cell.text[position:])
 
 
-def _places(cell: ScriptCell) -> Iterator[Span]:
-    """Everything that looks like a live form and stands in no string; the kind is its place."""
+def _forms(cell: ScriptCell) -> Iterator[Span]:
+    """Everything that looks like a live form and is in no string; the kind is its place."""
     text = cell.text
     for span in spans(text) if cell.kind == "code" else [Span(0, len(text), "prose")]:
-        if span.kind == "live":
-            yield span
-        elif span.kind in ("comment", "magic", "prose"):
-            start = span.start
-            while (start := text.find("{{", start, span.end)) >= 0:
-                end = form_end(text, start, span.end)
-                if end is None and "}}" in text[start : span.end].partition("\n")[0]:
-                    end = text.index("}}", start) + 2  # what is wrong with it is said by Jinja's parser
-                if end is not None:
-                    yield Span(start, end, span.kind)
-                start = end or start + 2
+        start = span.start
+        while span.kind != "string" and (start := text.find("{{", start, span.end)) >= 0:
+            end = form_end(text, start, span.end)
+            if end is not None:
+                yield Span(start, end, span.kind)
+            start = end or start + 2
 
 
 def _escaped(text: str) -> str:

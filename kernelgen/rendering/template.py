@@ -1,21 +1,40 @@
-"""A template: what it names, and its cells with the values filled in."""
+"""A template: what it names, and its cells with the values filled in, as a notebook has them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from kernelgen.errors import KernelgenError
+from kernelgen.inlining.library import decode, read_file
 from kernelgen.rendering.live_forms import LiveForm, live_parts
-from kernelgen.rendering.magics import cell_code
-from kernelgen.rendering.script import ScriptCell, script_cells
-from kernelgen.rendering.template_cell import TemplateCell
+from kernelgen.rendering.script import ScriptCell, cell_code, script_cells
 
 # Names that a template already has, so that no setting can have them.
 TAKEN_NAMES = frozenset({"sources", "kernel", "library", "provenance", "literal"})
+_HEADING = re.compile(r"\s*#{1,6}\s+(.+)")
+
+
+@dataclass(frozen=True)
+class TemplateCell:
+    """One cell of a template.
+
+    kind: code, markdown or raw. source: as it stands in the notebook. text: the same with every value on
+    one line, so that its lines are the template's, from ``line`` on. python: of a code cell, ``text`` with
+    IPython's magics commented out. is_library: whether the library's cells go here.
+    """
+
+    kind: str
+    source: str
+    text: str
+    python: str
+    line: int
+    metadata: dict[str, Any] = field(default_factory=dict)
+    is_library: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,23 +63,20 @@ class Template:
 
     def __init__(self, path: Path, where: str, known: Collection[str]) -> None:
         names = TAKEN_NAMES.union(known)
-        self._cells = [(cell, live_parts(cell, where, names)) for cell in script_cells(_read(path, where), where)]
+        text = decode(read_file(path, where), where).replace("\r\n", "\n").replace("\r", "\n")
+        self._cells = [(cell, live_parts(cell, where, names)) for cell in script_cells(text, where)]
         self._forms = [part for _, parts in self._cells for part in parts if isinstance(part, LiveForm)]
-        libraries = [form for form in self._forms if "library" in form.expression.names]
         alone = [cell.line for cell, _ in self._cells if _is_library(cell)]
-        for form in libraries:
-            if form.line not in alone:
-                raise KernelgenError(
-                    f"{form.where}: {{{{ library() }}}} must stand alone in a code cell; give it a `# %%` of its own"
-                )
-        for form in libraries[1:]:
-            raise KernelgenError(f"{form.where}: a second {{{{ library() }}}}; remove it")
+        for form in self._forms:
+            if "library" in form.names and form.line not in alone[:1]:
+                problem = "{{ library() }} must stand alone in a code cell, once; give it a `# %%` of its own"
+                raise KernelgenError(f"{form.where}: {problem}")
 
     def names(self) -> Names:
         """The settings and sources that the live forms name."""
         lines: dict[str, int] = {}
         for form in self._forms:
-            for name in form.expression.names:
+            for name in form.names:
                 lines.setdefault(name, form.line)
         sources = {name.partition(".")[2]: line for name, line in lines.items() if "." in name}
         settings = {name: line for name, line in lines.items() if "." not in name and name not in TAKEN_NAMES}
@@ -73,6 +89,24 @@ class Template:
             KernelgenError: with file and line, for a name without a value and for a value that cannot stand there.
         """
         return [_rendered(cell, parts, context) for cell, parts in self._cells]
+
+
+def cell_ids(cells: Sequence[TemplateCell], taken: set[str]) -> list[str]:
+    """Ids that a reader of the notebook's JSON understands: the heading above, and a number.
+
+    None of them is in ``taken``; the cell that the library replaces gets an empty one.
+    """
+    from slugify import slugify
+
+    ids, heading = [], "top"
+    for cell in cells:
+        if cell.kind == "markdown" and (match := _HEADING.match(cell.source)):
+            heading = slugify(match[1])[:48].strip("-") or "heading"
+        numbered = (f"{heading}-{number}" if number > 1 else heading for number in count(1))
+        identity = "" if cell.is_library else next(name for name in numbered if name not in taken)
+        taken.add(identity)
+        ids.append(identity)
+    return ids
 
 
 def _is_library(cell: ScriptCell) -> bool:
@@ -88,24 +122,9 @@ def _rendered(cell: ScriptCell, parts: tuple[str | LiveForm, ...], context: Mapp
         if isinstance(part, str):
             source, text = source + part, text + part
         else:
-            value = part.value(context)
-            source += part.filled(value, line=source.rpartition("\n")[2])
+            value, flat = part.filled(context, source.rpartition("\n")[2])
+            source += value
             # As many lines as the form has, so that the lines stay the template's.
-            text += part.text.count("\n") * ("\\\n" if part.place == "live" else "\n")
-            text += part.filled(value, is_flat=True)
-    if cell.kind != "code":
-        return TemplateCell(cell.kind, source, text, "", cell.line, dict(cell.metadata))
-    code = cell_code(text)
-    return TemplateCell("code", source, text, code.python, cell.line, dict(cell.metadata), code.binds, code.injects)
-
-
-def _read(path: Path, where: str) -> str:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise KernelgenError(f"{where}: cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise KernelgenError(f"{where}:{line}: not UTF-8; save the file in that encoding") from None
-    # A script's text may have brought its own byte order mark along.
-    return re.sub(r"(?m)^\ufeff", "", text)
+            text += part.text.count("\n") * ("\\\n" if part.place == "live" else "\n") + flat
+    python = cell_code(text) if cell.kind == "code" else ""
+    return TemplateCell(cell.kind, source, text, python, cell.line, dict(cell.metadata))

@@ -11,6 +11,5 @@ def check_platform() -> None:
     """Raises `KernelgenError` where notebooks cannot be run; building and pushing work everywhere."""
     if sys.platform != "linux":
         raise KernelgenError(
-            "--run: needs Linux, with bubblewrap or user namespaces to look like Kaggle; use WSL 2 on Windows, a "
-            "container or a virtual machine on macOS (building and --push work here)"
+            "--run: needs Linux; use WSL 2 on Windows, a virtual machine on macOS (building and --push work here)"
         )

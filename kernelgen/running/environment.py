@@ -1,21 +1,18 @@
 """The environment of a run: Kaggle's packages, in a virtual environment of their own.
 
-``python -m kernelgen.running.environment`` sets it up: ``.venv-kaggle`` beside this package, made with the Python that
-calls, filled from the extra ``run`` of pyproject.toml under constraints.txt, and linked into the environment that
-calls, so that torch is on disk once. It does nothing when all is as it should be.
+``python -m kernelgen.running.environment`` sets it up: made with the Python that calls, filled from the extra ``run``
+of pyproject.toml under constraints.txt, and linked into the environment that calls, so that torch is on disk once.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import shutil
 import subprocess
 import sys
 import sysconfig
 import tomllib
-from dataclasses import dataclass
+import venv
 from pathlib import Path
 
 from kernelgen.errors import KernelgenError
@@ -27,12 +24,15 @@ logger = logging.getLogger(__name__)
 
 HOME = Path(__file__).resolve().parents[2]
 NAME = ".venv-kaggle"
-STAMP = "kernelgen-setup.json"
-LOG = "kernelgen-setup.log"
-LINK = "kernelgen_image.pth"
-REPAIR = "kernelgen_torchvision"
-REPAIR_SOURCE = Path(__file__).with_name("torchvision_operators.py")
+STAMP = "kernelgen-setup.txt"
+# A CPU build of torch lacks two operators that a CUDA build of torchvision asks for when it is imported.
 MISSING_OPERATOR = "operator torchvision::nms does not exist"
+OPERATORS = """import torch
+
+_operators = torch.library.Library("torchvision", "DEF")
+for _name in ("nms", "qnms"):
+    _operators.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+"""
 VERSION = "{}.{}".format(*sys.version_info)
 # The package folder of a virtual environment, relative to its prefix.
 SITE_PACKAGES = Path("lib", f"python{VERSION}", "site-packages")
@@ -40,23 +40,8 @@ SITE_PACKAGES = Path("lib", f"python{VERSION}", "site-packages")
 BASE_PREFIX = Path(sys.base_prefix)
 
 
-@dataclass(frozen=True)
-class RunEnvironment:
-    """The virtual environment `prefix`, which holds the packages of Kaggle's image."""
-
-    prefix: Path
-
-    @property
-    def python(self) -> Path:
-        return self.prefix / "bin" / "python"
-
-    @property
-    def site_packages(self) -> Path:
-        return self.prefix / SITE_PACKAGES
-
-
-def find_environment(home: Path = HOME) -> RunEnvironment:
-    """The environment that set-up has made.
+def find_environment(home: Path = HOME) -> Path:
+    """The virtual environment that set-up has made, which holds the packages of Kaggle's image.
 
     Raises `KernelgenError` where it is missing, half made, or made from other requirements.
     """
@@ -64,7 +49,7 @@ def find_environment(home: Path = HOME) -> RunEnvironment:
         raise KernelgenError(
             f"{home / NAME}: is missing, half made, or made from other requirements or another Python; run `make setup`"
         )
-    return RunEnvironment(home / NAME)
+    return home / NAME
 
 
 def note_on_python() -> None:
@@ -76,51 +61,37 @@ def note_on_python() -> None:
         )
 
 
-def make_environment(home: Path = HOME) -> RunEnvironment:
-    """Makes the environment of runs if it is not there or not right.
-
-    Raises `KernelgenError` where it cannot be made, with the line that pip gives as the reason.
-    """
+def make_environment(home: Path = HOME) -> Path:
+    """Makes the environment of runs if it is not right. Raises `KernelgenError` where it cannot be made."""
     if not _is_right(home):
         print(f"{NAME}: making the environment of runs (2 GB on disk or more, some minutes) ...", flush=True)
-        prefix = home / NAME
-        shutil.rmtree(prefix, ignore_errors=True)
-        made = _output_of(sys.executable, "-m", "venv", "--without-pip", prefix)
-        if made.returncode:
-            raise KernelgenError(f"{prefix}: python -m venv failed ({_last_line(made)}); install Python's venv")
-        environment = RunEnvironment(prefix)
-        _install(environment, home)
-        _repair_torchvision(environment)
+        venv.create(home / NAME, clear=True, symlinks=True)
+        _install(home)
+        _repair_torchvision(home / NAME)
         # Written last: where it is missing, a set-up was interrupted.
-        write_text(prefix / STAMP, json.dumps({"fingerprint": _fingerprint(home)}) + "\n")
+        write_text(home / NAME / STAMP, _fingerprint(home))
     return find_environment(home)
 
 
-def link(environment: RunEnvironment) -> None:
+def link(environment: Path) -> None:
     """Shows the image's packages to the calling virtual environment, behind its own."""
     if sys.prefix == sys.base_prefix:
         return
     # addsitedir, not a bare path: the image's own .pth files have to be read as well.
-    folder = str(environment.site_packages)
+    folder = str(environment / SITE_PACKAGES)
     line = f"import os, site; os.path.isdir({folder!r}) and site.addsitedir({folder!r})\n"
-    file = Path(sysconfig.get_path("purelib"), LINK)
-    if not file.exists() or file.read_text(encoding="utf-8") != line:
-        write_text(file, line)
+    write_text(Path(sysconfig.get_path("purelib"), "kernelgen_image.pth"), line)
 
 
 def _is_right(home: Path) -> bool:
-    try:
-        stamp = json.loads((home / NAME / STAMP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    # The link leads nowhere where the Python that it was made from is gone.
-    return bool(stamp["fingerprint"] == _fingerprint(home) and (home / NAME / "bin" / "python").exists())
+    stamp = home / NAME / STAMP
+    return stamp.is_file() and stamp.read_text() == _fingerprint(home)
 
 
 def _fingerprint(home: Path) -> str:
     """A hash of everything that decides what the environment holds."""
-    files = [(home / "constraints.txt").read_text(encoding="utf-8"), REPAIR_SOURCE.read_text(encoding="utf-8")]
-    parts = ["1", sys.version, sys.base_prefix, *_requirements(home), *files]
+    constraints = (home / "constraints.txt").read_text(encoding="utf-8")
+    parts = [sys.version, sys.base_prefix, *_requirements(home), constraints]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -129,39 +100,19 @@ def _requirements(home: Path) -> list[str]:
     return list(project["optional-dependencies"]["run"])
 
 
-def _install(environment: RunEnvironment, home: Path) -> None:
-    """The image's packages; all that pip says goes to a file in the environment."""
-    command = [sys.executable, "-m", "pip", "--python", str(environment.python), "install", "--progress-bar", "off"]
+def _install(home: Path) -> None:
+    command = [sys.executable, "-m", "pip", "--python", str(home / NAME / "bin" / "python"), "install", "-qq"]
     command += ["--disable-pip-version-check", "-c", str(home / "constraints.txt"), *_requirements(home)]
-    path = environment.prefix / LOG
-    with path.open("wb") as log:
-        status = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
-    if status:
-        # pip's last ERROR line names the package, unless it only points to a manual.
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        errors = [line for line in lines if line.startswith("ERROR: ") and "ResolutionImpossible" not in line]
-        reason = errors[-1].removeprefix("ERROR: ") if errors else f"exit status {status}"
-        raise KernelgenError(f"pip could not install the image's packages: {reason}; all of it is in {path}")
+    if subprocess.run(command, check=False).returncode:
+        raise KernelgenError("pip could not install the image's packages; its lines above say why")
 
 
-def _repair_torchvision(environment: RunEnvironment) -> None:
-    """Lets a CPU build of torch work with a CUDA build of torchvision, where they don't by themselves."""
-    if MISSING_OPERATOR not in _output_of(environment.python, "-I", "-c", "import torchvision").stderr:
-        return
-    packages = environment.site_packages
-    write_text(packages / f"{REPAIR}.py", REPAIR_SOURCE.read_text(encoding="utf-8"))
-    write_text(packages / f"{REPAIR}.pth", f"import {REPAIR}\n")
-    repaired = _output_of(environment.python, "-I", "-c", "import torchvision, timm")
-    if repaired.returncode:
-        raise KernelgenError(f"{packages}: torchvision does not fit torch: {_last_line(repaired)}; see constraints.txt")
-
-
-def _output_of(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def _last_line(done: subprocess.CompletedProcess[str]) -> str:
-    return (done.stdout + done.stderr).strip().rpartition("\n")[2] or f"exit status {done.returncode}"
+def _repair_torchvision(environment: Path) -> None:
+    """Lets a CPU build of torch work with a CUDA build of torchvision, where they do not by themselves."""
+    command = [str(environment / "bin" / "python"), "-I", "-c", "import torchvision"]
+    if MISSING_OPERATOR in subprocess.run(command, capture_output=True, text=True, check=False).stderr:
+        file = environment / SITE_PACKAGES / "torchvision" / "__init__.py"
+        write_text(file, OPERATORS + file.read_text(encoding="utf-8"))
 
 
 def main() -> int:
@@ -169,11 +120,10 @@ def main() -> int:
     show_messages()
     try:
         link(make_environment())
-    except KernelgenError as error:
+    except (KernelgenError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"{NAME}: set-up interrupted; run it again to finish it", file=sys.stderr)
         return 130
     note_on_python()
     return 0

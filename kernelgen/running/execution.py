@@ -3,63 +3,48 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from kernelgen.errors import KernelgenError
-from kernelgen.links import keep_links_inside
+from kernelgen.links import keep_links_inside, refuse_links
 from kernelgen.running.environment import find_environment
-from kernelgen.running.fences import FENCES
-from kernelgen.running.layouts import WORKING, Mount, places_of
+from kernelgen.running.layouts import Mount, places_of
+from kernelgen.running.leftovers import end_marked
+from kernelgen.running.preparing import INPUT_ROOT, make_room
 from kernelgen.running.report import dead_kernel, failing_cell, running_cell
-from kernelgen.running.room import INPUT_ROOT, Plan, Room, fenced_room, open_room
+from kernelgen.running.room import FENCES, NOTEBOOK, WORKING, Room
 from kernelgen.running.run_folders import remove, scratch_folder
-from kernelgen.running.session import end_marked
 
-NOTEBOOK = "__notebook__.ipynb"
-NO_SANDBOX = "KERNELGEN_NO_SANDBOX"
+logger = logging.getLogger(__name__)
+
 _GRACE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended. `message` is empty when every cell ran, else the report to show.
-
-    `dropped_links` names the links that led out of the output, to files that are no part of it.
-    """
+    """How a run ended. `message` is empty when every cell ran, else the report to show."""
 
     ok: bool
-    notebook: Path
     folder: Path
     seconds: float
     message: str
-    dropped_links: tuple[str, ...] = ()
 
 
-@dataclass
-class _Course:
-    """What is known of a run that has ended.
-
-    The session reports that it `started`, the index of each `cell` that starts, that it `timed_out`, how the kernel
-    `died` (an exit status, or "") and why `papermill` gave up. `no_root` says why it did not start.
-    """
-
-    status: int = 0
-    timed_out: bool = False
-    no_root: str = ""
-    started: bool = False
-    cell: int | None = None
-    died: int | str | None = None
-    papermill: str = ""
+# What is known of a run that has ended: its exit `status`, why it has `no_root`, and what the session reports: that it
+# `started`, `timed_out`, the `cell` that it was in, the exit status of a kernel that `died`, what `papermill` raised.
+_Course = dict[str, Any]
 
 
 def run_notebook(
@@ -69,14 +54,12 @@ def run_notebook(
     folder: Path,
     layout: str = "new",
     time_limit_s: float,
-    environment: Mapping[str, str] | None = None,
 ) -> RunResult:
     """Runs `notebook` with `folder` as its working folder and `mounts` as its inputs.
 
-    `folder` is emptied first; in the end it holds __notebook__.ipynb and all that the kernel left there, also
-    where it failed or was stopped after `time_limit_s`. No link in it leads out of it. What the kernel prints is shown
-    while it runs. No process, mount or temporary file stays, however this ends. `layout` is "new" or "old",
-    Kaggle's two ways to mount inputs.
+    `folder` is emptied first; in the end it holds __notebook__.ipynb and all that the kernel left there, also where it
+    failed or was stopped. No link in it leads out of it. What the kernel prints is shown while it runs. No process and
+    no mount stays, however this ends. `layout` is "new" or "old", Kaggle's two ways to mount inputs.
 
     Raises `KernelgenError` where the run cannot start: no environment, a missing input, a folder that no run made.
     """
@@ -88,58 +71,45 @@ def run_notebook(
         if inner.is_relative_to(folder) or folder.is_relative_to(inner):
             raise KernelgenError(f"{folder}: is emptied for the run and cannot hold or lie in its input {inner}")
     began = time.monotonic()
-    dropped: list[str] = []
-    if threading.current_thread() is threading.main_thread():
-        # It ends the run as Ctrl-C does, so that nothing is left behind.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # It ends the run as Ctrl-C does, so that nothing is left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if folder.exists():
+        remove(folder)
+    folder.mkdir(parents=True)
+    make = partial(make_room, notebook, mounts, layout, folder, image)
     try:
-        if folder.exists():
-            remove(folder)
-        folder.mkdir(parents=True)
-        plan = Plan(notebook, mounts, layout, folder, image, dict(environment or {}))
-        try:
-            course = _run_in_some_room(plan, time_limit_s)
-        finally:
-            dropped = keep_links_inside(folder, WORKING)
-    except OSError as error:
-        where = error.filename or folder
-        raise KernelgenError(f"{where}: {error.strerror or error}; the run could not go on") from error
+        course = _run_in_some_room(make, time_limit_s)
+    finally:
+        if removed := keep_links_inside(folder, WORKING):
+            logger.warning(f"{folder}: links out of its output were removed: {', '.join(removed)}")
     message = _message(course, folder / NOTEBOOK, time_limit_s)
-    return RunResult(not message, folder / NOTEBOOK, folder, time.monotonic() - began, message, tuple(dropped))
+    return RunResult(not message, folder, time.monotonic() - began, message)
 
 
 def _check_made_by_runs(folder: Path) -> None:
     """Raises `KernelgenError` where emptying the folder would remove what no run left there."""
-    for path in (folder, folder.parent):
-        if path.is_symlink():
-            raise KernelgenError(
-                f"{path}: is a link to {os.readlink(path)}; a run empties its folder and does not touch what others "
-                "keep there; remove the link, or name a folder on that disk with --out"
-            )
+    refuse_links(folder, folder.parent)
     names = os.listdir(folder) if folder.is_dir() else []
-    if names and not any(name.startswith(NOTEBOOK) for name in names):
+    if names and NOTEBOOK not in names:
         raise KernelgenError(
             f"{folder}: holds {min(names)} but no {NOTEBOOK}, so no run made it; a run would empty it; move it away"
         )
 
 
-def _run_in_some_room(plan: Plan, time_limit_s: float) -> _Course:
+def _run_in_some_room(make: Callable[..., Room], time_limit_s: float) -> _Course:
     """Runs in a root of its own, or says loudly why not and runs without."""
-    reasons = [f"{NO_SANDBOX} is set"] if os.environ.get(NO_SANDBOX) else []
-    for fence in FENCES if not reasons else ():
+    reasons = []
+    for fence in FENCES:
         with scratch_folder() as scratch, open(scratch / "fence", "w+b") as file:
-            room = fenced_room(scratch, plan)
-            room.command = fence(room, file)
-            tool = shutil.which(room.command[0])
-            if not tool:
-                reasons.append(f"{room.command[0]} is not installed")
-                continue
-            room.command[0] = tool
+            room = make(scratch, is_fenced=True)
+            tool, *arguments = fence(room, file)
             file.seek(0)
+            # Where there is no such tool, env says it.
+            room.command = ["/usr/bin/env", shutil.which(tool) or tool, *arguments]
             course = _follow(room, scratch, time_limit_s, [file.fileno()])
-        if course.started:
+        if course.get("started"):
             return course
-        reasons.append(course.no_root)
+        reasons.append(course["no_root"])
     print(
         f"""NOT ISOLATED: the run gets no root of its own ({"; ".join(reasons)}).
 NOT ISOLATED: the kernel can reach the network and sees this machine's files, this repository among them.
@@ -150,41 +120,40 @@ NOT ISOLATED: a kernel that passes here may still fail on Kaggle; switch user na
     )
     with scratch_folder() as scratch:
         try:
-            return _follow(open_room(scratch, plan), scratch, time_limit_s)
+            return _follow(make(scratch, is_fenced=False), scratch, time_limit_s)
         finally:
             end_marked(scratch.name)
 
 
 def _follow(room: Room, scratch: Path, time_limit_s: float, inherited: Sequence[int] = ()) -> _Course:
     """Starts the session, keeps the time, and ends everything however this is left."""
-    course = _Course()
+    course: _Course = {}
     sys.stdout.flush()
     ends = os.pipe()
-    with open(ends[0]) as report, open(ends[1], "w") as session_end, open(scratch / "complaints", "w+b") as complaints:
+    complaints = scratch / "complaints"
+    with open(ends[0]) as report, open(ends[1], "w") as session_end, complaints.open("wb") as errors:
         process = subprocess.Popen(
-            [*room.command, str(ends[1]), str(time_limit_s)],
+            [*room.command, str(ends[1]), str(time.monotonic() + time_limit_s)],
             stdin=subprocess.PIPE,
-            stderr=complaints,
+            stderr=errors,
             pass_fds=[ends[1], *inherited],
             start_new_session=True,
-            cwd=room.working if room.root is None else "/",
+            cwd="/",
             env=room.environment,
         )
         try:
             # The session keeps the time itself, to save what there is.
             process.wait(time_limit_s + _GRACE_SECONDS)
         except subprocess.TimeoutExpired:
-            course.timed_out = True
+            course["timed_out"] = True
         finally:
             _end(process)
-        course.status = process.returncode
+        course["status"] = process.returncode
         session_end.close()
         for line in report:  # it is short: all of it fits into the pipe
-            vars(course).update(json.loads(line))
-        complaints.seek(0)
-        lines = complaints.read().decode(errors="replace").strip().splitlines()
-    if not course.started:
-        course.no_root = lines[-1] if lines else f"{room.command[0]} gave up with exit status {course.status}"
+            course.update(json.loads(line))
+    lines = complaints.read_text(errors="replace").strip().splitlines()
+    course["no_root"] = lines[-1] if lines else f"{room.command[0]} gave up with exit status {process.returncode}"
     return course
 
 
@@ -202,18 +171,18 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _message(course: _Course, notebook: Path, time_limit_s: float) -> str:
     """What went wrong, for the user; empty if nothing did."""
-    if course.timed_out:
-        cell = running_cell(notebook, course.cell)
-        limit = f"{time_limit_s / 60:.4g} min" if time_limit_s >= 60 else f"{time_limit_s:.4g} s"
-        said = f"stopped after {limit}: the time limit of the recipe{f'; it was in {cell}' if cell else ''}"
-    elif course.status == 0:
+    cell = course.get("cell")
+    if "timed_out" in course:
+        where = running_cell(notebook, cell) or "its start"
+        reason = f"stopped after {time_limit_s / 60:.4g} min: the time limit of the recipe; it was in {where}"
+    elif course["status"] == 0:
         return ""
-    elif course.died is not None:
-        said = dead_kernel(notebook, course.cell, course.died)
-    elif course.papermill:
-        said = f"papermill could not run the notebook: {course.papermill}"
-    elif not course.started:
-        said = f"the run could not be started: {course.no_root}"
+    elif "started" not in course:
+        reason = f"the run could not be started: {course['no_root']}"
+    elif "papermill" in course:
+        reason = f"papermill could not run the notebook: {course['papermill']}"
+    elif "died" in course:
+        reason = dead_kernel(notebook, cell, course["died"])
     else:
-        said = failing_cell(notebook, course.cell)
-    return f"{said}\nthe notebook as far as it came: {notebook}" if notebook.exists() else said
+        reason = failing_cell(notebook, cell)
+    return f"{reason}\nthe notebook as far as it came: {notebook}" if notebook.exists() else reason

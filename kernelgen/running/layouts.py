@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -11,23 +10,18 @@ from pathlib import Path, PurePosixPath
 from kernelgen.datasets.archives import archive_stem, unpack
 from kernelgen.errors import KernelgenError
 from kernelgen.links import links_below, stays_inside
+from kernelgen.running.room import INPUT, Room
 
-WORKING = PurePosixPath("/kaggle/working")
 _FOLDERS = {"competition": "competitions", "dataset": "datasets", "kernel": "notebooks", "model": "models"}
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-# bubblewrap takes no more than 3,000 mounts, and each takes time: of more files than these in a dataset, a kernel sees
-# links to a mount of their folder.
-MOST_BINDS = 256
 
 
 @dataclass(frozen=True)
 class Mount:
     """One attached source of a kernel and the local folder that stands for it.
 
-    `kind` is competition, dataset, kernel or model; `slug` its name on Kaggle, for a model
-    "model/framework/variation/version". `uploaded` names the files and folders of `folder` that Kaggle is sent;
-    of them, archives are unpacked, as Kaggle does. Where it is None, the folder is shown as it is. `links_lead_out`
-    is False for what a kernel wrote: there, a link to a place of this machine leads nowhere in the run.
+    `uploaded` names the files and folders of `folder` that Kaggle is sent, of which archives are unpacked; where it is
+    None, the folder is shown as it is. `links_lead_out` is False for what a kernel wrote: there, a link to a place of
+    this machine leads nowhere in the run.
     """
 
     kind: str
@@ -37,119 +31,68 @@ class Mount:
     uploaded: tuple[str, ...] | None = None
     links_lead_out: bool = True
 
-    def __str__(self) -> str:
-        return f"{self.kind}:{self.slug}"
-
-
-def place_of(mount: Mount, layout: str) -> PurePosixPath:
-    """Where `mount` is found below /kaggle/input. Raises `KernelgenError` for names Kaggle cannot have."""
-    parts = mount.slug.split("/")
-    if len(parts) != (4 if mount.kind == "model" else 1) or not all(map(_NAME.fullmatch, [mount.owner, *parts])):
-        form = "model/framework/variation/version" if mount.kind == "model" else "name"
-        raise KernelgenError(f"source {mount} of {mount.owner!r}: is no name on Kaggle; write {mount.kind}:{form}")
-    if layout == "old":
-        return PurePosixPath(*parts)
-    owner = [] if mount.kind == "competition" else [mount.owner]
-    return PurePosixPath(_FOLDERS[mount.kind], *owner, *parts)
+    def place(self, layout: str) -> PurePosixPath:
+        """Where a run finds it."""
+        if layout == "old":
+            return INPUT / self.slug
+        owner = "" if self.kind == "competition" else self.owner
+        return INPUT / _FOLDERS[self.kind] / owner / self.slug
 
 
 def places_of(mounts: Sequence[Mount], layout: str) -> dict[PurePosixPath, Mount]:
-    """Every mount at its place. Raises `KernelgenError` where a folder is missing or two share a place."""
+    """Every mount at its place. Raises `KernelgenError` where two share a place."""
     places: dict[PurePosixPath, Mount] = {}
     for mount in mounts:
-        if not mount.folder.is_dir():
-            raise KernelgenError(f"source {mount}: {mount.folder} is not a folder; give one with --input")
-        place = place_of(mount, layout)
+        place = mount.place(layout)
         for other in places:
             if other.is_relative_to(place) or place.is_relative_to(other):
-                raise KernelgenError(
-                    f"sources {places[other]} and {mount}: both go to {place} in the {layout} layout; "
-                    "rename one of them"
-                )
+                pair = f"{places[other].kind}:{places[other].slug} and {mount.kind}:{mount.slug}"
+                raise KernelgenError(f"sources {pair}: both go to {place} in the {layout} layout; rename one of them")
         places[place] = mount
     return places
 
 
-class Layout:
-    """The input root of one run: empty folders and files in `skeleton`, and what to bind over them.
+def lay_out(mounts: Sequence[Mount], layout: str, room: Room) -> None:
+    """Shows the mounts to the run in `room`, in Kaggle's "new" or "old" layout."""
+    for place, mount in places_of(mounts, layout).items():
+        folder = mount.folder.resolve()
+        if mount.uploaded is not None:
+            _show_uploaded(room, folder, mount.uploaded, place)
+        elif mount.links_lead_out:
+            _show_following_links(room, folder, place, ())
+        else:
+            room.show(folder, place)
 
-    A source's folder is bound as a whole. Where symbolic links lead out of it, to places that a run cannot see, it
-    is laid out entry by entry and the links' targets are bound instead. `binds` holds pairs of a file or folder of
-    this machine and its place below the input root; `many` the folders, by number, whose files are links to
-    `SEEN_MANY`/number, since there are more than `most_binds` of them.
-    """
 
-    SEEN_MANY = PurePosixPath("/kaggle/src/inputs")
+def _show_uploaded(room: Room, folder: Path, names: Sequence[str], place: PurePosixPath) -> None:
+    """A dataset's folder, as Kaggle shows what it is sent of it."""
+    room.inside(place).mkdir(parents=True)
+    for name in names:
+        source = folder / name
+        if stem := archive_stem(source):
+            unpack(source, room.inside(place / stem))
+        else:
+            _show_following_links(room, source.resolve(), place / name, ())
 
-    def __init__(self, mounts: Sequence[Mount], layout: str, skeleton: Path, most_binds: float = MOST_BINDS) -> None:
-        self.skeleton, self.most_binds = skeleton, most_binds
-        self.binds: list[tuple[Path, PurePosixPath]] = []
-        self.many: list[Path] = []
-        for place, mount in places_of(mounts, layout).items():
-            folder = mount.folder.resolve()
-            if mount.uploaded is not None:
-                self._add_uploaded(mount, folder, place)
-            elif mount.links_lead_out:
-                self._add_following_links(folder, place, ())
-            else:
-                self._bind(folder, place)
 
-    def link(self) -> None:
-        """Puts links in the place of binds, for a run that is not isolated."""
-        for source, target in self.binds:
-            place = self.skeleton / target
-            place.rmdir() if place.is_dir() else place.unlink()
-            place.symlink_to(source)
+def _show_following_links(room: Room, folder: Path, place: PurePosixPath, chain: tuple[Path, ...]) -> None:
+    """Shows a folder as a whole, or entry by entry where links lead out of it, whose targets are shown instead."""
+    if any(outer.is_relative_to(folder) for outer in chain):
+        raise KernelgenError(f"{folder}: symbolic links lead round in a circle; mount a folder without them")
+    leaving = {link for link in links_below(folder) if link.exists() and not stays_inside(link, folder)}
+    # The folders that have to be laid out entry by entry: those that hold such a link at any depth.
+    apart = {parent for link in leaving for parent in link.parents if parent.is_relative_to(folder)}
 
-    def _bind(self, source: Path, target: PurePosixPath) -> None:
-        place = self.skeleton / target
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.mkdir() if source.is_dir() else place.touch()
-        self.binds.append((source, target))
+    def show(source: Path, target: PurePosixPath) -> None:
+        if source in leaving and source.is_dir():
+            _show_following_links(room, source.resolve(), target, (*chain, folder))
+        elif source in apart:
+            room.inside(target).mkdir(parents=True, exist_ok=True)
+            for entry in sorted(source.iterdir()):
+                show(entry, target / entry.name)
+        elif source.is_symlink() and source not in leaving:
+            room.inside(target).symlink_to(os.readlink(source))
+        elif source.is_dir() or source.is_file():
+            room.show(source.resolve(), target)
 
-    def _add_uploaded(self, mount: Mount, folder: Path, place: PurePosixPath) -> None:
-        """A dataset's folder, as Kaggle shows what it is sent of it."""
-        (self.skeleton / place).mkdir(parents=True)
-        if many := len(mount.uploaded or ()) > self.most_binds:
-            self.many.append(folder)
-        shown: dict[str, str] = {}
-        for name in mount.uploaded or ():
-            seen = archive_stem(folder / name) or name
-            if seen in shown:
-                raise KernelgenError(
-                    f"source {mount}: {folder}: {shown[seen]} and {name} are both {seen} on Kaggle, which unpacks "
-                    "archives; rename one of them"
-                )
-            shown[seen] = name
-            if seen != name:
-                unpack(folder / name, self.skeleton / place / seen)
-            elif many and (folder / name).is_file() and not (folder / name).is_symlink():
-                (self.skeleton / place / name).symlink_to(self.SEEN_MANY / str(len(self.many) - 1) / name)
-            elif (folder / name).is_dir():
-                self._add_following_links((folder / name).resolve(), place / name, ())
-            else:
-                self._bind((folder / name).resolve(), place / name)
-
-    def _add_following_links(self, folder: Path, place: PurePosixPath, chain: tuple[Path, ...]) -> None:
-        if any(outer.is_relative_to(folder) for outer in chain):
-            raise KernelgenError(f"{folder}: symbolic links lead round in a circle; mount a folder without them")
-        leaving = {link for link in links_below(folder) if link.exists() and not stays_inside(link, folder)}
-        # The folders that have to be laid out entry by entry: those that hold such a link at any depth.
-        apart = {parent for link in leaving for parent in link.parents if parent.is_relative_to(folder)}
-
-        def add(source: Path, target: PurePosixPath) -> None:
-            if source in leaving:
-                if source.is_dir():
-                    self._add_following_links(source.resolve(), target, (*chain, folder))
-                else:
-                    self._bind(source.resolve(), target)
-            elif source.is_symlink():
-                (self.skeleton / target).symlink_to(os.readlink(source))
-            elif source in apart:
-                (self.skeleton / target).mkdir(parents=True, exist_ok=True)
-                for entry in sorted(source.iterdir()):
-                    add(entry, target / entry.name)
-            elif source.is_dir() or source.is_file():
-                self._bind(source, target)
-
-        add(folder, place)
+    show(folder, place)

@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 # Not by kaggle_image: to read TOML, Python has to be 3.11 already.
@@ -25,22 +24,14 @@ def image_python() -> str:
 
 
 def find_python() -> str:
-    """The image's Python, from the PATH or the folders of pyenv and uv; else the one that runs."""
+    """The image's Python, from the PATH or pyenv's folders; else the one that runs."""
     version = image_python()
     if version == "{}.{}".format(*sys.version_info):
         return sys.executable
-    return next((path for path in _candidates(version) if _says(path) == version), sys.executable)
-
-
-def _candidates(version: str) -> Iterator[str]:
-    """Files that may be this Python; of several patch releases the newest first."""
-    for folder in os.environ.get("PATH", "").split(os.pathsep):
-        yield os.path.join(folder, f"python{version}")
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
-    uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR", Path.home() / ".local/share/uv/python"))
-    for place in (pyenv, uv):
-        files = map(str, place.glob(f"*/bin/python{version}"))
-        yield from sorted(files, key=lambda path: [int(digits) for digits in re.findall(r"\d+", path)], reverse=True)
+    folders = [*os.environ.get("PATH", "").split(os.pathsep), *map(str, pyenv.glob("*/bin"))]
+    paths = [os.path.join(folder, f"python{version}") for folder in folders]
+    return next((path for path in paths if _says(path) == version), sys.executable)
 
 
 def _says(executable: str) -> str:

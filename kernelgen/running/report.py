@@ -9,39 +9,36 @@ from pathlib import Path
 from typing import Any
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_HEADING = re.compile(r"#{1,6} +(.+?) *#*$")
+_HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 _TRACEBACK_LINES = 12
-# The head of a frame in IPython's tracebacks: "FILE in FUNCTION" (7), "File FILE:LINE, in FUNCTION" (8).
-_FRAME = re.compile(r"(?:File )?(?P<file>[/~].*?\.py)(?::\d+)?,? in ")
+# The head of a frame in IPython's tracebacks: "FILE in FUNCTION" (7), "File FILE:LINE, in FUNCTION" (8). The notebook's
+# library lies in a folder of its own: /tmp/pk-x1y2z3/pk/train.py.
+_OF_LIBRARY = re.compile(r"(?:File )?/.*/(?P<name>[A-Za-z_]\w*)-[^/]+/(?P<file>(?P=name)/.*?\.py)(?::\d+)?,? in ")
 _ARROW = re.compile(r"-+> *(?P<line>\d+) ?(?P<code>.*)")
-_NOT_OWN = re.compile(r"/(?:site|dist)-packages/|/lib/python\d|/ipykernel_\d+/")
-# The notebook's library lies in a folder of its own: /tmp/pk-x1y2z3/pk/train.py.
-_OF_LIBRARY = re.compile(r".*/(?P<name>[A-Za-z_]\w*)-[^/]+/(?=(?P=name)/)")
 _MARKER = "papermill-error-cell-tag"
 
 
 def failing_cell(notebook: Path, cell_index: int | None) -> str:
     """The report on the cell that raised: where it is, the last line of the library, the end of its traceback."""
     cells = _cells(notebook)
-    for index, cell in enumerate(cells):
-        for output in cell.get("outputs", []):
-            if output.get("output_type") == "error" and not _is_plain_exit(output):
+    # The last one: an exit with status 0 is an error too, and does not end the run.
+    for index in reversed(range(len(cells))):
+        for output in cells[index].get("outputs", []):
+            if output["output_type"] == "error":
                 lines = _ANSI.sub("", "\n".join(output["traceback"])).rstrip().splitlines()
-                place = f"{place_of_cell(cells, index)} failed{_last_own_line(lines)}"
+                place = f"{place_of_cell(cells, index)} failed{_last_library_line(lines)}"
                 return "\n".join([place, *(f"    {line.rstrip()}" for line in lines[-_TRACEBACK_LINES:])])
     return f"{running_cell(notebook, cell_index) or 'the notebook'} failed without a traceback"
 
 
-def _last_own_line(traceback: list[str]) -> str:
-    """The last frame in a file that the notebook brings along, in words; empty if the error went through none."""
+def _last_library_line(traceback: list[str]) -> str:
+    """The last frame in a file of the library, in words; empty if the error went through none."""
     file, place = "", ""
     for line in traceback:
-        if head := _FRAME.match(line):
-            file = "" if _NOT_OWN.search(head["file"]) else _OF_LIBRARY.sub("", head["file"])
-        elif line.startswith(("Cell In", "Input ", "<")):
-            file = ""
-        elif file and (arrow := _ARROW.match(line)):
-            place = f" in {file}:{arrow['line']}, `{arrow['code'].strip()[:80]}`"
+        if head := _OF_LIBRARY.match(line):
+            file = head["file"]
+        elif file and (arrow := _ARROW.match(line)):  # each frame has one
+            file, place = "", f" in {file}:{arrow['line']}, `{arrow['code'].strip()[:80]}`"
     return place
 
 
@@ -62,29 +59,13 @@ def running_cell(notebook: Path, cell_index: int | None) -> str:
 
 def place_of_cell(cells: list[dict[str, Any]], index: int) -> str:
     """Words that lead a reader to a cell: number, execution count, heading and first line of code."""
-    if index >= len(cells):
-        return f"cell {index + 1}"
-    count = cells[index].get("execution_count")
-    first = next((line.strip() for line in _source(cells[index]).splitlines() if line.strip()), "(empty)")
-    heading = _heading_above(cells, index)
-    words = f"cell {index + 1} of {len(cells)}" + (f" (In [{count}])" if count else "")
-    return words + (f', under "{heading}",' if heading else ",") + f" `{first[:80]}`"
-
-
-def _heading_above(cells: list[dict[str, Any]], index: int) -> str:
-    lines = [
-        line for cell in cells[:index] if cell.get("cell_type") == "markdown" for line in _source(cell).split("\n")
-    ]
-    return next((heading[1] for line in reversed(lines) if (heading := _HEADING.match(line))), "")
-
-
-def _is_plain_exit(output: dict[str, Any]) -> bool:
-    return output.get("ename") == "SystemExit" and output.get("evalue") in ("", "0")
-
-
-def _source(cell: dict[str, Any]) -> str:
-    source = cell.get("source", "")
-    return source if isinstance(source, str) else "".join(source)
+    cell = cells[index]
+    count = f" (In [{cell['execution_count']}])" if cell.get("execution_count") else ""
+    first = next((line.strip() for line in "".join(cell["source"]).splitlines() if line.strip()), "(empty)")
+    above = ["".join(other["source"]) for other in cells[:index] if other["cell_type"] == "markdown"]
+    headings = _HEADING.findall("\n".join(above))
+    heading = f' under "{headings[-1]}",' if headings else ""
+    return f"cell {index + 1} of {len(cells)}{count},{heading} `{first[:80]}`"
 
 
 def _cells(notebook: Path) -> list[dict[str, Any]]:

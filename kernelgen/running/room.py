@@ -1,238 +1,136 @@
-"""What a kernel sees of the world while it runs: Kaggle's folders, the image's packages, nothing of ours.
+"""A run's room: what of the host it sees where, and the two ways to start it in a root of its own, without network.
 
-Everything is a folder on disk that belongs to one run and is removed after it. Files of the host appear in it as
-read-only mounts in namespaces of the run's own, so they vanish with its last process.
+By bubblewrap, else by util-linux's commands. Both write what the kernel should not see of the first process's command
+line into a file. The run's root user has no capabilities; when the command's process dies, so does everything in it.
 """
 
 from __future__ import annotations
 
-import math
 import os
-import tempfile
-from collections.abc import Mapping, Sequence
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
+from typing import IO
 
-from kernelgen.running.environment import BASE_PREFIX, SITE_PACKAGES, VERSION, RunEnvironment
-from kernelgen.running.environment import HOME as REPOSITORY
-from kernelgen.running.layouts import WORKING, Layout, Mount
-from kernelgen.running.session import MARK
-
-INPUT_ROOT = "KAGGLE_INPUT_ROOT"
 HOSTNAME = "kaggle"
+NOTEBOOK = "__notebook__.ipynb"
+WORKING = PurePosixPath("/kaggle/working")
+INPUT = PurePosixPath("/kaggle/input")
+SOURCE = PurePosixPath("/kaggle/src")
 
-_LAYER = PurePosixPath("/opt/kernel")
-_IMAGE = PurePosixPath("/opt/kaggle-image")
-_PYTHON = PurePosixPath("/opt/python")
-_PYTHON_LIBRARY = PurePosixPath("/opt/python-lib")
-_PYTHON_COMMAND = f"bin/python{VERSION}"
-_SOURCE = PurePosixPath("/kaggle/src")
-_INPUT = PurePosixPath("/kaggle/input")
-
-_EMPTY = "home mnt opt proc run srv sys usr var/log dev kaggle/input kaggle/working kaggle/src".split()
-_SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
-# What programs look up: linker, certificates, fonts, drivers. The host's own settings (pip's) stay out.
-_ETC = (
-    "alternatives fonts glvnd ld.so.cache ld.so.conf ld.so.conf.d ca-certificates.conf mime.types nvidia "
-    "nvidia-container-runtime OpenCL os-release protocols services ssl vulkan"
-).split()
-_ETC_FILES = {
-    "passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
-    "group": "root:x:0:\nnogroup:x:65534:\n",
-    "hosts": f"127.0.0.1 localhost {HOSTNAME}\n::1 localhost\n",
-    "hostname": f"{HOSTNAME}\n",
-    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
-    "resolv.conf": "",
-}
-# What a person may set to steer a run, passed on as it is.
-_PASSED_ON = (
-    "KAGGLE_IS_COMPETITION_RERUN CUDA_VISIBLE_DEVICES CUDA_DEVICE_ORDER NVIDIA_VISIBLE_DEVICES "
-    "NVIDIA_DRIVER_CAPABILITIES HIP_VISIBLE_DEVICES OMP_NUM_THREADS MKL_NUM_THREADS OPENBLAS_NUM_THREADS "
-    "NUMEXPR_NUM_THREADS"
-).split()
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What shall be run: a notebook on its inputs, in a working folder, with the image's packages.
-
-    `layout` is "new" or "old", Kaggle's two ways to mount inputs.
-    """
-
-    notebook: bytes
-    mounts: Sequence[Mount]
-    layout: str
-    folder: Path
-    image: RunEnvironment
-    environment: Mapping[str, str]
+_GPU_DEVICES = ("nvidia*", "dri", "kfd", "dxg")
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+# Of the host's mounts, a namespace may not clear a flag. Below a folder of the system there may be mounts that cannot
+# be touched; they are not writable for a kernel without capabilities. The folder itself has to be read-only.
+# The shell stays as the first process and takes in orphans; without capabilities, for with them a kernel could mount
+# its inputs anew, writable. In a container that hides parts of /sys only what it shows may be shown on.
+_UTIL_LINUX = """\
+set -e
+ip link set lo up 2>/dev/null || ifconfig lo up
+mount --bind {root} {root}
+cd {root}
+show() {{
+    mount --rbind "$1" "$PWD$2"
+}}
+show_read_only() {{
+    show "$1" "$2"
+    findmnt --submounts --raw --noheadings --output TARGET,VFS-OPTIONS "$PWD$2" | while read -r point options; do
+        point=$(printf %b "$point")
+        mount -o "remount,bind,$options,ro,nosuid,nodev" "$point" || test "$point" != "$PWD$2"
+    done
+}}
+{shown}
+mkdir dev/shm dev/pts .old
+ln -s /proc/self/fd dev/fd
+ln -s fd/0 dev/stdin
+ln -s fd/1 dev/stdout
+ln -s fd/2 dev/stderr
+ln -s pts/ptmx dev/ptmx
+mount -t proc -o nosuid,nodev,noexec proc proc
+mount -t tmpfs -o nosuid,nodev,mode=1777 shm dev/shm
+mount -t devpts -o nosuid,noexec,newinstance,ptmxmode=0666,mode=620 devpts dev/pts
+mount -t sysfs -o ro,nosuid,nodev,noexec sysfs sys 2>/dev/null || mount --rbind /sys sys
+pivot_root . .old
+cd /
+umount -l /.old
+rmdir /.old
+echo {hostname} > /proc/sys/kernel/hostname || :
+exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all --ambient-caps=-all \\
+    sh -c '"$@"; exit $?' sh {command} "$@"
+"""
 
 
 @dataclass
 class Room:
-    """A prepared run: what to start, and what of the host it sees where.
+    """A prepared run. `root` is the folder that becomes its root where it is fenced.
 
-    `root` is the folder that becomes its root, None where nothing is isolated. `binds` are triples of a file or
-    folder of the host, its place in the root, and whether it is read-only; every place is there already.
+    `binds` are triples of a file or folder of the host, its place in the root, and whether it is read-only; every
+    place is there already. A run that is not fenced has a link in the place of each.
     """
 
-    root: Path | None
-    command: list[str]
-    working: str
-    environment: dict[str, str]
+    root: Path
+    is_fenced: bool
+    environment: dict[str, str] = field(default_factory=dict)
+    command: list[str] = field(default_factory=list)
     binds: list[tuple[Path, PurePosixPath, bool]] = field(default_factory=list)
 
-    def bind(self, source: Path, target: PurePosixPath, *, read_only: bool = True) -> None:
-        """Shows `source` at `target`."""
-        assert self.root is not None
-        place = self.root / target.relative_to("/")
-        if source.is_dir():
-            place.mkdir(parents=True, exist_ok=True)
+    def inside(self, place: PurePosixPath) -> Path:
+        """The file or folder of the host that lies at `place` of the root."""
+        return self.root / place.relative_to("/")
+
+    def seen(self, place: PurePosixPath) -> PurePath:
+        """The path by which the run knows it."""
+        return place if self.is_fenced else self.inside(place)
+
+    def show(self, source: Path, place: PurePosixPath, *, read_only: bool = True) -> None:
+        """Lets the run find `source` at `place`."""
+        target = self.inside(place)
+        if self.is_fenced:
+            make_place(target, source)
+            self.binds.append((source, place, read_only))
         else:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.touch()
-        self.binds.append((source, target, read_only))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(source)
 
 
-def fenced_room(scratch: Path, plan: Plan) -> Room:
-    """A run in a root of its own. `scratch` is an empty folder on disk."""
-    root, inputs = scratch / "root", scratch / "input"
-    for part in _EMPTY:
-        (root / part).mkdir(parents=True)
-    for part, mode in (("root", 0o700), ("tmp", 0o1777), ("var/tmp", 0o1777)):
-        (root / part).mkdir()
-        (root / part).chmod(mode)
-    inputs.mkdir()
-    room = Room(root, [], str(WORKING), _environment(_LAYER, "/root", plan.environment))
-    _bind_system(room)
-    python = _bind_python(room)
-    packages = _IMAGE / SITE_PACKAGES
-    room.bind(plan.image.site_packages, packages)
-    _hide(room, scratch)
-    room.bind(plan.folder, WORKING, read_only=False)
-    layout = Layout(plan.mounts, plan.layout, inputs)
-    for number, folder in enumerate(layout.many):
-        room.bind(folder, Layout.SEEN_MANY / str(number))
-    # Its own places lie within it, so they are made in the folder, not in the root.
-    room.bind(inputs, _INPUT)
-    room.binds += [(source, _INPUT / target, True) for source, target in layout.binds]
-    _make_layer(root / _LAYER.relative_to("/"), plan.image, _LAYER, python, packages)
-    room.command = _command(root / _SOURCE.relative_to("/"), _SOURCE, _LAYER, plan.notebook, WORKING)
-    return room
+def make_place(place: Path, source: Path) -> None:
+    """Makes an empty folder or file over which `source` can be mounted."""
+    if source.is_dir():
+        place.mkdir(parents=True, exist_ok=True)
+    else:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
 
 
-def open_room(scratch: Path, plan: Plan) -> Room:
-    """The same run without isolation: inputs under the environment variable KAGGLE_INPUT_ROOT."""
-    layer, home, temporary, inputs, source = (scratch / name for name in ("layer", "home", "tmp", "input", "src"))
-    for made in (home, temporary, inputs, source):
-        made.mkdir()
-    Layout(plan.mounts, plan.layout, inputs, most_binds=math.inf).link()
-    _make_layer(layer, plan.image, layer, BASE_PREFIX / _PYTHON_COMMAND, plan.image.site_packages)
-    variables = _environment(layer, str(home), plan.environment)
-    variables |= {INPUT_ROOT: str(inputs), "TMPDIR": str(temporary), "PIP_CONFIG_FILE": os.devnull}
-    variables[MARK] = scratch.name
-    command = _command(source, source, layer, plan.notebook, plan.folder)
-    return Room(None, command, str(plan.folder), variables)
+def bubblewrap(room: Room, file: IO[bytes]) -> list[str]:
+    """Starts the room by bubblewrap (`bwrap`)."""
+    arguments = f"--unshare-all --unshare-user --uid 0 --gid 0 --hostname {HOSTNAME}".split()
+    arguments += ["--die-with-parent", "--cap-drop", "ALL", "--bind", str(room.root), "/"]
+    arguments += "--proc /proc --dev /dev --ro-bind /sys /sys".split()
+    for device in _gpu_devices():
+        arguments += ["--dev-bind", str(device), str(device)]
+    for source, target, read_only in room.binds:
+        arguments += ["--ro-bind" if read_only else "--bind", str(source), str(target)]
+    file.write(b"".join(os.fsencode(argument) + b"\0" for argument in arguments))
+    return ["bwrap", "--args", str(file.fileno()), "--", *room.command]
 
 
-def _make_layer(
-    folder: Path, image: RunEnvironment, seen: PurePath, python: PurePath, image_packages: PurePath
-) -> None:
-    """Makes a throwaway virtual environment over the image's, for what a kernel installs itself.
-
-    pip, which comes from the image, installs into the layer only, since the layer is Python's prefix. The run sees it
-    as `seen`, made from `python`. Nothing is copied but the image's commands, so this takes milliseconds.
-    """
-    packages, commands = folder / SITE_PACKAGES, folder / "bin"
-    packages.mkdir(parents=True)
-    commands.mkdir()
-    (folder / "lib64").symlink_to("lib")
-    for name in ("python", "python3", f"python{VERSION}"):
-        (commands / name).symlink_to(python)
-    settings = f"home = {python.parent}\ninclude-system-site-packages = false\nversion = {VERSION}\n"
-    (folder / "pyvenv.cfg").write_text(settings, encoding="utf-8")
-    # addsitedir, not a bare path: the image's own .pth files have to be read as well.
-    (packages / "image.pth").write_text(f"import site; site.addsitedir({str(image_packages)!r})\n", encoding="utf-8")
-    # The image's Python commands (pip, papermill, accelerate …), run by the layer's Python.
-    for script in (image.prefix / "bin").iterdir():
-        if script.is_symlink() or not script.is_file():
-            continue
-        first, _, rest = script.read_bytes().partition(b"\n")
-        if first.startswith(b"#!") and b"python" in first:
-            (commands / script.name).write_bytes(f"#!{seen}/bin/python\n".encode() + rest)
-            (commands / script.name).chmod(0o755)
+def util_linux(room: Room, file: IO[bytes]) -> list[str]:
+    """Starts the room by `unshare`, `mount`, `findmnt`, `pivot_root`, `setpriv`, and `ip` or `ifconfig`."""
+    lines = []
+    for device in [Path("/dev", name) for name in _DEVICES] + _gpu_devices():
+        make_place(room.inside(PurePosixPath(device)), device)
+        lines.append(shlex.join(["show", str(device), str(device)]))
+    for source, place, read_only in room.binds:
+        lines.append(shlex.join(["show_read_only" if read_only else "show", str(source), str(place)]))
+    root, command, shown = shlex.quote(str(room.root.resolve())), shlex.join(room.command), "\n".join(lines)
+    file.write(os.fsencode(_UTIL_LINUX.format(root=root, shown=shown, hostname=HOSTNAME, command=command)))
+    namespaces = "--user --map-root-user --mount --net --pid --ipc --uts --fork --kill-child".split()
+    return ["unshare", *namespaces, "sh", f"/proc/self/fd/{file.fileno()}"]
 
 
-def _bind_system(room: Room) -> None:
-    assert room.root is not None
-    room.bind(Path("/usr"), PurePosixPath("/usr"))
-    for name in _SYSTEM:
-        place = Path("/", name)
-        if place.is_symlink():
-            (room.root / name).symlink_to(os.readlink(place))
-        elif place.is_dir():
-            room.bind(place, PurePosixPath(place))
-    for name in _ETC:
-        place = Path("/etc", name)
-        if place.exists():
-            room.bind(place.resolve(), PurePosixPath(place))
-    for name, text in _ETC_FILES.items():
-        (room.root / "etc" / name).write_text(text, encoding="ascii")
+FENCES = (bubblewrap, util_linux)
 
 
-def _bind_python(room: Room) -> PurePosixPath:
-    """Shows the base Python to the run; returns where it is there."""
-    assert room.root is not None
-    if BASE_PREFIX.is_relative_to("/usr"):
-        return PurePosixPath(BASE_PREFIX, _PYTHON_COMMAND)
-    room.bind(BASE_PREFIX, _PYTHON)
-    # A Python built with a shared library looks for it where it was installed, which is not where it is now.
-    folder = room.root / _PYTHON_LIBRARY.relative_to("/")
-    folder.mkdir()
-    for shared in (BASE_PREFIX / "lib").glob(f"libpython{VERSION}*.so*"):
-        (folder / shared.name).symlink_to(_PYTHON / "lib" / shared.name)
-    known = room.environment.get("LD_LIBRARY_PATH")
-    room.environment["LD_LIBRARY_PATH"] = ":".join(filter(None, [str(_PYTHON_LIBRARY), known]))
-    return _PYTHON / _PYTHON_COMMAND
-
-
-def _hide(room: Room, scratch: Path) -> None:
-    """Puts empty folders over what must not be seen, where it lies inside of something that is."""
-    empty = scratch / "empty"
-    empty.mkdir()
-    hidden = {REPOSITORY, Path(tempfile.gettempdir()).resolve(), Path.home().resolve(), scratch.resolve()}
-    for path in sorted(hidden):
-        for source, target, _ in list(room.binds):
-            if path != source and path.is_relative_to(source) and path.is_dir():
-                room.binds.append((empty, target / path.relative_to(source), True))
-
-
-def _command(here: Path, seen: PurePath, layer: PurePath, notebook: bytes, working: PurePath) -> list[str]:
-    """Puts the notebook and the session's scripts to `here`, which the run sees as `seen`; how to start it."""
-    (here / "notebook.ipynb").write_bytes(notebook)
-    for script in ("session.py", "papermill_engine.py"):
-        (here / script).write_bytes(Path(__file__).with_name(script).read_bytes())
-    python = str(layer / "bin" / "python")
-    return [python, str(seen / "session.py"), str(seen / "notebook.ipynb"), str(working / "__notebook__.ipynb")]
-
-
-def _environment(layer: PurePath, home: str, more: Mapping[str, str]) -> dict[str, str]:
-    system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    variables = {
-        "PATH": f"{layer / 'bin'}:{system}",
-        "HOME": home,
-        "LANG": "C.UTF-8",
-        "LC_ALL": "C.UTF-8",
-        "KAGGLE_KERNEL_RUN_TYPE": "Batch",
-        "JUPYTER_PREFER_ENV_PATH": "1",
-        "JUPYTER_PLATFORM_DIRS": "1",
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        # Without it, debugpy warns about frozen modules whenever a kernel starts.
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        # Only one user exists in the run; tar would fail to give files to another.
-        "TAR_OPTIONS": "--no-same-owner",
-    }
-    variables |= {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    drivers = [path for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path.startswith("/usr/")]
-    if drivers:
-        variables["LD_LIBRARY_PATH"] = ":".join(drivers)
-    return variables | dict(more)
+def _gpu_devices() -> list[Path]:
+    return [path for pattern in _GPU_DEVICES for path in sorted(Path("/dev").glob(pattern))]

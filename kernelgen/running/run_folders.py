@@ -7,14 +7,11 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from kernelgen.errors import KernelgenError
-
-_SCRATCH_PREFIX = "kernelgen-run-"
 
 
 @contextmanager
@@ -27,13 +24,9 @@ def sole_use(folder: Path, *, shared: bool = False) -> Iterator[None]:
     try:
         try:
             fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise KernelgenError(
-                f"{folder}: another run is writing to it or reads it; wait for its end or stop it"
-            ) from None
         except OSError as error:
             raise KernelgenError(
-                f"{folder}: cannot be locked: {error.strerror}; use a folder on a local disk"
+                f"{folder}: another run is writing to it or reads it; wait for its end or stop it ({error.strerror})"
             ) from None
         yield
     finally:
@@ -42,20 +35,15 @@ def sole_use(folder: Path, *, shared: bool = False) -> Iterator[None]:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder for one run's temporary files, gone afterwards; those of runs that were killed go as well.
+    """A folder for one run's temporary files, gone afterwards.
 
     It lies on disk, in TMPDIR or /var/tmp, for the files may be many gigabytes.
     """
-    parent = Path(os.environ.get("TMPDIR") or "/var/tmp").absolute()
-    for old in parent.glob(f"{_SCRATCH_PREFIX}*"):
-        _remove_if_left_over(old)
-    scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH_PREFIX, dir=parent))
+    scratch = Path(tempfile.mkdtemp(prefix="kernelgen-run-", dir=os.environ.get("TMPDIR") or "/var/tmp"))
     try:
-        with sole_use(scratch):
-            yield scratch
+        yield scratch
     except OSError as error:
-        if error.filename is None:  # a write to a full disk names no file
-            error.filename = str(scratch)
+        error.filename = error.filename or str(scratch)  # a write to a full disk names no file
         raise
     finally:
         remove(scratch)
@@ -65,13 +53,3 @@ def remove(folder: Path) -> None:
     """Removes a folder, also where a kernel has left folders in it that may not be written to."""
     subprocess.run(["chmod", "-R", "u+rwX", "--", folder], stderr=subprocess.DEVNULL, check=False)
     shutil.rmtree(folder)
-
-
-def _remove_if_left_over(scratch: Path) -> None:
-    """Removes the folder of a run that was killed: nobody holds its lock any more."""
-    try:
-        if time.time() - scratch.stat().st_mtime > 60:  # it may be so new that its lock is not taken yet
-            with sole_use(scratch):
-                remove(scratch)
-    except (OSError, KernelgenError):
-        return

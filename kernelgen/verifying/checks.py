@@ -1,101 +1,86 @@
-"""All checks on one built kernel."""
+"""All checks on one built kernel that need no run."""
 
-from __future__ import annotations
+import ast
+import re
 
-from typing import TYPE_CHECKING
+import nbformat
 
+from kernelgen.built import BuiltKernel
 from kernelgen.errors import KernelgenError
-from kernelgen.verifying.image import third_party_problems
+from kernelgen.inlining.source import ParsedSource, source_of_cells, source_of_module
+from kernelgen.kaggle_image import kaggle_image
+from kernelgen.nodes import notebook_text
+from kernelgen.recipe.project import Project
 from kernelgen.verifying.leaks import leak_problems
-from kernelgen.verifying.library_place import place_problems
-from kernelgen.verifying.modules import CellFacts, cell_facts, module_facts, template_names
-from kernelgen.verifying.mounts import WAY_OUT, names_mount
-from kernelgen.verifying.names import IN_CELLS, injections
-from kernelgen.verifying.notebook import LARGEST, form_problems, sent_size
+from kernelgen.verifying.library_place import first_use
+from kernelgen.verifying.names import name_problems
 
-if TYPE_CHECKING:
-    from kernelgen.built import BuiltKernel
-    from kernelgen.recipe.project import Project
-    from kernelgen.rendering.template_cell import TemplateCell
+_LARGEST = 900_000  # Kaggle refuses a megabyte; what the client sends must stay well below
+# Where only the declared sources may lead; in a kernel's working folder `../input` is the same place.
+_MOUNT = re.compile(r"(?:^|[^\w.-])/*kaggle/+input(?![\w-])|^(?:\./)*\.\./+input(?:/|$)")
 
 
 def verify(project: Project, built: BuiltKernel) -> None:
-    """Raises one KernelgenError with a line for everything that is wrong with ``built``."""
+    """Raise one KernelgenError with a line for everything that is wrong with ``built``."""
     where = f"kernel {built.kernel.name}"
-    problems = [f"{where}: {problem}" for problem in form_problems(built.notebook)]
-    problems += place_problems(built.cells, project.library, built.kernel.template_name)
-    problems += _name_problems(built)
-    problems += third_party_problems(built.closure, _provided(project, built), _answered_for(built))
-    problems += _mount_problems(project, built)
+    cells = source_of_cells(built.code)
+    modules = [source_of_module(module) for module in built.closure.modules]
+    problems = []
+    try:
+        nbformat.validate(built.notebook)
+    except nbformat.ValidationError as error:
+        problems.append(f"{where}: not a valid notebook: {str(error).splitlines()[0]}")
+    problems += _place_problems(project, built)
+    problems += name_problems([cells, *modules])
+    problems += _package_problems(project, built)
+    for source in (cells, *modules):
+        if source.name != project.mounts:
+            problems += _mount_problems(source)
     problems += leak_problems(project, built)
-    size = sent_size(built.notebook)
-    if size >= LARGEST:
-        problems.append(
-            f"{where}: {size / 1000:.0f} kB as Kaggle's client sends it, "
-            f"{LARGEST / 1000:.0f} kB are allowed; import less of the library, or ship data as a dataset"
-        )
+    size = len(notebook_text(built.notebook))  # which is ASCII
+    if size >= _LARGEST:
+        what = f"{size / 1000:.0f} kB as Kaggle's client sends it, {_LARGEST / 1000:.0f} kB are allowed"
+        problems.append(f"{where}: {what}; import less of the library, or ship data as a dataset")
     if problems:
         raise KernelgenError("\n".join(dict.fromkeys(problems)))
 
 
-def _provided(project: Project, built: BuiltKernel) -> set[str]:
-    names: set[str] = set()
-    for source in built.kernel.attached:
-        if source.kind == "dataset" and source.slug in project.datasets:
-            names |= set(project.datasets[source.slug].provides)
-    return names
-
-
-def _code_cells(built: BuiltKernel) -> list[TemplateCell]:
-    return [cell for cell in built.cells if cell.kind == "code" and not cell.is_library]
-
-
-def _facts_of(built: BuiltKernel, cell: TemplateCell) -> CellFacts:
-    return cell_facts(cell.python, cell.line, built.kernel.template_name)
-
-
-def _answered_for(built: BuiltKernel) -> set[str]:
-    places = {f"{module.file}:{line}" for module in built.closure.modules for line in module_facts(module).answered}
-    for cell in _code_cells(built):
-        places |= {f"{built.kernel.template_name}:{line}" for line in _facts_of(built, cell).answered}
-    return places
-
-
-def _name_problems(built: BuiltKernel) -> list[str]:
-    where = built.kernel.template_name
-    cells = _code_cells(built)
-    facts = {module: module_facts(module) for module in built.closure.modules}
-    injected = [injections(*(_facts_of(built, cell).tree for cell in cells))]
-    injected += [found.injected for found in facts.values()]
-    if any(part.anything for part in injected):
+def _place_problems(project: Project, built: BuiltKernel) -> list[str]:
+    use = first_use(project.library_files, built.code)
+    place = next((cell.line for cell in built.cells if cell.is_library), None)
+    if use is None or place is None or place < use:
         return []
-    names = frozenset().union(*(part.names for part in injected))
-    problems = []
-    if not any(cell.injects for cell in cells):
-        known = frozenset(IN_CELLS | names).union(*(cell.binds for cell in cells))
-        for line, name in template_names(tuple((cell.python, cell.line) for cell in cells), where, known):
-            problems.append(f"{where}:{line}: undefined name {name}; define or import it")
-    for module, found in facts.items():
-        for line, name in found.undefined:
-            if name in names:
-                continue
-            problems.append(f"{module.file}:{line}: undefined name {name}; define or import it")
-    return problems
+    what = f"needs {project.library} above {{{{ library() }}}} (line {place}), where it is not yet there"
+    return [f"{built.kernel.template_name}:{use}: {what}; move {{{{ library() }}}} above this cell"]
 
 
-def _mount_problems(project: Project, built: BuiltKernel) -> list[str]:
-    where = built.kernel.template_name
-    places = []
-    for cell in _code_cells(built):
-        lines = set(_facts_of(built, cell).mounts)
-        # Magics are comments in what is parsed as Python.
-        if cell.text != cell.python:
-            pairs = zip(cell.text.split("\n"), cell.python.split("\n"), strict=True)
-            for number, (text, python) in enumerate(pairs, cell.line):
-                if text != python and names_mount(text):
-                    lines.add(number)
-        places += [f"{where}:{line}" for line in sorted(lines)]
-    for module in built.closure.modules:
-        if module.name != project.mounts:
-            places += [f"{module.file}:{line}" for line in module_facts(module).mounts]
-    return [f"{place}: writes the path of a mounted source; {WAY_OUT}" for place in places]
+def _mount_problems(source: ParsedSource) -> list[str]:
+    """A line for each string that is no docstring, and each of IPython's own lines, that names /kaggle/input."""
+    strings = []
+    for node, parent in source.parents.items():
+        # A string that is a statement of its own documents something: a module, a function, an attribute.
+        if isinstance(node, ast.Constant) and not isinstance(parent, ast.Expr):
+            value = node.value.decode("latin-1") if isinstance(node.value, bytes) else node.value
+            if isinstance(value, str):
+                strings.append((node.lineno, value))
+    lines = {line for line, text in [*strings, *source.magics] if _MOUNT.search(text)}
+    return [
+        f"{source.where(line)}: writes the path of a mounted source; declare the source in kernels.toml and use "
+        "{{ sources.NAME | literal }}"
+        for line in sorted(lines)
+    ]
+
+
+def _package_problems(project: Project, built: BuiltKernel) -> list[str]:
+    """A line for each import of a package that neither the image nor an attached wheel dataset holds."""
+    image = kaggle_image()
+    held = set(image.packages)
+    for attached in built.kernel.attached:
+        if attached.kind == "dataset" and attached.slug in project.datasets:
+            held |= set(project.datasets[attached.slug].provides)
+    missing = [one for one in built.closure.third_party if not one.guarded and one.root not in held]
+    return [
+        f"{package.where}: imports {package.root}, which Kaggle's image of {image.date} does not hold; "
+        "attach a wheel dataset that provides it, or guard the import by try/except ImportError"
+        for package in missing
+    ]

@@ -1,95 +1,56 @@
 """Whether the library lies on disk before a template's cells need it."""
 
-from __future__ import annotations
-
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from kernelgen.rendering.template_cell import TemplateCell
+from kernelgen.inlining.library import Library
+from kernelgen.inlining.source import FUNCTIONS, Code, ParsedSource, source_of_cells
 
 _IMPORTERS = frozenset({"import_module", "__import__", "find_spec", "run_module"})
 # Functions that run code or a command.
 _RUNNERS = frozenset(
-    {"exec", "eval", "system", "popen", "run", "Popen", "call", "check_call", "check_output", "getoutput"}
-    | {"getstatusoutput", "create_subprocess_exec", "create_subprocess_shell"}
+    "exec eval system popen run Popen call check_call check_output getoutput getstatusoutput create_subprocess_exec "
+    "create_subprocess_shell".split()
 )
+_WRITES = re.compile(r"\s*%%(?:writefile|file|html|markdown|latex|javascript|js|svg)\b")
 
 
-def first_use(cells: Sequence[TemplateCell], library: str, *, at_once: bool = True) -> tuple[int, int] | None:
-    """(number of the cell, line of the template) where the library is first needed.
+def first_use(library: Library, code: Sequence[Code], *, at_once: bool = True) -> int | None:
+    """The first line of a template that needs the library; None if there is none.
 
     Args:
-        at_once: whether to look at code alone that runs with its cell, not at bodies of functions.
+        at_once: whether code in functions, which runs later, does not count.
     """
-    for number, cell in enumerate(cells):
-        if cell.kind == "code" and not cell.is_library:
-            tree = ast.parse(cell.python)
-            lines = [line for node in (_running if at_once else ast.walk)(tree) for line in _needs(node, library)]
-            if cell.text != cell.python:
-                lines += _needed_by_magics(cell, library)
-            if lines:
-                return number, cell.line + min(lines) - 1
-    return None
-
-
-def place_problems(cells: Sequence[TemplateCell], library: str, where: str) -> list[str]:
-    """A line where ``{{ library() }}`` is below the first use of the library, or is missing."""
-    use = first_use(cells, library)
-    place = next((number for number, cell in enumerate(cells) if cell.is_library), None)
-    if use is None or place is None or place < use[0]:
-        return []
-    return [
-        f"{where}:{use[1]}: needs {library} above {{{{ library() }}}} (line {cells[place].line}), where it is not yet "
-        f"there; move {{{{ library() }}}} above this cell"
+    # A command or a piece of code that imports the library: `-m pk.train`, `import pk`.
+    mention = re.compile(rf"(?:(?<![\w-])-m\W+|\b(?:import|from)\s+){re.escape(library.name)}(?![\w-])")
+    source = source_of_cells(code)
+    magics = [magic for cell in code if not _WRITES.match(cell.written) for magic in cell.magics]
+    lines = [number for number, line in magics if mention.search(line)]
+    lines += [
+        node.lineno
+        for node in source.parents
+        if isinstance(node, ast.Import | ast.ImportFrom | ast.Call)
+        and _needs(node, library, mention)
+        and (_runs_at_once(node, source) or not at_once)
     ]
+    return min(lines, default=None)
 
 
-def _running(tree: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of code that runs at once: no bodies of functions, nothing for type checkers alone."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            for part in (*node.decorator_list, node.args):
-                yield part
-                yield from _running(part)
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            yield from (below for part in node.orelse for below in (part, *_running(part)))
-        elif not isinstance(node, ast.Lambda):
-            yield node
-            yield from _running(node)
-
-
-def _needs(node: ast.AST, library: str) -> list[int]:
-    """The line of a node that imports the library, or gives its name to a function that does."""
-    if not isinstance(node, ast.Import | ast.ImportFrom | ast.Call):
-        return []
-    names: list[str] = []
+def _needs(node: ast.Import | ast.ImportFrom | ast.Call, library: Library, mention: re.Pattern[str]) -> bool:
     if isinstance(node, ast.Import):
-        names = [alias.name for alias in node.names]
-    elif isinstance(node, ast.ImportFrom):
-        names = [] if node.level else [node.module or ""]
-    else:
-        called = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
-        values = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
-        texts = [value for value in values if isinstance(value, str)]
-        if called in _RUNNERS and _mentions(" ".join(texts), library):
-            return [node.lineno]
-        names = texts[:1] if called in _IMPORTERS else []
-    return [node.lineno] if any(name.partition(".")[0] == library for name in names) else []
+        return any(library.owns(alias.name) for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        return not node.level and library.owns(node.module or "")
+    called = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
+    if called in _IMPORTERS and node.args and isinstance(node.args[0], ast.Constant):
+        return library.owns(str(node.args[0].value))
+    return called in _RUNNERS and bool(mention.search(ast.unparse(node)))
 
 
-def _needed_by_magics(cell: TemplateCell, library: str) -> list[int]:
-    """The lines of shell commands and magics that import the library; ``%%writefile`` only writes."""
-    if re.match(r"\s*%%(?:writefile|file|html|markdown|latex|javascript|js|svg)\b", cell.text):
-        return []
-    pairs = zip(cell.text.split("\n"), cell.python.split("\n"), strict=True)
-    return [
-        number
-        for number, (line, python) in enumerate(pairs, start=1)
-        if line != python and not line.lstrip().startswith("#") and _mentions(line, library)
-    ]
-
-
-def _mentions(text: str, library: str) -> bool:
-    """Whether a command or a piece of code imports the library: ``-m pk.train``, ``import pk``, ``from pk import``."""
-    return bool(re.search(rf"(?:(?:^|\s)-m\s+|\b(?:import|from)\s+){re.escape(library)}(?![\w-])", text))
+def _runs_at_once(node: ast.AST, source: ParsedSource) -> bool:
+    """Whether a node stands in no body of a function; decorators and default values are outside of it."""
+    return not any(
+        isinstance(parent, FUNCTIONS) and child not in [parent.args, *getattr(parent, "decorator_list", ())]
+        for child, parent in source.around(node)
+    )

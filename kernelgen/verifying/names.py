@@ -1,105 +1,106 @@
 """Names that no one defines, in code that is evaluated."""
 
-from __future__ import annotations
-
 import ast
-import builtins
-from collections.abc import Collection
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
 
-from kernelgen.verifying.evaluated_names import undefined
+from pyflakes import messages
+from pyflakes.checker import Checker, FunctionScope
+
+from kernelgen.inlining.source import ParsedSource
 
 # IPython puts these among the builtins, so that modules see them too.
-EVERYWHERE = frozenset({"display", "get_ipython", "__IPYTHON__"})
-IN_CELLS = EVERYWHERE | frozenset("In Out _ __ ___ _i _ii _iii _ih _oh _dh exit quit".split())
+_EVERYWHERE = frozenset({"display", "get_ipython", "__IPYTHON__"})
+_IN_CELLS = frozenset("In Out _ __ ___ _i _ii _iii _ih _oh _dh exit quit".split())
+# Magics, which are comments in the code that is checked, may bring in names too.
+_MAKES_NAMES = re.compile(
+    r"(?<![\w.])(?:globals\(|locals\(|exec\(|vars\(\))|\bmodules\["
+    r"|# %{1,2}(?:run|pylab|store|load|load_ext|reload_ext|macro|script|bash|sh)\b"
+)
 
 
-@dataclass(frozen=True)
-class Injected:
-    """What a piece of code may put into other modules: names, or names that cannot be known."""
+def name_problems(sources: Sequence[ParsedSource]) -> list[str]:
+    """A line for each name that the evaluated code of a kernel uses and nothing defines.
 
-    names: frozenset[str]
-    anything: bool
-
-
-def undefined_names(
-    tree: ast.Module, where: str, *, known: Collection[str] = (), in_notebook: bool = False
-) -> list[tuple[int, str]]:
-    """(line, name) of each name that the evaluated code of a tree uses and nothing defines.
-
-    Nothing is said of code that makes names while it runs (globals(), exec, sys.modules).
-    """
-    if _makes_names(tree):
-        return []
-    found = undefined(tree, where, known)
-    if in_notebook:
-        uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "__file__"]
-        if not any(isinstance(node.ctx, ast.Store) for node in uses):
-            found += [(node.lineno, "__file__") for node in uses if not _guarded(tree, node)]
-    return sorted(set(found) - {(line, name) for line, name in found if hasattr(builtins, name)})
-
-
-def injections(*parts: ast.Module) -> Injected:
-    """What code may put into other modules: attributes that it sets, and setattr on imported modules.
+    Nothing is said of a source that makes names while it runs (`globals()`, `exec`, `sys.modules[…]`).
 
     Args:
-        parts: of one module or notebook.
+        sources: the template's cells and the library's modules.
     """
-    nodes = [node for tree in parts for node in ast.walk(tree)]
-    imported: set[str] = set()
-    for node in nodes:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            imported |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-    names: set[str] = set()
-    anything = False
-    for node in nodes:
-        if isinstance(node, ast.Attribute):
-            if isinstance(node.ctx, ast.Store):
-                if _is_module(node.value, imported):
+    from_outside = _names_set_from_outside(sources)
+    if from_outside is None:
+        return []
+    problems = []
+    for source in sources:
+        in_cells = source.name == "__main__"
+        known = from_outside | _IN_CELLS if in_cells else from_outside
+        undefined = [*_undefined(source), *(_uses_of_file(source) if in_cells else ())]
+        problems += [
+            f"{source.where(line)}: undefined name {name}; define or import it"
+            for line, name in sorted(undefined)
+            if name not in known
+        ]
+    return problems
+
+
+def _names_set_from_outside(sources: Iterable[ParsedSource]) -> set[str] | None:
+    """Names that code sets in what it imports (`config.DEBUG = True`); None where they cannot be told."""
+    names = set()
+    for source in sources:
+        for node in source.parents:
+            if isinstance(node, ast.Call):
+                called = getattr(node.func, "id", "")
+                if called in {"setattr", "vars"} and node.args and source.dotted(node.args[0]):
+                    return None
+            elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Del):
+                is_own = isinstance(node.value, ast.Name) and node.value.id not in source.aliases
+                if isinstance(node.ctx, ast.Store) and not is_own:
                     names.add(node.attr)
-            elif node.attr == "__dict__" and _is_module(node.value, imported):
-                anything = True
-        elif isinstance(node, ast.Call):
-            called = getattr(node.func, "id", None)
-            if called == "setattr" and len(node.args) > 1 and _is_module(node.args[0], imported):
-                name = node.args[1]
-                if isinstance(name, ast.Constant) and isinstance(name.value, str):
-                    names.add(name.value)
-                else:
-                    anything = True
-            elif called == "vars":
-                anything = anything or any(_is_module(argument, imported) for argument in node.args)
-    return Injected(frozenset(names), anything)
+                elif node.attr == "__dict__" and source.dotted(node.value):
+                    return None
+    return names
 
 
-def _is_module(node: ast.AST, imported: set[str]) -> bool:
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    if isinstance(node, ast.Name):
-        return node.id in imported
-    if isinstance(node, ast.Subscript):
-        return getattr(node.value, "attr", None) == "modules"
-    return isinstance(node, ast.Call) and "import" in str(
-        getattr(node.func, "attr", None) or getattr(node.func, "id", "")
-    )
+@lru_cache(maxsize=1024)  # kernels share most of their modules
+def _undefined(source: ParsedSource) -> list[tuple[int, str]]:
+    if _MAKES_NAMES.search(source.text):
+        return []
+    return [
+        (message.lineno, message.message_args[0])
+        for message in _EvaluatedNames(source.tree, filename=source.file, builtins=_EVERYWHERE).messages
+        if isinstance(message, messages.UndefinedName)
+    ]
 
 
-def _makes_names(tree: ast.Module) -> bool:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id in ("globals", "exec", "locals") or (node.func.id == "vars" and not node.args):
-                return True
-        elif isinstance(node, ast.Subscript) and getattr(node.value, "attr", None) == "modules":
-            return True
-    return False
+def _uses_of_file(cells: ParsedSource) -> list[tuple[int, str]]:
+    """Uses of `__file__`, which no notebook has."""
+    uses = [node for node in cells.parents if isinstance(node, ast.Name) and node.id == "__file__"]
+    if _MAKES_NAMES.search(cells.text) or any(isinstance(node.ctx, ast.Store) for node in uses):
+        return []
+    guarded = [node for node in uses if any(isinstance(parent, ast.Try) for _, parent in cells.around(node))]
+    return [(node.lineno, node.id) for node in uses if node not in guarded]
 
 
-def _guarded(tree: ast.Module, name: ast.Name) -> bool:
-    """Whether the use stands in a ``try`` that catches a NameError."""
-    for attempt in (node for node in ast.walk(tree) if isinstance(node, ast.Try)):
-        if any(part is name for statement in attempt.body for part in ast.walk(statement)):
-            for handler in attempt.handlers:
-                caught = ast.unparse(handler.type) if handler.type else "NameError"
-                if any(kind in caught for kind in ("NameError", "Exception")):
-                    return True
-    return False
+class _EvaluatedNames(Checker):
+    """pyflakes, blind to what is never evaluated: string annotations, and annotations put off."""
+
+    def handleStringAnnotation(self, *arguments: Any, **keywords: Any) -> None:
+        pass
+
+    def handle_annotation_always_deferred(self, annotation: ast.AST, parent: ast.AST) -> None:
+        pass
+
+    def handleAnnotation(self, annotation: ast.AST, node: ast.AST) -> None:
+        of_local = isinstance(node, ast.AnnAssign) and isinstance(self.scope, FunctionScope)
+        if not (self.annotationsFutureEnabled or of_local or isinstance(annotation, ast.Constant)):
+            self.handleNode(annotation, node)
+
+    def IF(self, node: ast.If) -> None:
+        """Pass over what stands under `if TYPE_CHECKING:`: in a run, neither its uses nor its names exist."""
+        if re.fullmatch(r"(\w+\.)?TYPE_CHECKING", ast.unparse(node.test)):
+            for statement in node.orelse:
+                self.handleNode(statement, node)
+        else:
+            super().IF(node)

@@ -1,10 +1,10 @@
 """What the generator's tests share: small projects written to a temporary folder."""
 
+import logging
 from pathlib import Path
 
 import pytest
 
-import kernelgen.messages
 from kernelgen.messages import show_messages
 
 RECIPE = 'library = "pk"\n[kernels.case]\ntemplate = "case"\n'
@@ -15,8 +15,9 @@ LIBRARY_CELL = "# %%\n{{ library() }}\n\n# %%\n"
 def messages(monkeypatch):
     """The lines for the reader of functions that a test calls itself, as the command shows them."""
     lines = []
-    monkeypatch.setattr(kernelgen.messages, "_write", lines.append)
     show_messages()
+    (handler,) = logging.getLogger("kernelgen").handlers
+    monkeypatch.setattr(handler, "emit", lambda record: lines.append(handler.format(record)))
     return lines
 
 

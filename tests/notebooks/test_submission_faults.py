@@ -162,6 +162,21 @@ def test_in_the_hidden_rerun_a_sample_that_cannot_be_understood_is_the_submissio
 
 
 @pytest.mark.parametrize("rerun", [False, True], ids=["commit run", "hidden rerun"])
+def test_without_a_sample_the_commit_run_stops_and_the_hidden_rerun_scores_the_recordings(submit, rerun):
+    sample = submit.competition / "sample_submission.csv"
+    wanted = read_csv(sample)
+    sample.unlink()
+    done = submit(rerun=rerun)
+    assert done.status == (0 if rerun else 1)
+    assert "sample_submission.csv is missing" in done.text
+    table = read_csv(done.table)
+    assert table.columns.tolist() == wanted.columns.tolist()
+    if rerun:
+        assert sorted(table["row_id"]) == sorted(wanted["row_id"])
+        assert (table.drop(columns="row_id") > 0).all().all()
+
+
+@pytest.mark.parametrize("rerun", [False, True], ids=["commit run", "hidden rerun"])
 def test_settings_out_of_range_are_named_and_the_file_is_there_all_the_same(submit, rerun):
     done = submit(rerun=rerun, settings=["missing_score=2.0", "batch_size=0", "streams=-1"])
     assert done.status == (0 if rerun else 1)

@@ -31,6 +31,7 @@ def recordings():
 def test_every_recording_is_in_the_histogram(recordings):
     axis = plot_durations(recordings, 5.0).axes[0]
     assert sum(bar.get_height() for bar in axis.patches) == len(recordings)
+    assert sum(bar.get_height() for bar in axis.patches if bar.get_x() < 5) == 2  # left of the dashed line
     assert "2 recordings are shorter" in axis.get_xlabel() and "10 recordings" in axis.get_title(loc="left")
 
 

@@ -25,7 +25,7 @@ def test_calibrated_scores_lie_on_the_diagonal_and_masked_cells_do_not_count():
     line = next(line for line in left.lines if len(line.get_xdata()) == 10)
     np.testing.assert_allclose(line.get_xdata(), line.get_ydata(), atol=0.02)
     assert "calibration error 0.00" in left.get_title(loc="left")
-    assert "78,000 cells" in right.get_title(loc="left")
+    assert "78,000 probabilities" in right.get_title(loc="left")
 
 
 def test_the_calibration_error_is_the_mean_distance_from_the_diagonal():

@@ -72,7 +72,7 @@ def test_one_training_has_a_panel_per_measure_with_the_values_of_its_log(tmp_pat
     }
     np.testing.assert_array_equal(drawn[pictures.CLIPS], epochs["clips_padded_cmap"])
     np.testing.assert_array_equal(drawn[pictures.SOUNDSCAPES], epochs["soundscapes_padded_cmap"])
-    assert "rx-wdfbn-ema-6-fold0-seed1    epoch 6.0, step 60, 1 h 00 min" in words(figure)
+    assert "rx-wdfbn-ema-6-fold0-seed1    epoch 6, step 60, 1 h 00 min" in words(figure)
     best = epochs["clips_padded_cmap"].max()
     assert f"{best:.3f}" in words(figure)
 

@@ -13,7 +13,7 @@ from birdlib.errors import BirdlibError
 from birdlib.submission import preparation
 from birdlib.submission.preparation import prepare, write_valid_file
 
-from .conftest import write_soundscape
+from .conftest import CLASSES, write_soundscape
 
 
 def test_a_row_id_that_cannot_be_understood_is_named_and_costs_its_own_row(competition, tmp_path):
@@ -80,7 +80,7 @@ def test_a_recording_of_absurd_length_costs_its_own_rows_only(
 
 def test_a_valid_file_is_there_before_any_recording_is_looked_at(competition, tmp_path):
     path, target = competition / "sample_submission.csv", tmp_path / "submission.csv"
-    write_valid_file(CompetitionFiles(competition), target, 0.25)
+    write_valid_file(CompetitionFiles(competition), target, 0.25, 2023)
     written = pd.read_csv(target)
     assert written["row_id"].tolist() == pd.read_csv(path)["row_id"].tolist()
     assert (written.drop(columns="row_id") == 0.25).all().all()
@@ -90,8 +90,24 @@ def test_a_sample_that_cannot_be_read_is_copied_as_it_is(competition, tmp_path):
     path, target = competition / "sample_submission.csv", tmp_path / "submission.csv"
     path.write_bytes("row_id,a\nx_5,0.5\n".encode("utf-16")[:-1])
     with pytest.raises(BirdlibError, match="not readable as a table"):
-        write_valid_file(CompetitionFiles(competition), target, 0.25)
+        write_valid_file(CompetitionFiles(competition), target, 0.25, 2023)
     assert target.read_bytes() == path.read_bytes()
+
+
+def test_without_a_sample_the_rows_are_those_of_the_recordings(competition, tmp_path):
+    """First those of recordings of the year's length, 10 minutes, then of the lengths that they have."""
+    (competition / "sample_submission.csv").unlink()
+    for label in CLASSES:
+        (competition / "train_audio" / label).mkdir(parents=True)
+    files, target = CompetitionFiles(competition), tmp_path / "submission.csv"
+    with pytest.raises(BirdlibError, match=r"sample_submission\.csv is missing; rows are made of 3 recordings"):
+        write_valid_file(files, target, 0.25, 2023)
+    written = pd.read_csv(target).set_index("row_id")
+    assert written.index[[0, -1]].tolist() == ["soundscape_0_5", "soundscape_2_600"] and len(written) == 360
+    assert written.columns.tolist() == list(CLASSES) and (written == 0.25).all().all()
+    task = prepare(files, target)
+    assert task.plan.row_ids[5:7] == ("soundscape_0_30", "soundscape_1_5") and task.windows == 18
+    assert task.problems == () and "is missing or empty: rows built from 3 recordings" in task.notes[0]
 
 
 def test_of_a_sample_that_a_spreadsheet_saved_a_usual_submission_is_made(competition, tmp_path):
@@ -99,7 +115,7 @@ def test_of_a_sample_that_a_spreadsheet_saved_a_usual_submission_is_made(competi
     usual = path.read_text()
     path.write_text(usual.replace(",", ";"), encoding="utf-16")
     files = CompetitionFiles(competition)
-    write_valid_file(files, target, 0.25)
+    write_valid_file(files, target, 0.25, 2023)
     assert pd.read_csv(target)["row_id"].tolist() == [line.partition(",")[0] for line in usual.splitlines()[1:]]
     task = prepare(files, target)
     assert task.windows == 18 and check_submission(target, task.plan) == []

@@ -109,7 +109,7 @@ def test_a_training_is_started_after_torch_has_run_with_threads_and_leaves_one_s
 ):
     members = Members(settings(epochs=1), [1], ["full"])
     notebook = start(members, surroundings(tmp_path / "out", device_batch=3), processes=processes)
-    said, _ = notebook.communicate(timeout=120)
+    said, _ = notebook.communicate(timeout=300)
     assert "finished True" in said and "cuda untouched True" in said, said
     assert f"{processes or 1} process(es) x {1 if processes else 2} part(s) of 3, on cpu" in said
     (path,) = checkpoints_in(tmp_path / "out")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernelgen.chaining.finished import newest_output, note_output, note_run, output_folder, run_folder
+from kernelgen.chaining.finished import newest_output, note_finished, output_folder, run_folder
 from kernelgen.datasets.filling import fill, is_filled
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe import load_project
@@ -25,10 +25,7 @@ def finish(project, files, folder_of=run_folder):
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in {"__notebook__.ipynb": b"{}", **files}.items():
         (folder / name).write_bytes(data)
-    if folder_of is run_folder:
-        note_run(project.root / "build", "case", b"{}")
-    else:
-        note_output(project.root / "build", "case", 1)
+    note_finished(folder)
 
 
 def filled(project):

@@ -91,19 +91,13 @@ def test_a_module_beside_the_library_is_refused_with_the_advice_to_move_it(proje
     [
         "!python helper.py --x 1",
         "!python3 -u ./helper.py",
-        "!python -m helper",
         "%run helper.py",
-        "!python $PWD/pk/train.py",
-        "!cd pk && python train.py",
+        "!python ./pk/train.py",
         "!torchrun --nproc_per_node=2 helper.py",
         "!{sys.executable} helper.py",
         "import os\nos.system('python helper.py')",
-        "import os\ncommand = 'python helper.py'\nos.system(command)",
         "import os, sys\nos.system(f'{sys.executable} helper.py')",
-        "import runpy\nrunpy.run_path('helper.py')",
         "import subprocess, sys\nsubprocess.run([sys.executable, 'helper.py'])",
-        "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'helper'])",
-        "import subprocess, sys\nsubprocess.run([sys.executable, 'pk'])",
     ],
 )
 def test_a_script_of_the_project_that_a_cell_starts_by_its_path_is_refused(refused, written: str):
@@ -141,15 +135,6 @@ def test_a_module_that_a_cell_writes_need_not_come_from_the_image(tmp_path: Path
     (tmp_path / "pk.py").touch()
     cells = [Code("case.py.j2", commented(written), written=written), Code("case.py.j2", statement, 9)]
     assert closure(Library(tmp_path, "pk"), cells).third_party == ()
-
-
-def test_a_module_of_the_library_that_is_imported_by_its_bare_name_is_refused(project, refused):
-    text = "import os, sys\nsys.path.insert(0, os.path.dirname(__file__))\nimport yaml\n"
-    files = {"pk/sub/a.py": text, "pk/yaml.py": ""}
-    assert names(project("import pk.sub.a", files)) == ["pk", "pk.sub.a"]
-    message = refused("import pk.sub.a", files | {"pk/sub/yaml.py": ""})
-    assert message.startswith("pk/sub/a.py:3: imports yaml from its own folder") and "import pk.sub.yaml" in message
-    assert project("import pk.sub.a", files | {"pk/sub/a.py": "import yaml\n"})
 
 
 def test_a_folder_beside_the_library_that_is_no_package_stands_in_nobodys_way(project):

@@ -56,16 +56,11 @@ def test_a_line_of_a_later_cell_is_counted_from_the_top_of_the_template(tmp_path
         "from contextlib import suppress\nwith suppress(ImportError):\n    import pk.nope\n",
         "from typing import TYPE_CHECKING as T\nif T:\n    import pk.nope\n",
         "import typing\nif not typing.TYPE_CHECKING:\n    pass\nelse:\n    import pk.nope\n",
-        "import sys\nimport types\nsys.modules['pk.nope'] = types.ModuleType('pk.nope')\nimport pk.nope\n",
+        "import sys\nif sys.platform == 'win32':\n    import pk.nope\n",
     ],
 )
 def test_a_missing_module_that_the_code_can_do_without_is_accepted(project, text: str):
     assert names(project("import pk.a", {"pk/a.py": text})) == ["pk", "pk.a"]
-
-
-def test_an_error_that_is_raised_again_is_no_guard(refused):
-    text = "try:\n    import pk.nope\nexcept ImportError as error:\n    raise RuntimeError('no') from error\n"
-    assert refused("import pk.a", {"pk/a.py": text}).startswith("pk/a.py:2: ")
 
 
 @pytest.mark.parametrize(
@@ -92,16 +87,6 @@ def test_a_name_that_the_package_binds_is_no_missing_module(project, init: str):
     assert names(project("from pk import nope", {"pk/__init__.py": init})) == ["pk"]
 
 
-def test_an_import_in_the_package_itself_binds_nothing(project, refused):
-    assert refused("import pk", {"pk/__init__.py": "from . import nope\n"}).startswith("pk/__init__.py:1: there is no")
-    assert names(project("from pk import __name__, __path__", {"pk/__init__.py": ""})) == ["pk"]
-
-
-def test_a_name_that_another_module_sets_on_the_package_is_no_missing_module(project):
-    files = {"pk/a.py": "import pk\npk.nope = 1\n"}
-    assert names(project("import pk.a\nfrom pk import nope", files)) == ["pk", "pk.a"]
-
-
 def test_a_relative_import_beyond_the_top_is_refused(refused):
     text = refused("import pk.a", {"pk/a.py": "from .. import x\n"})
     assert text.startswith("pk/a.py:1: ") and "beyond top-level package" in text
@@ -115,12 +100,12 @@ def test_a_relative_import_in_a_template_is_refused(refused):
 @pytest.mark.parametrize(
     "code",
     [
-        "try:\n    import one\nexcept ImportError:\n    HAVE = False\nelse:\n    HAVE = True\nif HAVE:\n    import two\n",
+        "try:\n    import one\nexcept ImportError:\n    HAVE = False\ndef load():\n    import two\n",
         "import two\nfrom importlib.util import find_spec\nHAVE = find_spec('two')\n",
-        "def load(kind):\n    if kind == 'two':\n        import two\n",
+        "if __name__ == '__main__':\n    import two\n",
     ],
 )
-def test_a_condition_that_does_not_ask_for_a_package_is_no_guard(project, code: str):
+def test_what_does_not_ask_for_a_package_is_no_guard(project, code: str):
     found = project("import pk.a", {"pk/a.py": code}).third_party
     assert [one.guarded for one in found if one.root == "two"] == [False]
 
@@ -144,11 +129,16 @@ def test_syntax_that_the_image_does_not_know_is_refused_with_file_and_line(refus
     assert said in message
 
 
-def test_syntax_is_held_against_the_python_that_is_given(project, refused):
+def test_syntax_is_held_against_the_python_of_the_image(project, refused, monkeypatch: pytest.MonkeyPatch):
     files = {"pk/a.py": "\ntry: ...\nexcept* ValueError: ...\n"}
     assert names(project("import pk.a", files)) == ["pk", "pk.a"]
-    message = refused("import pk.a", files, python=(3, 10))
-    assert message.startswith("pk/a.py:") and "is not valid Python 3.10 (Kaggle's image has 3.10)" in message
+    monkeypatch.setattr("kernelgen.inlining.syntax.IMAGE_PYTHON", (3, 10))
+    message = refused("import pk.a", files)
+    assert (
+        message.startswith("pk/a.py:")
+        and "is not valid Python 3.10: " in message
+        and "(Kaggle's image has 3.10)" in message
+    )
 
 
 def test_bytes_that_are_not_the_declared_text_are_refused_with_their_line(refused):

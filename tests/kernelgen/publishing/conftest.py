@@ -121,18 +121,14 @@ def project(tmp_path):
 @pytest.fixture
 def quick(monkeypatch):
     """The same waiting, in hundredths of seconds."""
-    from tenacity import wait_fixed
+    from kernelgen.publishing import client, datasets
 
-    from kernelgen.publishing import client, datasets, kernels, retrying, submitting
-
-    monkeypatch.setattr(client, "SHORTEST_SECONDS", 0.01)
-    monkeypatch.setattr(client, "LONGEST_SECONDS", 0.02)
-    monkeypatch.setattr(retrying, "PATIENCE_SECONDS", 1.0)
-    monkeypatch.setattr(retrying, "PATIENCE_WHILE_WAITING_SECONDS", 2.0)
-    monkeypatch.setattr(retrying, "_BACKOFF", wait_fixed(0.01))
+    monkeypatch.setattr(client, "PATIENCE_SECONDS", 2.0)
+    monkeypatch.setattr(client, "PATIENCE_WHILE_WAITING_SECONDS", 3.0)
+    monkeypatch.setattr(client, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(client, "LONGEST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(datasets, "READY_LIMIT_SECONDS", 10)
-    for module in (datasets, kernels, submitting):
-        monkeypatch.setattr(module, "LOOK_AGAIN_SECONDS", (0, 0.01, 0.02))
+    monkeypatch.setattr(client, "LOOK_AGAIN_SECONDS", (0, 0.01, 0.02))
 
 
 @pytest.fixture

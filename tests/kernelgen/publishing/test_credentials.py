@@ -75,10 +75,6 @@ def test_a_variable_of_white_space_is_none(sign_in):
     assert sign_in("file", KAGGLE_API_TOKEN="\n", KAGGLE_KEY=" ") == ME
 
 
-def test_white_space_in_kaggle_json_does_no_harm(sign_in):
-    assert sign_in(files={"kaggle.json": f'{{"username": "{ME}\\n", "key": " {KEY}"}}\n'.encode()}) == ME
-
-
 def test_a_token_file_ends_with_a_line_break(sign_in):
     assert sign_in(files={"access_token": f"{TOKEN}\r\n\r\n".encode()}) == ME
 
@@ -105,7 +101,7 @@ def test_credentials_that_can_be_none_are_one_line_that_says_so(sign_in, files, 
     assert "\n" not in line and TOKEN not in line
 
 
-@pytest.mark.parametrize("missing", ["kaggle", "requests", "filelock"])
+@pytest.mark.parametrize("missing", ["kaggle", "requests"])
 def test_a_client_that_is_not_installed_is_one_line(project, missing):
     code = (
         f"import sys; sys.modules[{missing!r}] = None; import build_kernels; "

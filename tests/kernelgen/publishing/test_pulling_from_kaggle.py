@@ -77,7 +77,7 @@ def test_what_is_left_to_a_person_ends_with_1_and_is_beside_the_kernel(pushed, k
 
     kaggle_server.edit_kernel(TRAIN, edit_settings)
     done = pushed("--target", "train", "--pull")
-    assert done.code == 1 and "1 edit of cells left to you" in done.out
+    assert done.code == 1 and "left to you (values of the recipe, " in done.out
     assert "other-extra" in (project / "build/train/pulled/cells.diff").read_text()
 
 

@@ -177,3 +177,13 @@ def test_a_retried_push_is_not_run_twice(command, kaggle_server):
     kaggle_server.fault("SaveKernel", cut="before")
     assert command("--target", "train", "--push", "--force").code == 0
     assert len(kaggle_server.kernels[f"{ME}/pk-train"].versions) == 2
+
+
+def test_a_version_of_somebody_elses_dataset_is_attached(command, kaggle_server, project):
+    kaggle_server.add_dataset("someone/public", {"a.csv": b"1"})
+    recipe = project / "kernel_templates/kernels.toml"
+    recipe.write_text(recipe.read_text().replace("dataset:some-extra", "dataset:someone/public/1"))
+    done = command("--target", "train", "--push")
+    assert done.code == 0, done.err
+    (version,) = kaggle_server.kernels[f"{ME}/pk-train"].versions
+    assert version.request["datasetDataSources"] == ["someone/public/1"]

@@ -12,7 +12,7 @@ import pytest
 from kernelgen.building import build_kernel
 from kernelgen.building.provenance import current_commit
 from kernelgen.nodes import notebook_text
-from kernelgen.pulling import pull_kernel
+from kernelgen.pulling.pull import pull_kernel
 from kernelgen.recipe import load_project
 
 RECIPE = """
@@ -153,10 +153,10 @@ class Workplace:
         about = self.notebook["metadata"] | {"kaggle": {"accelerator": "none", "isGpuEnabled": False}}
         return json.dumps({"metadata": about, "nbformat_minor": 4, "nbformat": 4, "cells": cells})
 
-    def pull(self, text=None, pushed=None, overrides=(), keep=True):
+    def pull(self, text=None, overrides=(), keep=True):
         project = load_project(self.root, overrides)
         text = json.dumps(self.notebook) if text is None else text
-        return pull_kernel(project, project.kernels[self.kernel], text, pushed=pushed, out=self.out, keep=keep)
+        return pull_kernel(project, project.kernels[self.kernel], text, out=self.out, keep=keep)
 
     def pulled(self, file=None):
         """The bytes of a file on the branch; without a file, the names of all that differ from its parent's."""

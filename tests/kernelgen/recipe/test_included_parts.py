@@ -60,14 +60,16 @@ def test_tables_in_lists_are_asked_for_what_the_path_says(root):
     assert inlined(root, stages) == {"pk.losses.bce", "pk.losses.focal", "pk.heads.pooled"}
 
 
-def test_a_name_that_the_library_lacks_is_one_line_with_what_is_near(root):
+def test_a_name_that_the_library_lacks_is_one_line(root):
     with pytest.raises(KernelgenError) as error:
         inlined(root, 'loss=[{name = "focall"}]')
-    assert "pk.losses.focall" in str(error.value) and "(did you mean pk.losses.focal" in str(error.value)
+    assert "pk.losses.focall" in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_a_setting_that_is_not_there_is_one_line(write_project):
     root = write_project(RECIPE.replace("{head}", "{heads}"), CASE, LIBRARY)
-    with pytest.raises(KernelgenError, match=r"include: 'pk.heads.\{heads\}': the kernel has no setting 'heads'"):
+    with pytest.raises(
+        KernelgenError, match=r"\] heads: kernel_templates/case.py.j2 does not name it \(did you mean head\?\)"
+    ):
         inlined(root)

@@ -6,7 +6,7 @@ import pytest
 
 from kernelgen.errors import KernelgenError
 from kernelgen.recipe import load_project
-from kernelgen.recipe.owner import UNKNOWN_OWNER
+from kernelgen.recipe.project import UNKNOWN_OWNER
 
 OWNED = 'library = "pk"\nowner = "recipe-owner"\n[kernels.case]\ntemplate = "case"\n'
 

@@ -10,17 +10,29 @@ RECIPE = 'library = "pk"\n[kernels.case]\ntemplate = "case"\n'
 @pytest.mark.parametrize(
     ("keys", "problem"),
     [
-        ('gpu = true\nmachine_shape = "NvidiaTeslaT4x2"', 'does not exist; write "NvidiaTeslaT4", which is two T4s'),
-        ('gpu = true\nmachine_shape = "NvidiaTeslaP100"', 'is retired; write "NvidiaTeslaT4", which is two T4s'),
-        ('gpu = true\nmachine_shape = "NvidiaTeslaT4Highmem"', "is for Kaggle's own use"),
-        ('gpu = true\nmachine_shape = "nvidiateslat4"', "does not exist; write NvidiaTeslaT4"),
-        ('gpu = true\nmachine_shape = "GPU T4 x2"', "does not exist; write NvidiaTeslaT4 or NvidiaL4 or"),
-        ('machine_shape = "TpuV5E8"', "is a TPU, for which a pushed kernel gets no TPU image"),
-        ('gpu = true\nmachine_shape = "Tpu1VmV38"', "is a TPU, for which a pushed kernel gets no TPU image"),
+        (
+            'gpu = true\nmachine_shape = "NvidiaTeslaT4x2"',
+            "is no GPU that a pushed kernel can have; write NvidiaTeslaT4 or",
+        ),
+        (
+            'gpu = true\nmachine_shape = "NvidiaTeslaP100"',
+            "is no GPU that a pushed kernel can have; write NvidiaTeslaT4 or",
+        ),
+        (
+            'gpu = true\nmachine_shape = "NvidiaTeslaT4Highmem"',
+            "is no GPU that a pushed kernel can have; write NvidiaTeslaT4 or",
+        ),
+        (
+            'gpu = true\nmachine_shape = "nvidiateslat4"',
+            "is no GPU that a pushed kernel can have; write NvidiaTeslaT4 or",
+        ),
+        ('gpu = true\nmachine_shape = "GPU T4 x2"', "is no GPU that a pushed kernel can have; write NvidiaTeslaT4 or"),
+        ('machine_shape = "TpuV5E8"', "is no GPU that a pushed kernel can have; write NvidiaTeslaT4 or"),
+        ('gpu = true\nmachine_shape = "Tpu1VmV38"', "is no GPU that a pushed kernel can have; write NvidiaTeslaT4 or"),
         ('machine_shape = "NvidiaTeslaT4"', "is a GPU, but gpu is not true; write gpu = true"),
         ('gpu = false\nmachine_shape = "NvidiaL4"', "is a GPU, but gpu is not true; write gpu = true"),
-        ('machine_shape = "None"', "is no machine; leave machine_shape out"),
-        ('gpu = true\nmachine_shape = "None"', "is no machine; leave machine_shape out"),
+        ('machine_shape = "None"', "is no GPU that a pushed kernel can have; write NvidiaTeslaT4 or"),
+        ('gpu = true\nmachine_shape = "None"', "is no GPU that a pushed kernel can have; write NvidiaTeslaT4 or"),
     ],
 )
 def test_a_machine_that_cannot_be_had_is_refused_with_the_way_out(build, keys, problem):

@@ -98,7 +98,6 @@ MARKERS = [
     '# %% tags=["a"]',
     "# %%%",
     '# %% [markdown]\n# # It\'s a heading\n#\n# - `%time`, !ls, """\n#     indented\n\n# %%',
-    '# %% [markdown]\n"""\nIt\'s text\n# %% of\n"""\n\n# %%',
     "# %% [md]\n# %%bash\n#\n# !ls\n# %%",
     "# %% [raw]\n# ---\n# %%",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from kernelgen.running import execution, fences
+from kernelgen.running import execution, room
 from kernelgen.running.execution import RunResult, run_notebook
 
 PROBES = {
@@ -37,7 +37,7 @@ def fence(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each way to isolate a run in turn, and no other."""
     skip_without(request.param)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execution, "FENCES", (getattr(fences, request.param),))
+        patch.setattr(execution, "FENCES", (getattr(room, request.param),))
         yield request.param
 
 
@@ -53,7 +53,7 @@ class Run:
         return (self.result.folder / name).read_text(encoding="utf-8")
 
     def printed(self) -> str:
-        notebook = json.loads(self.result.notebook.read_text(encoding="utf-8"))
+        notebook = json.loads(self.file("__notebook__.ipynb"))
         outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
         return "".join("".join(output.get("text", [])) for output in outputs)
 

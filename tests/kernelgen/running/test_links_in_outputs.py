@@ -1,16 +1,15 @@
 """No link that a kernel leaves leads to the host's files: not for the next kernel, not for a dataset, not for a copy."""
 
 import os
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 
 from kernelgen.errors import KernelgenError
 from kernelgen.links import keep_links_inside
 from kernelgen.running.execution import run_notebook
-from kernelgen.running.layouts import Layout, Mount
-
-WORKING = PurePosixPath("/kaggle/working")
+from kernelgen.running.layouts import Mount, lay_out
+from kernelgen.running.room import INPUT, WORKING, Room
 
 
 @pytest.fixture
@@ -71,9 +70,9 @@ def test_links_that_stay_inside_are_kept(output: Path, tmp_path: Path) -> None:
 
 def test_an_output_that_was_not_looked_through_is_mounted_without_following_links(output: Path, tmp_path: Path) -> None:
     (output / "a").symlink_to(tmp_path / "secret.txt")  # as a run leaves it that was killed
-    skeleton = tmp_path / "input"
-    layout = Layout([Mount("kernel", "pk-a", "ann", output, links_lead_out=False)], "old", skeleton)
-    assert layout.binds == [(output, PurePosixPath("pk-a"))]
+    room = Room(tmp_path / "root", is_fenced=True)
+    lay_out([Mount("kernel", "pk-a", "ann", output, links_lead_out=False)], "old", room)
+    assert room.binds == [(output, INPUT / "pk-a", True)]
 
 
 @pytest.mark.parametrize("linked", ["run", "case"])

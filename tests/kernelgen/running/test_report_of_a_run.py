@@ -36,7 +36,7 @@ def test_a_failing_cell_is_reported_with_place_traceback_and_notebook(run) -> No
     assert message.startswith('cell 4 of 5 (In [2]), under "Scoring", `# the models one after another` failed\n')
     assert "ValueError: no class in common" in message
     assert "----> 3     raise ValueError" in message
-    assert message.endswith(f"the notebook as far as it came: {ended.result.notebook}")
+    assert message.endswith(f"the notebook as far as it came: {ended.result.folder / '__notebook__.ipynb'}")
     assert "\x1b" not in message
     assert ended.file("early.txt") == "written before"
     assert not (ended.result.folder / "late.txt").exists()
@@ -58,7 +58,9 @@ def test_the_time_limit_ends_the_run_and_keeps_what_there_is(run, tools) -> None
         time_limit_s=15,
     )
     assert not ended.result.ok
-    assert ended.result.message.startswith("stopped after 15 s: the time limit of the recipe; it was in cell 2 of 2")
+    assert ended.result.message.startswith(
+        "stopped after 0.25 min: the time limit of the recipe; it was in cell 2 of 2"
+    )
     assert time.monotonic() - began < 60
     assert ended.printed() == "reached\non the way\n"
     assert tools.left_of(LINGER) == []
@@ -76,7 +78,7 @@ def test_a_kernel_that_will_not_listen_is_ended_all_the_same(run, tools, monkeyp
         """,
         time_limit_s=8,
     )
-    assert ended.result.message.startswith("stopped after 8 s")
+    assert ended.result.message.startswith("stopped after 0.1333 min")
     assert tools.left_of(LINGER) == []
 
 
@@ -100,10 +102,10 @@ def test_nothing_is_left_running_when_the_command_is_ended(way, blow, tools, tmp
     code = f"""if True:
         import signal, sys
         from pathlib import Path
-        from kernelgen.running import execution, fences
+        from kernelgen.running import execution, room
         # A shell that starts its tests in the background has them ignore Ctrl-C.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        execution.FENCES = [getattr(fences, name) for name in [{way!r}] if name]
+        execution.FENCES = [getattr(room, name) for name in [{way!r}] if name]
         notebook = Path(sys.argv[1]).read_bytes()
         execution.run_notebook(notebook, [], folder=Path(sys.argv[2]), time_limit_s=600)
     """
@@ -119,18 +121,8 @@ def test_nothing_is_left_running_when_the_command_is_ended(way, blow, tools, tmp
         process.wait(60)
     assert tools.left_of(LINGER) == []
     assert process.returncode != 0
-    if blow != signal.SIGKILL:  # a killed process cannot tidy up; the next run does
+    if blow != signal.SIGKILL:  # a killed process cannot tidy up
         assert list((tmp_path / "scratch").iterdir()) == []
-
-
-def test_the_files_of_a_run_that_was_killed_go_with_the_next_run(run, tmp_path: Path) -> None:
-    left = tmp_path / "scratch" / "kernelgen-run-killed"
-    (left / "root").mkdir(parents=True)
-    (left / "root" / "spill").write_text("gigabytes")
-    an_hour_ago = time.time() - 3600
-    os.utime(left, (an_hour_ago, an_hour_ago))
-    assert run("1").result.ok
-    assert not left.exists()
 
 
 def test_results_of_an_earlier_run_go_when_the_next_one_starts(run, tmp_path: Path) -> None:
@@ -173,9 +165,6 @@ def test_what_cannot_be_run_is_refused_in_one_line(tools, tmp_path: Path) -> Non
         return str(error.value)
 
     data = tmp_path / "data"
-    assert "is not a folder" in refusal(notebook, Mount("dataset", "birds", "owner", tmp_path / "none"))
-    assert "is no name on Kaggle" in refusal(notebook, Mount("dataset", "../birds", "owner", data))
-    assert "framework" in refusal(notebook, Mount("model", "net", "owner", data))
     same = Mount("dataset", "birds", "a", data), Mount("kernel", "birds", "b", data)
     assert "both" in refusal(notebook, *same)
     assert "is emptied" in refusal(notebook, Mount("dataset", "birds", "a", data), folder=data)
@@ -199,7 +188,7 @@ def test_a_full_temporary_folder_is_named_and_not_the_runs_own(tools, tmp_path: 
     if done.returncode == 77 or done.stderr.startswith("unshare"):
         pytest.skip(f"no disk can be made here that is full: {done.stderr.strip()}")
     last = done.stderr.strip().splitlines()[-1]
-    assert re.search(r"small/kernelgen-run-\w+: No space left on device; the run could not go on$", last)
+    assert re.search(r"No space left on device: '\S*small/kernelgen-run-\w+'$", last)  # the command makes a line of it
 
 
 LIBRARY_FRAME_7 = """\
@@ -216,7 +205,6 @@ LIBRARY_FRAME_8 = (
     "File /tmp/pk-x1y2z3/pk/deep/train.py:5, in read()\n      4 path\n----> 5     return pd.read_csv(path)\n"
 )
 CELL_FRAME_8 = "Cell In[2], line 2\n      1 import pk\n----> 2 read()\n"
-BESIDE = "/kaggle/working/worker.py in work()\n----> 1     1 / 0\n"
 IN_THE_LIBRARY = " in pk/deep/train.py:5, `return pd.read_csv(path)`"
 
 
@@ -226,7 +214,6 @@ IN_THE_LIBRARY = " in pk/deep/train.py:5, `return pd.read_csv(path)`"
         ((CELL_FRAME_7, LIBRARY_FRAME_7, PANDAS_FRAME_7), IN_THE_LIBRARY),
         ((CELL_FRAME_8, LIBRARY_FRAME_8, PANDAS_FRAME_7), IN_THE_LIBRARY),
         ((CELL_FRAME_7, LIBRARY_FRAME_7, CELL_FRAME_7), IN_THE_LIBRARY),  # the library calls a function of the cell
-        ((CELL_FRAME_7, BESIDE), " in /kaggle/working/worker.py:1, `1 / 0`"),
         ((CELL_FRAME_7, PANDAS_FRAME_7), ""),
         ((CELL_FRAME_8,), ""),
     ],
