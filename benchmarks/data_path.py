@@ -23,8 +23,10 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from birdlib.augmentation.augmentation_context import AugmentationContext  # noqa: E402
 from birdlib.augmentation.batch import Batch  # noqa: E402
 from birdlib.augmentation.recipe import Augmentation  # noqa: E402
+from birdlib.augmentation.steps import WAVES  # noqa: E402
 from birdlib.competition.layout import CompetitionFiles  # noqa: E402
 from birdlib.data.clips import Clips  # noqa: E402
 from birdlib.data.preparation import prepare  # noqa: E402
@@ -37,6 +39,7 @@ from kernelgen.recipe import load_project  # noqa: E402
 CLIPS, REPEATS = 16, 6  # of a batch, and batches
 MADE = {"seed": 0, "species": 6, "recordings_per_species": 8, "broken_files": 0}
 MADE |= {"soundscapes": 1, "soundscape_seconds": 10}
+CONTEXT = AugmentationContext(32_000, Path)
 
 
 def milliseconds_of_a_clip(work: Callable[[int], object]) -> float:
@@ -101,7 +104,7 @@ def measure(competition: Path, folder: Path) -> None:
                 lines.append((f"{step['name']} ({kernel})", spent))
                 after_reading += step["p"] * spent
             first = recipe["augmentations"][0]
-            double = Augmentation([first | {"p": 1.0}]).waves(batch, torch.Generator())
+            double = Augmentation([first | {"p": 1.0}], CONTEXT).waves(batch, torch.Generator())
             parts = double.input.shape[1] // front_end.samples
             spent = milliseconds_of_a_clip(lambda _, m=mel, w=double.input, p=parts: mel_of_parts(m, w, p))
             lines.append((f"mel spectrogram of a clip that concatmix made {parts} times as long", spent))
@@ -123,9 +126,9 @@ def read(clips: Clips, number: int) -> tuple[np.ndarray, np.ndarray]:
 
 def augmenting(step: dict, waves: Batch, mels: Batch) -> float:
     """Of one step where it is applied."""
-    augmentation = Augmentation([step | {"p": 1.0}])
+    augmentation = Augmentation([step | {"p": 1.0}], CONTEXT)
     generator = torch.Generator().manual_seed(0)
-    if augmentation.wave_steps:
+    if augmentation.steps[0].takes == WAVES:
         return milliseconds_of_a_clip(lambda _: augmentation.waves(waves, generator))
     return milliseconds_of_a_clip(lambda _: augmentation.mels(mels, generator))
 

@@ -5,7 +5,7 @@ import functools
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from birdlib.errors import BirdlibError
@@ -60,6 +60,21 @@ def find_source(source: str | None, marker: str | None = None) -> Path:
         if fitting:
             raise BirdlibError(_ambiguous(source, root, fitting))
     raise BirdlibError(_missing(source, kind, slug, root, found, marker))
+
+
+def find_folders(sources: Sequence[str] | None) -> dict[str, Path]:
+    """The folders of several sources, by the last part of their names: "dataset:owner/noise" is "noise".
+
+    Raises:
+        BirdlibError: one is not mounted, or two have one name.
+    """
+    folders: dict[str, Path] = {}
+    for source in sources or []:
+        name = source.replace("/", ":").rpartition(":")[2]
+        if name in folders:
+            raise BirdlibError(f"source {source!r}: another one is called {name!r}, too; attach one of them")
+        folders[name] = find_source(source)
+    return folders
 
 
 @functools.cache

@@ -16,7 +16,7 @@ class ClipContext:
     Attributes:
         prepared: the competition's recordings, with their folds.
         soundscapes: its labelled soundscapes; None where it has none.
-        folders: attached for clip sources, by the last part of the name that the recipe gives them.
+        folders: attached for clip sources and augmentations, by the last part of the name that the recipe gives them.
         competition: its own folder; None where no source needs it.
     """
 
@@ -29,9 +29,7 @@ class ClipContext:
         """An attached folder. Raises BirdlibError where there is none of this name."""
         if name not in self.folders:
             there = ", ".join(self.folders) or "none"
-            raise BirdlibError(
-                f"CLIPS: the folder {name!r} is not attached (there is {there}); name it in sources.extra"
-            )
+            raise BirdlibError(f"the folder {name!r} is not attached (there is {there}); name it in sources.extra")
         return self.folders[name]
 
     def audio(self, name: str) -> Path:

@@ -144,6 +144,11 @@ class CompiledMember:
             )
         self._finite = True
 
+    @property
+    def at_once(self) -> int:
+        """Windows that are handed over before the first of them are scored."""
+        return 2 * self.streams * self.batch_size
+
     def predict(self, blocks: Blocks, logits: np.ndarray) -> Iterator[int]:
         """Score windows, as they come, into the rows of ``logits``.
 

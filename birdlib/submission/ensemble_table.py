@@ -52,16 +52,16 @@ class EnsembleTable:
         """The finished ensemble so far, float32 [rows, classes]."""
         return self._scores
 
-    def add(self, name: str, classes: Sequence[str], logits: np.ndarray, unfinished: np.ndarray | None = None) -> None:
+    def add(self, name: str, classes: Sequence[str], logits: np.ndarray, unreached: np.ndarray | None = None) -> None:
         """Keep a model's score table, and blend and post-process all there are.
 
         In the hidden rerun a blend or step that fails costs itself only: the table is then the plain mean.
 
         Args:
             classes: of the logits, float32 [rows, classes]; NaN in rows without audio.
-            unfinished: int [n], rows that there was no time for. Each class gets its mean score there: it is what may
-                be expected of a row that nobody scored, and ranks it above the windows that seem to be without the
-                class. The missing_score would rank it below all of them.
+            unreached: int [n], rows of recordings that there was no time for. Each class gets its mean score there:
+                it is what may be expected of a row that nobody scored, and ranks it above the windows that seem to be
+                without the class. The missing_score would rank it below all of them.
         """
         table = ScoreTable(name, self.row_ids, tuple(classes), logits)
         try:
@@ -74,9 +74,9 @@ class EnsembleTable:
         except Exception as error:
             self.run.fault(error, "Blend and post-process")
             scores = PLAIN_MEAN(self.tables, self.classes)
-        if unfinished is not None and len(unfinished):
+        if unreached is not None and len(unreached):
             known = ~np.isnan(scores)
             total = np.where(known, scores, 0).sum(axis=0, dtype=np.float64)
             count = known.sum(axis=0)
-            scores[unfinished] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+            scores[unreached] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
         self._scores = np.where(np.isnan(scores), np.float32(self.missing_score), scores)

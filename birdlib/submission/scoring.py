@@ -14,10 +14,12 @@ from birdlib.submission.plan import Plan
 from birdlib.submission.reports import MemberReport
 from birdlib.submission.windows import Windows
 
-# A model's cost is known after this share of its windows, or of the time left, and after so many seconds.
-FIRST_WINDOWS, FIRST_TIME, FIRST_SECONDS = 0.03, 0.05, 2.0
-# Seconds left, of which finding out that a model is too slow takes a small part.
-ENOUGH_TO_BEGIN = 20.0
+# A model's cost is known after this share of its windows, unless they take hardly any time, or of the time left.
+FIRST_WINDOWS, HARDLY_ANY, FIRST_TIME = 0.03, 0.01, 0.05
+# Up to this share of its windows a model that will be late is begun anew, on windows that are spread evenly.
+EARLY = 0.2
+# Share of the time left that decoding for that may take.
+DECODING = 0.3
 
 
 @dataclass(frozen=True)
@@ -25,13 +27,13 @@ class ScoringLoop:
     """Scores every window by every model that the time has room for, the one of most worth first.
 
     After each model ``save`` gets the finished ensemble so far. A model that fails or is too slow leaves no trace in
-    it, so all rows are scored by the same models. Where no model fits, the fastest is begun all the same: if the time
-    is up before its end, the table has what it scored, recording by recording.
+    it, so all rows are scored by the same models. Where no model fits, the fastest is begun all the same, on windows
+    spread evenly over all recordings. If the time is up before its end, the other windows get their neighbours' scores.
 
     Attributes:
         save: writes the submission, float32 [rows, classes].
         precision, batch_size, streams: see ``CompiledMember``.
-        dropped: models that were too slow; they are begun once more where all others fail.
+        dropped: models that were too slow for all windows.
     """
 
     plan: Plan
@@ -47,10 +49,7 @@ class ScoringLoop:
         """Score until no model fits any more; that no window was scored at all is a fault."""
         plan, run = self.plan, self.plan.run
         while fitting := plan.fitting() or self._last_resort():
-            member = fitting[0]
-            (plan.members if member in plan.members else self.dropped).remove(member)
-            number = len(self.ensemble.tables) + 1
-            self._score(member, f"{member.name} ({number} of {number + len(fitting) - 1})")
+            self._score(fitting[0], len(fitting), spread=not plan.fitting())
         for member in plan.members:
             outcome = f"needs {plan.seconds(member):.0f} s, {max(run.left(), 0):.0f} s are left"
             self.ensemble.reports.append(MemberReport(member.name, outcome))
@@ -58,16 +57,21 @@ class ScoringLoop:
             run.fault(BirdlibError("no model scored any window: every score in the table is the missing_score"))
 
     def _last_resort(self) -> list[Member]:
-        """The fastest model, where none is thought to fit and none was scored; else none."""
-        left = self.plan.members or self.dropped
-        if not left or self.ensemble.tables or self.plan.run.left() < ENOUGH_TO_BEGIN:
+        """The fastest model, where none fits and none was scored, with all windows decoded for it; else none."""
+        run, left = self.plan.run, self.dropped + self.plan.members
+        if self.ensemble.tables or not left or run.left() <= 0:
             return []
-        print("No model is thought to fit the time; the fastest is begun all the same.")
+        print("No model fits the time; the fastest is begun all the same, on windows that are spread evenly.")
+        with run.stage("Decode"):
+            self.windows.store(DECODING * run.left())
         return [min(left, key=self.plan.seconds)]
 
-    def _score(self, member: Member, label: str) -> None:
+    def _score(self, member: Member, fitting: int, spread: bool) -> None:
         """One model's pass over the windows, its scores into the table, and the table into the file."""
         plan, run, ensemble = self.plan, self.plan.run, self.ensemble
+        (plan.members if member in plan.members else self.dropped).remove(member)
+        number = len(ensemble.tables) + 1
+        label = f"{member.name} ({number} of {number + fitting - 1})"
         report = MemberReport(member.name, "failed")
         ensemble.reports.append(report)
         logits = np.full((len(ensemble.row_ids), len(member.outputs)), np.nan, np.float32)
@@ -79,28 +83,29 @@ class ScoringLoop:
                 )
             plan.compile_seconds, started = run.elapsed() - started, run.elapsed()
             with run.timed(f"Score {member.name}"):
-                whole = self._pass(compiled, logits, label, report)
+                whole = self._pass(compiled, logits, label, report, spread)
         except Exception as error:
             run.fault(error, member.name)
             return
-        report.seconds = run.elapsed() - started
-        unfinished = None
+        report.seconds, unreached = run.elapsed() - started, None
         if whole:
             report.outcome = "scored"
             if report.windows:
                 plan.learn(member, report.seconds / report.windows)
         elif run.left() <= 0 and not ensemble.tables:
-            unfinished, recordings = self._unfinished(logits)
-            report.outcome = f"scored {recordings} of {len(self.windows.soundscapes)} recordings until the time was up"
+            report.outcome = f"scored {report.windows} of {len(self.windows)} windows until the time was up"
             print(f"{label}: {report.outcome}")
+            unreached = self._fill(logits)
         else:
             report.outcome = "dropped: too slow"
             print(f"{label}: {report.outcome}")
             self.dropped.append(member)
             return
-        self._take_in(member, logits, unfinished)
+        self._take_in(member, logits, unreached)
 
-    def _pass(self, compiled: CompiledMember, logits: np.ndarray, label: str, report: MemberReport) -> bool:
+    def _pass(
+        self, compiled: CompiledMember, logits: np.ndarray, label: str, report: MemberReport, spread: bool
+    ) -> bool:
         """One model over the windows, until its end, the deadline, or a better use of the time.
 
         The plan learns what the model costs from its first windows.
@@ -109,56 +114,54 @@ class ScoringLoop:
             Whether the pass came to its end; ``report.windows`` is how many windows were scored.
         """
         plan, run, total = self.plan, self.plan.run, len(self.windows)
-        # The first block waits for the first recording, so the speed is that of the blocks behind it.
+        # The first windows wait for a recording, and some are handed over at once: the speed is that of the others.
         first: tuple[float, int] | None = None
-        enough = max(FIRST_SECONDS, FIRST_TIME * run.left())
-        member = compiled.member
-        blocks = self.windows.blocks(member.entry.front_end)
+        waiting, time = min(compiled.at_once, FIRST_WINDOWS * total), max(run.left(), 0.0)
+        blocks = self.windows.blocks(compiled.member.entry.front_end, spread)
         progress = progress_bar(description=label, total=total, unit="window")
         with closing(compiled.predict(blocks, logits)) as counts, progress:
             for count in counts:
                 report.windows += count
                 progress.update(count)
-                first = first or (run.elapsed(), report.windows)
-                seconds, counted = run.elapsed() - first[0], report.windows - first[1]
                 left = total - report.windows
-                if counted and (seconds > enough or seconds > FIRST_SECONDS and counted > FIRST_WINDOWS * total):
-                    plan.learn(member, seconds / counted)
+                first = first or ((run.elapsed(), report.windows) if report.windows >= waiting else None)
+                seconds, counted = (run.elapsed() - first[0], report.windows - first[1]) if first else (0.0, 0)
+                share = HARDLY_ANY if counted > FIRST_WINDOWS * total else FIRST_TIME
+                if counted and seconds > share * time:
+                    plan.learn(compiled.member, seconds / counted)
                     late = left and seconds / counted * left > run.left()
-                    if late and self._better_use(report.windows + run.left() * counted / seconds):
+                    if late and not spread and self._better_use(report.windows):
                         return False
                 if left and run.left() <= 0:
                     return False
         return True
 
-    def _better_use(self, reached: float) -> bool:
-        """Whether another model makes more of the time than one that will have scored so many windows at its end."""
-        if self.ensemble.tables:  # then only whole passes count
-            return bool(self.plan.fitting())
-        left = self.plan.run.left() - self.plan.compile_seconds
-        costs = [self.plan.seconds_per_window(member) for member in self.plan.members]
-        return any(left > cost * reached for cost in costs)
+    def _better_use(self, done: int) -> bool:
+        """Whether the time has a better use than a model that has scored so many windows and will be late."""
+        return bool(self.plan.fitting()) or not self.ensemble.tables and done <= EARLY * len(self.windows)
 
-    def _unfinished(self, logits: np.ndarray) -> tuple[np.ndarray, int]:
-        """The rows, int64 [n], of the recordings that were not scored to their end, and how many were.
+    def _fill(self, logits: np.ndarray) -> np.ndarray:
+        """Give the rows that there was no time for the logits of the nearest scored window of their recording.
 
-        Recordings are scored one after another, so only the last one that was begun may lack its end.
+        Returns:
+            int64 [n], the rows of recordings without a scored window.
         """
-        recordings = self.windows.soundscapes
-        begun = [number for number, one in enumerate(recordings) if not np.isnan(logits[one.rows]).all()]
-        whole = begun[-1] if begun else 0
-        if begun and not np.isnan(logits[recordings[whole].rows[-1]]).all():
-            whole += 1
-        return np.concatenate([one.rows for one in recordings[whole:]] or [np.empty(0, np.int64)]), whole
+        unreached = [np.empty(0, np.int64)]
+        for soundscape in self.windows.soundscapes:
+            scored = np.flatnonzero(~np.isnan(logits[soundscape.rows]).all(axis=1))
+            if len(scored):
+                distance = np.abs(np.arange(len(soundscape.rows))[:, None] - scored)
+                logits[soundscape.rows] = logits[soundscape.rows[scored[distance.argmin(axis=1)]]]
+            else:
+                unreached.append(soundscape.rows)
+        return np.concatenate(unreached)
 
-    def _take_in(self, member: Member, logits: np.ndarray, unfinished: np.ndarray | None) -> None:
+    def _take_in(self, member: Member, logits: np.ndarray, unreached: np.ndarray | None) -> None:
         """A model's scores into the ensemble, and the ensemble into the file."""
         plan, run, ensemble = self.plan, self.plan.run, self.ensemble
-        if unfinished is not None:
-            logits[unfinished] = np.nan
         started = run.elapsed()
         with run.timed("Blend and post-process"):
-            ensemble.add(member.name, member.classes, logits, unfinished)
+            ensemble.add(member.name, member.classes, logits, unreached)
         try:
             with run.timed("Write the table"):
                 self.save(ensemble.scores())

@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -68,17 +69,30 @@ class Windows:
     def __len__(self) -> int:
         return sum(len(soundscape.ends) for soundscape in self.soundscapes)
 
-    def blocks(self, front_end: FrontEnd) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Rows, int [n], and mels, float32 [n, 1, n_mels, frames], of the windows that have audio, file by file.
+    def blocks(self, front_end: FrontEnd, spread: bool = False) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Rows, int [n], and mels, float32 [n, 1, n_mels, frames], of the windows that have audio.
 
         The mels are overwritten by those of the next block.
+
+        Args:
+            spread: in an order in which, whenever it is broken off, the windows so far are spread evenly over all
+                recordings, and in each over its length. It needs stored windows; else recordings follow one another.
         """
         which = self.front_ends.index(front_end)
         if self._rows is not None:
-            yield from self._stored(which)
+            yield from self._stored(which, self._spread() if spread else np.arange(len(self._rows)))
             return
         for rows, mels in self._decoded():
             yield rows, mels[which]
+
+    def store(self, seconds: float) -> None:
+        """Decode and transform all windows, unless they are stored or it takes longer than so many seconds."""
+        started = time.perf_counter()
+        if self._rows is None:
+            with closing(self._decoded()) as blocks:
+                for _ in blocks:
+                    if time.perf_counter() - started > seconds:
+                        return
 
     def close(self) -> None:
         """Remove the scratch files."""
@@ -86,17 +100,27 @@ class Windows:
             file.unlink(missing_ok=True)
         self._rows = None
 
-    def _stored(self, which: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        if not len(self._rows):  # there is no file where no recording could be decoded
+    def _stored(self, which: int, order: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """order: int [stored windows], their places in the file."""
+        if not len(order):  # there is no file where no recording could be decoded
             return
         memory = np.empty((BLOCK, *self.front_ends[which].shape), np.float32)
         with self._files[which].open("rb", buffering=0) as file:
-            for start in range(0, len(self._rows), BLOCK):
-                rows = self._rows[start : start + BLOCK]
-                mels = memory[: len(rows)]
-                if file.readinto(mels.data.cast("B")) < mels.nbytes:
-                    raise BirdlibError(f"{self._files[which]}: shorter than it was written")
-                yield rows, mels
+            for start in range(0, len(order), BLOCK):
+                places = order[start : start + BLOCK]
+                for place, mels in zip(places, memory, strict=False):
+                    file.seek(int(place) * mels.nbytes)
+                    if file.readinto(mels.data.cast("B")) < mels.nbytes:
+                        raise BirdlibError(f"{self._files[which]}: shorter than it was written")
+                yield self._rows[places], memory[: len(places)]
+
+    def _spread(self) -> np.ndarray:
+        """Every recording's first window, then the middle ones, the quarters and so on; see ``blocks``."""
+        turn = {}
+        for soundscape in self.soundscapes:
+            for number, row in enumerate(soundscape.rows.tolist()):
+                turn[row] = int(f"{number:020b}"[::-1], 2)  # of the number's bits the last one is the first
+        return np.argsort([turn[row] for row in self._rows.tolist()], kind="stable")
 
     def _decoded(self) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
         """Blocks of a producer thread, stored on their way; the store counts only once it is whole."""

@@ -7,6 +7,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
+from birdlib.augmentation.augmentation_context import AugmentationContext
 from birdlib.augmentation.batch import Batch
 from birdlib.augmentation.recipe import Augmentation
 from birdlib.frontend.mel import MelSpectrogram
@@ -21,6 +22,7 @@ class Objective:
 
     Args:
         augmentations, loss: a stage's tables.
+        context: what the augmentations need to know beside the batch.
         mel: the front end, on the training's device.
         teacher: on that device too; None without.
     """
@@ -29,6 +31,7 @@ class Objective:
         self,
         augmentations: Sequence[dict],
         loss: Sequence[dict],
+        context: AugmentationContext,
         mel: MelSpectrogram,
         accelerator: Accelerator,
         *,
@@ -36,7 +39,7 @@ class Objective:
         teacher: Teacher | None,
     ) -> None:
         self.accelerator, self.mel, self.seed = accelerator, mel, seed
-        self.augmentation = Augmentation(list(augmentations))
+        self.augmentation = Augmentation(augmentations, context)
         self.loss = WeightedSum(loss)
         self.teacher = teacher if self.loss.needs_teacher else None
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
 from birdlib.audio.padding import PADDINGS
-from birdlib.augmentation.recipe import Augmentation
+from birdlib.augmentation.recipe import read_steps
 from birdlib.clip_sources.clip_context import ClipContext
 from birdlib.components import component
 from birdlib.data.clip_table import ClipTable, join_tables
@@ -72,7 +72,7 @@ class Stage:
         ):
             for table in tables:
                 component(kind, table)
-        Augmentation(list(self.augmentations))
+        read_steps(self.augmentations)
         WeightedSum(self.loss)
 
     def table(self, context: ClipContext, fold: int | str) -> ClipTable:

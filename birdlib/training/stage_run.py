@@ -10,6 +10,7 @@ from accelerate.utils import gather_object
 from timm.utils import ModelEmaV3
 from torch import nn
 
+from birdlib.augmentation.augmentation_context import AugmentationContext
 from birdlib.components import component
 from birdlib.data.clips import Clips
 from birdlib.frontend.mel import MelSpectrogram
@@ -57,7 +58,10 @@ class StageRun:
         self.plan = BatchPlan(batch_size, around.device_batch, accelerator.num_processes, size)
         self.last_step = first_step + stage.epochs * self.plan.steps_per_epoch
         self.schedule = component("schedules", stage.schedule)
-        self.objective = Objective(stage.augmentations, stage.loss, mel, accelerator, seed=seed, teacher=teacher)
+        context = AugmentationContext(around.front_end.sample_rate, around.clips.audio)
+        self.objective = Objective(
+            stage.augmentations, stage.loss, context, mel, accelerator, seed=seed, teacher=teacher
+        )
         bare = accelerator.unwrap_model(model)
         self.average = ModelEmaV3(bare, decay=stage.ema_decay, use_warmup=stage.ema_warm_up, warmup_power=3 / 4)
         optimiser = build_optimiser(bare, learning_rate=stage.learning_rate, weight_decay=stage.weight_decay)

@@ -1,10 +1,18 @@
 """The augmentations of a recipe together: order, probabilities, doubled clips, and what is refused."""
 
+import dataclasses
+import importlib
+import re
+from pathlib import Path
+
 import pytest
 import torch
 
+import birdlib.augmentation
+from birdlib.augmentation.augmentation_context import AugmentationContext
 from birdlib.augmentation.batch import Batch
 from birdlib.augmentation.recipe import Augmentation
+from birdlib.augmentation.steps import MELS, Step
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.models.architectures import BirdModel
@@ -13,11 +21,15 @@ from birdlib.models.parts import mel_of_parts
 from ..networks import attention_head, pooled_head
 
 RECIPE = [
-    {"name": "concatmix", "p": 0.5, "reading": "doubled"},
+    {"name": "concatmix", "p": 0.5, "length": "doubled"},
     {"name": "sumix", "p": 1.0, "low": 0.3, "high": 1.0},
     {"name": "mixup", "p": 1.0, "alpha": 1.5},
     {"name": "cutmix", "p": 0.5, "alpha": 1.5},
 ]
+
+
+def augmentation_of(steps):
+    return Augmentation(steps, AugmentationContext(16000, Path))
 
 
 def generator(seed=0):
@@ -31,10 +43,10 @@ def waves(size=4, samples=12):
 
 
 def test_each_step_happens_to_whole_batches_with_its_probability():
-    augmentation = Augmentation(RECIPE)
+    augmentation = augmentation_of(RECIPE)
     doubled = [augmentation.waves(waves(), generator(seed)).parts == 2 for seed in range(1000)]
     assert sum(doubled) / 1000 == pytest.approx(0.5, abs=0.08)
-    cutmix = Augmentation(RECIPE[3:])
+    cutmix = augmentation_of(RECIPE[3:])
     before = Batch(torch.randn(8, 1, 16, 16), torch.eye(8), torch.ones(8, 8))
     touched = [not torch.equal(cutmix.mels(before, generator(seed)).input, before.input) for seed in range(1000)]
     assert sum(touched) / 1000 == pytest.approx(0.5, abs=0.08)
@@ -42,27 +54,27 @@ def test_each_step_happens_to_whole_batches_with_its_probability():
 
 @pytest.mark.parametrize("p", [0, 1, 0.0, 1.0])
 def test_a_probability_of_nought_is_never_and_of_one_is_always(p):
-    augmentation = Augmentation([{"name": "concatmix", "p": p}])
+    augmentation = augmentation_of([{"name": "concatmix", "p": p}])
     assert {augmentation.waves(waves(), generator(seed)).parts for seed in range(50)} == {2 if p else 1}
 
 
 def test_steps_follow_in_the_recipes_order():
     """Doubled before summed: both windows of a clip are mixed with the same partner's."""
     silent = Batch(torch.zeros(3, 4), torch.zeros(3, 2), torch.ones(3, 2))
-    first = Augmentation([{"name": "concatmix", "p": 1}, {"name": "sumup", "p": 1}]).waves(silent, generator())
+    first = augmentation_of([{"name": "concatmix", "p": 1}, {"name": "sumup", "p": 1}]).waves(silent, generator())
     assert first.input.shape == (3, 8) and first.parts == 2
     steps = [{"name": "sumup", "p": 1.0}, {"name": "sumix", "p": 1.0, "low": 0.5, "high": 0.5}]
     before = waves(1)  # its own partner: (w + w) * 0.5 + (w + w) * 0.5
-    torch.testing.assert_close(Augmentation(steps).waves(before, generator()).input, 2 * before.input)
+    torch.testing.assert_close(augmentation_of(steps).waves(before, generator()).input, 2 * before.input)
 
 
 def test_without_steps_nothing_happens():
     before = waves()
-    assert Augmentation([]).waves(before, generator()) is before
+    assert augmentation_of([]).waves(before, generator()) is before
 
 
 def test_the_same_generator_gives_the_same_batch_and_goes_on_from_there():
-    augmentation = Augmentation(RECIPE)
+    augmentation = augmentation_of(RECIPE)
 
     def run(generator):
         outcomes = []
@@ -82,7 +94,7 @@ def test_the_same_generator_gives_the_same_batch_and_goes_on_from_there():
 @pytest.mark.parametrize("size", [1, 3])
 def test_the_whole_recipe_goes_from_waves_to_logits(head, size):
     front_end = FrontEnd(16000, 1, 512, 256, 32, 50, 8000)
-    augmentation, mel = Augmentation(RECIPE), MelSpectrogram(front_end)
+    augmentation, mel = augmentation_of(RECIPE), MelSpectrogram(front_end)
     backbone = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 5, 4), torch.nn.SiLU())
     model = BirdModel(backbone, head(8, 5), channels=1)
     seen = set()
@@ -102,14 +114,16 @@ def test_the_whole_recipe_goes_from_waves_to_logits(head, size):
 @pytest.mark.parametrize(
     ("steps", "says"),
     [
-        ([{"name": "sumiks", "p": 1.0}], "step 1: unknown name 'sumiks'; expected one of .*'sumix'"),
-        ([{"name": ["mixup"], "p": 1.0}], r"step 1: unknown name \['mixup'\]"),
-        (["mixup"], "step 1: 'mixup'; expected a table"),
-        ([{"p": 1.0}], "step 1: .*expected a table as"),
-        ([{"name": "mixup", "alpha": 1.5}], "step 1: mixup needs 'p'; add it"),
-        ([{"name": "mixup", "p": 1.0}], "step 1: mixup needs 'alpha'; add it"),
-        ([{"name": "mixup", "p": 1.0, "alfa": 1}], r"mixup has no parameter 'alfa'; expected \['p', 'alpha'\]"),
-        ([{"name": "sumup", "p": 1.0, "low": 1}], r"sumup has no parameter 'low'; expected \['p'\]"),
+        ([{"name": "sumiks", "p": 1.0}], "unknown name 'sumiks'; expected one of"),
+        ([{"name": "steps", "p": 1.0}], "unknown name 'steps'"),
+        ([{"name": "batch", "p": 1.0}], "batch has no parameter 'p'"),
+        ([{"name": ["mixup"], "p": 1.0}], r"\['mixup'\].*; expected a table with a name"),
+        (["mixup"], "'mixup'; expected a table with a name"),
+        ([{"p": 1.0}], "expected a table with a name"),
+        ([{"name": "mixup", "alpha": 1.5}], "mixup needs 'p'; add it"),
+        ([{"name": "mixup", "p": 1.0}], "mixup needs 'alpha'; add it"),
+        ([{"name": "mixup", "p": 1.0, "alfa": 1}], "mixup has no parameter 'alfa'; expected p, alpha"),
+        ([{"name": "sumup", "p": 1.0, "low": 1}], "sumup has no parameter 'low'; expected p"),
         ([{"name": "mixup", "p": 1.5, "alpha": 1}], "mixup: p = 1.5; expected a number from 0 to 1"),
         ([{"name": "mixup", "p": True, "alpha": 1}], "mixup: p = True; expected a number"),
         ([{"name": "mixup", "p": 1, "alpha": 0}], "mixup: alpha = 0; expected a number from 0.01 to 1000"),
@@ -122,24 +136,49 @@ def test_the_whole_recipe_goes_from_waves_to_logits(head, size):
         ([{"name": "sumix", "p": 1, "low": 0, "high": 1, "curve": []}], "expected points .* rising coefficients"),
         ([{"name": "sumix", "p": 1, "low": 0, "high": 1, "curve": [[0, 0], [0, 1]]}], "rising coefficients"),
         ([{"name": "sumix", "p": 1, "low": 0, "high": 1, "curve": [0.5, 1]}], "expected points"),
-        ([{"name": "sumix", "p": 1, "low": 0, "high": 1, "curve": [[0, 2]]}], "curve's factor = 2; expected"),
-        ([{"name": "concatmix", "p": 1, "reading": "halved"}], "reading = 'halved'; expected 'doubled' or 'halves'"),
+        ([{"name": "sumix", "p": 1, "low": 0, "high": 1, "curve": [[0, 2]]}], "curve = ... .. 2..; expected points"),
+        ([{"name": "concatmix", "p": 1, "length": "halved"}], "length = 'halved'; expected one of 'doubled', 'same'"),
         (
             [RECIPE[2], RECIPE[1]],
-            "step 2: sumix mixes waves and cannot come after mixup, which mixes mel spectrograms; put it before",
+            "sumix works on waves and cannot come after mixup, which works on mel spectrograms; put it before",
         ),
     ],
 )
 def test_a_recipe_that_cannot_be_meant_is_one_line(steps, says):
     with pytest.raises(BirdlibError, match=says) as error:
-        Augmentation(steps)
+        augmentation_of(steps)
     assert "\n" not in str(error.value) and str(error.value).startswith("augmentation")
 
 
 def test_waves_where_mels_are_due_are_refused():
-    augmentation = Augmentation(RECIPE)
+    augmentation = augmentation_of(RECIPE)
     with pytest.raises(BirdlibError, match=r"input \[4, 12\]; expected mel spectrograms"):
         augmentation.mels(waves(), generator())
     with pytest.raises(BirdlibError, match=r"input \[4, 1, 3, 4\]; expected waves"):
         before = waves()
         augmentation.waves(Batch(before.input.view(4, 1, 3, 4), before.targets, before.weights), generator())
+
+
+def test_the_docs_table_has_every_step_and_its_parameters_with_their_defaults():
+    text = (Path(__file__).parents[3] / "docs/training.md").read_text(encoding="utf-8")
+    section = text.partition("### Augmentations")[2].partition("\n#")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| `")]
+    rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
+    told = {name: row for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    folder = Path(birdlib.augmentation.__path__[0])
+    steps = {}
+    for path in folder.glob("*.py"):
+        name = "".join(word.capitalize() for word in path.stem.split("_"))
+        made = getattr(importlib.import_module(f"birdlib.augmentation.{path.stem}"), name, None)
+        if isinstance(made, type) and issubclass(made, Step):
+            steps[path.stem] = made
+    assert told.keys() == steps.keys()
+    for name, made in steps.items():
+        _, on, _, parameters, _ = told[name]
+        assert on == f"{'mels' if made.takes == MELS else 'waves'}, {made.happens_to}"
+        fields = {field.name: field.default for field in dataclasses.fields(made) if field.name != "p"}
+        assert re.findall(r"`(\w+)`", parameters) == list(fields)
+        for field, default in fields.items():
+            if default is not dataclasses.MISSING:
+                value = f'"{default}"' if isinstance(default, str) else f"{default:g}"
+                assert f"`{field}` ({value}" in parameters

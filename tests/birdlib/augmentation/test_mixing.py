@@ -1,6 +1,9 @@
 """Each augmentation by itself: what it does to inputs and labels, and how its draws are spread."""
 
+import json
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,22 +11,30 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from birdlib.augmentation.augmentation_context import AugmentationContext
 from birdlib.augmentation.batch import Batch
-from birdlib.augmentation.mels import CutMix, MixUp
-from birdlib.augmentation.recipe import mixed
-from birdlib.augmentation.waves import LABEL_CURVES, ConcatMix, SumIx, SumUp
+from birdlib.augmentation.concatmix import Concatmix
+from birdlib.augmentation.cutmix import Cutmix
+from birdlib.augmentation.mixup import Mixup
+from birdlib.augmentation.recipe import Augmentation
+from birdlib.augmentation.sumix import LABEL_CURVES, Sumix
+from birdlib.augmentation.sumup import Sumup
 from birdlib.errors import BirdlibError
 
 WAVE_MIXINGS = [
-    SumUp(),
-    SumIx(0.3, 1.0),
-    SumIx(0.0, 2.0, "full"),
-    SumIx(0.1, 0.9, [[0.2, 0.1], [0.8, 1.0]]),
-    ConcatMix("doubled"),
-    ConcatMix("halves"),
+    Sumup(p=1),
+    Sumix(0.3, 1.0, p=1),
+    Sumix(0.0, 2.0, "full", p=1),
+    Sumix(0.1, 0.9, [[0.2, 0.1], [0.8, 1.0]], p=1),
+    Concatmix("doubled", p=1),
+    Concatmix("same", p=1),
 ]
-MEL_MIXINGS = [MixUp(1.5), MixUp(0.05), CutMix(1.5), CutMix(0.2)]
+MEL_MIXINGS = [Mixup(1.5, p=1), Mixup(0.05, p=1), Cutmix(1.5, p=1), Cutmix(0.2, p=1)]
 names = {"ids": lambda mixing: repr(mixing)}
+
+
+def mixed(mixing, batch, generator):
+    return mixing.applied(batch, generator, AugmentationContext(16000, Path))
 
 
 def generator(seed=0):
@@ -57,7 +68,7 @@ seeds = st.integers(0, 2**31)
 def test_waves_stay_waves_and_labels_stay_labels(mixing, size, samples, seed, soft):
     before = batch((size, samples), seed % 7, soft=soft)
     after, partner = mixed(mixing, before, generator(seed))
-    parts = 2 if mixing == ConcatMix("doubled") else 1
+    parts = 2 if mixing == Concatmix("doubled", p=1) else 1
     assert after.parts == parts and after.input.shape == (size, parts * samples)
     check_labels(before, after, partner)
 
@@ -93,10 +104,10 @@ def check_labels(before, after, partner):
     "chain",
     [
         *([mixing] for mixing in WAVE_MIXINGS + MEL_MIXINGS),
-        [ConcatMix("halves"), SumIx(0.3, 1.0), MixUp(1.5), CutMix(1.5)],
-        [SumUp(), ConcatMix("doubled"), CutMix(1.5), MixUp(0.05)],
-        [SumIx(0.3, 1.0), SumIx(0.3, 1.0), SumUp(), MixUp(1.5)],
-        [CutMix(0.2), CutMix(1.5), MixUp(1.5), MixUp(0.05)],
+        [Concatmix("same", p=1), Sumix(0.3, 1.0, p=1), Mixup(1.5, p=1), Cutmix(1.5, p=1)],
+        [Sumup(p=1), Concatmix("doubled", p=1), Cutmix(1.5, p=1), Mixup(0.05, p=1)],
+        [Sumix(0.3, 1.0, p=1), Sumix(0.3, 1.0, p=1), Sumup(p=1), Mixup(1.5, p=1)],
+        [Cutmix(0.2, p=1), Cutmix(1.5, p=1), Mixup(1.5, p=1), Mixup(0.05, p=1)],
     ],
     ids=lambda chain: "-".join(mixing.name for mixing in chain),
 )
@@ -167,10 +178,10 @@ def test_a_generator_on_a_device_is_refused():
         device = torch.device("cuda")
 
     with pytest.raises(BirdlibError, match="the generator is on cuda; every device draws from a CPU's"):
-        mixed(SumUp(), batch((4, 10)), OnAGpu())
+        mixed(Sumup(p=1), batch((4, 10)), OnAGpu())
 
 
-@pytest.mark.parametrize("mixing", [MixUp(1.5), CutMix(1.5)], **names)
+@pytest.mark.parametrize("mixing", [Mixup(1.5, p=1), Cutmix(1.5, p=1)], **names)
 def test_mels_in_half_precision_stay_in_it(mixing):
     after, _ = mixed(mixing, batch((4, 1, 8, 9), dtype=torch.bfloat16), generator())
     assert after.input.dtype == torch.bfloat16 and after.targets.dtype == torch.float32
@@ -181,12 +192,69 @@ def test_inputs_and_labels_of_different_lengths_are_refused():
         Batch(torch.zeros(3, 9), torch.zeros(4, 2), torch.zeros(4, 2))
 
 
+STORED = json.loads(Path(__file__).with_name("stored_mixtures.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("stored", STORED, ids=lambda stored: "-".join(map(str, stored["step"].values())))
+def test_the_same_seed_gives_the_mixtures_that_it_gave(stored):
+    """Stored before each step had a file of its own: draws, mixtures, and where the generators are after them."""
+    random = torch.Generator().manual_seed(11)
+    targets = torch.rand(4, 3, generator=random)
+    weights = (torch.rand(4, 3, generator=random) > 0.3).float()
+    on_mels = stored["step"]["name"] in ("mixup", "cutmix")
+    before = Batch(torch.randn((4, 1, 3, 4) if on_mels else (4, 6), generator=random), targets, weights)
+    augmentation = Augmentation([stored["step"]], AugmentationContext(16000, Path))
+    draws, decisions = generator(5), generator(6)
+    after = (augmentation.mels if on_mels else augmentation.waves)(before, draws, decisions)
+    for name in ("input", "targets", "weights"):
+        torch.testing.assert_close(getattr(after, name), torch.tensor(stored[name]), rtol=0, atol=2e-6)
+    assert after.parts == stored["parts"]
+    assert torch.randint(10**6, (2,), generator=draws).tolist() == stored["next"]
+    assert torch.randint(10**6, (2,), generator=decisions).tolist() == stored["next_decision"]
+
+
+# ---------------------------------------------------------------- what else is known of the clips
+
+
+@pytest.mark.parametrize("mixing", WAVE_MIXINGS + MEL_MIXINGS, **names)
+@settings(max_examples=25, deadline=None)
+@given(size=sizes, seed=seeds)
+def test_stored_probabilities_are_mixed_as_targets_are_and_unknown_ones_stay_unknown(mixing, size, seed):
+    before = batch((size, 48) if mixing in WAVE_MIXINGS else (size, 1, 6, 8), seed % 7, soft=True)
+    unknown = torch.rand(size, 6, generator=generator(seed)) < 0.3
+    stored = torch.where(unknown, torch.nan, before.targets)
+    after, partner = mixed(mixing, replace(before, extra={"probabilities": stored}), generator(seed))
+    expected = torch.where(unknown | unknown[partner], torch.nan, after.targets)
+    torch.testing.assert_close(after.extra["probabilities"], expected, rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("mixing", WAVE_MIXINGS + MEL_MIXINGS, **names)
+@settings(max_examples=25, deadline=None)
+@given(size=sizes, seed=seeds)
+def test_embeddings_are_added_by_the_weights_of_the_labels_and_never_clipped(mixing, size, seed):
+    """The weights are read off labels that are too small to be clipped: of one class for each clip."""
+    before = batch((size, 48) if mixing in WAVE_MIXINGS else (size, 1, 6, 8), seed % 7)
+    labels = 1e-3 * torch.eye(size)
+    embedding = 5 * torch.randn(size, 4, generator=generator(seed + 1))
+    embedding[torch.rand(size, generator=generator(seed + 2)) < 0.2] = torch.nan
+    extra = {"embedding": embedding, "map": embedding[:, None, :].expand(size, 2, 4)}
+    after, partner = mixed(mixing, Batch(before.input, labels, torch.ones_like(labels), extra=extra), generator(seed))
+    for clip, other in enumerate(partner.tolist()):
+        if clip == other:
+            continue
+        own, others = 1e3 * after.targets[clip, [clip, other]]
+        expected = own * embedding[clip] + others * embedding[other]
+        torch.testing.assert_close(after.extra["embedding"][clip], expected, rtol=1e-4, atol=1e-4, equal_nan=True)
+    for row in (0, 1):
+        torch.testing.assert_close(after.extra["map"][:, row], after.extra["embedding"], equal_nan=True)
+
+
 # ---------------------------------------------------------------- sumup
 
 
 def test_sumup_adds_waves_and_labels():
     before = batch((50, 7))
-    after, partner = mixed(SumUp(), before, generator())
+    after, partner = mixed(Sumup(p=1), before, generator())
     wave, targets = before.input.numpy(), before.targets.numpy()
     for i, j in enumerate(partner.tolist()):
         np.testing.assert_array_equal(after.input[i].numpy(), wave[i] + wave[j])
@@ -196,7 +264,7 @@ def test_sumup_adds_waves_and_labels():
 def test_every_clip_is_everyones_partner_equally_often():
     counts = torch.zeros(4, 4)
     for seed in range(2000):
-        _, partner = mixed(SumUp(), numbered(4, (1,)), generator(seed))
+        _, partner = mixed(Sumup(p=1), numbered(4, (1,)), generator(seed))
         counts[torch.arange(4), partner] += 1
     assert (counts / 2000 - 0.25).abs().max() < 0.05  # five standard deviations
 
@@ -205,7 +273,7 @@ def test_every_clip_is_everyones_partner_equally_often():
 
 
 def test_sumix_scales_both_clips_and_their_labels():
-    before, mixing = batch((50, 7), soft=True), SumIx(0.3, 1.0)
+    before, mixing = batch((50, 7), soft=True), Sumix(0.3, 1.0, p=1)
     drawn = mixing.draw(before, generator(2))
     after = mixing.mix(before, **drawn)
     wave, targets = before.input.numpy(), before.targets.numpy()
@@ -220,7 +288,7 @@ def test_sumix_scales_both_clips_and_their_labels():
 
 
 def test_sumix_coefficients_are_uniform_and_drawn_for_each_clip_and_partner():
-    drawn = SumIx(0.3, 1.0).draw(batch((20000, 1)), generator())
+    drawn = Sumix(0.3, 1.0, p=1).draw(batch((20000, 1)), generator())
     for name in ("own", "other"):
         values = drawn[name]
         assert 0.3 <= values.min() < 0.301 and 0.999 < values.max() <= 1.0
@@ -233,7 +301,7 @@ def test_the_label_mass_of_sumix_is_that_of_its_curve():
     """Clips of disjoint classes: the expected sum of labels is twice the mean of the curve over the coefficients."""
     size = 1500
     before = numbered(size, (1,))
-    after, partner = mixed(SumIx(0.3, 1.0), before, generator())
+    after, partner = mixed(Sumix(0.3, 1.0, p=1), before, generator())
     apart = partner != torch.arange(size)
     # Over 0.3 to 1: 2c below a half, then 1.
     expected = 2 * ((0.5**2 - 0.3**2) + 0.5) / 0.7
@@ -250,21 +318,21 @@ def test_label_curves_have_names_or_are_points():
     }
     assert factors.keys() == LABEL_CURVES.keys()
     for curve, expected in factors.items():
-        assert SumIx(0.3, 1.0, curve).label_factor(coefficients).tolist() == pytest.approx(expected)
-    points = SumIx(0.3, 1.0, [[0.3, 0.5], [0.7, 0.9]])
+        assert Sumix(0.3, 1.0, curve, p=1).label_factor(coefficients).tolist() == pytest.approx(expected)
+    points = Sumix(0.3, 1.0, [[0.3, 0.5], [0.7, 0.9]], p=1)
     assert points.label_factor(coefficients).tolist() == pytest.approx([0.5, 0.5, 0.5, 0.6, 0.7, 0.9, 0.9, 0.9])
 
 
 # ---------------------------------------------------------------- concatmix
 
 
-@pytest.mark.parametrize("reading", ["doubled", "halves"])
-def test_concatmix_joins_a_clip_and_another_and_unites_their_labels(reading):
+@pytest.mark.parametrize("length", ["doubled", "same"])
+def test_concatmix_joins_a_clip_and_another_and_unites_their_labels(length):
     before = batch((9, 11))
-    after, partner = mixed(ConcatMix(reading), before, generator())
+    after, partner = mixed(Concatmix(length, p=1), before, generator())
     wave, targets = before.input.numpy(), before.targets.numpy()
     for i, j in enumerate(partner.tolist()):
-        joined = [wave[i], wave[j]] if reading == "doubled" else [wave[i][:5], wave[j][5:]]
+        joined = [wave[i], wave[j]] if length == "doubled" else [wave[i][:5], wave[j][5:]]
         np.testing.assert_array_equal(after.input[i].numpy(), np.concatenate(joined))
         np.testing.assert_array_equal(after.targets[i].numpy(), np.maximum(targets[i], targets[j]))
 
@@ -272,15 +340,15 @@ def test_concatmix_joins_a_clip_and_another_and_unites_their_labels(reading):
 @settings(max_examples=60, deadline=None)
 @given(size=st.integers(2, 12), seed=seeds)
 def test_concatmix_rolls_the_batch_and_never_joins_a_clip_to_itself(size, seed):
-    _, partner = mixed(ConcatMix(), numbered(size, (2,)), generator(seed))
+    _, partner = mixed(Concatmix(p=1), numbered(size, (2,)), generator(seed))
     shift = (partner - torch.arange(size)) % size
     assert (shift == shift[0]).all() and shift[0] != 0
 
 
 def test_concatmix_draws_every_shift_equally_often_and_a_single_clip_is_its_own_partner():
-    shifts = [int(mixed(ConcatMix(), numbered(5, (2,)), generator(seed))[1][0]) for seed in range(1000)]
+    shifts = [int(mixed(Concatmix(p=1), numbered(5, (2,)), generator(seed))[1][0]) for seed in range(1000)]
     assert all(abs(shifts.count(shift) - 250) < 70 for shift in (1, 2, 3, 4)) and len(shifts) == 1000
-    after, partner = mixed(ConcatMix(), numbered(1, (3,)), generator())
+    after, partner = mixed(Concatmix(p=1), numbered(1, (3,)), generator())
     assert partner.tolist() == [0] and after.input.shape == (1, 6) and after.targets.tolist() == [[1.0]]
 
 
@@ -288,7 +356,7 @@ def test_concatmix_draws_every_shift_equally_often_and_a_single_clip_is_its_own_
 
 
 def test_mixup_is_the_weighted_mean_of_inputs_and_labels():
-    before, mixing = batch((40, 1, 4, 5), soft=True), MixUp(1.5)
+    before, mixing = batch((40, 1, 4, 5), soft=True), Mixup(1.5, p=1)
     drawn = mixing.draw(before, generator())
     after = mixing.mix(before, **drawn)
     mel, targets = before.input.numpy(), before.targets.numpy()
@@ -302,12 +370,12 @@ def test_mixup_is_the_weighted_mean_of_inputs_and_labels():
 def test_mixup_draws_a_coefficient_for_each_clip_from_the_beta_distribution(alpha):
     from scipy.stats import kstest
 
-    own = MixUp(alpha).draw(batch((4000, 1, 1, 1)), generator())["own"]
+    own = Mixup(alpha, p=1).draw(batch((4000, 1, 1, 1)), generator())["own"]
     assert len(own.unique()) > 3500 and own.dtype == torch.float32
     assert kstest(own.double().numpy(), "beta", args=(alpha, alpha)).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("mixing", [MixUp(1.5), CutMix(1.5)], **names)
+@pytest.mark.parametrize("mixing", [Mixup(1.5, p=1), Cutmix(1.5, p=1)], **names)
 def test_mel_mixings_keep_the_batchs_label_mass(mixing):
     """Each clip gives away what its partner gets: over all clips and many draws the mean label stays."""
     before = batch((64, 1, 16, 16))
@@ -322,7 +390,7 @@ def test_mel_mixings_keep_the_batchs_label_mass(mixing):
 @given(size=st.integers(1, 9), bands=st.integers(1, 25), frames=st.integers(1, 25), seed=seeds)
 def test_cutmix_shares_labels_by_the_cells_that_really_came_from_either(size, bands, frames, seed):
     before = numbered(size, (1, bands, frames))
-    after, partner = mixed(CutMix(1.5), before, generator(seed))
+    after, partner = mixed(Cutmix(1.5, p=1), before, generator(seed))
     for i, j in enumerate(partner.tolist()):
         cells = after.input[i, 0]
         assert set(cells.unique().tolist()) <= {float(i), float(j)}
@@ -342,7 +410,7 @@ def test_cutmix_shares_labels_by_the_cells_that_really_came_from_either(size, ba
 def test_cutmix_boxes_have_beta_areas_around_any_cell_as_in_the_paper():
     size, bands, frames = 20000, 100, 200
     shape = torch.zeros(1, 1, bands, frames).expand(size, 1, bands, frames)
-    box = CutMix(1.5).draw(Batch(shape, torch.zeros(size, 1), torch.zeros(size, 1)), generator())["box"].double()
+    box = Cutmix(1.5, p=1).draw(Batch(shape, torch.zeros(size, 1), torch.zeros(size, 1)), generator())["box"].double()
     low, high, first, last = box.T
     assert (low >= 0).all() and (high <= bands).all() and (first >= 0).all() and (last <= frames).all()
     # The reference draws the paper's boxes with numpy; the means of area and edges must agree.
@@ -361,5 +429,5 @@ def test_cutmix_boxes_have_beta_areas_around_any_cell_as_in_the_paper():
 
 
 def test_cutmix_boxes_differ_from_clip_to_clip():
-    box = CutMix(1.5).draw(batch((30, 1, 64, 96)), generator())["box"]
+    box = Cutmix(1.5, p=1).draw(batch((30, 1, 64, 96)), generator())["box"]
     assert len({tuple(row) for row in box.tolist()}) > 25

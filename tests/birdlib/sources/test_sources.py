@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from birdlib.errors import BirdlibError
-from birdlib.sources import find_source, input_root, scratch_folder
+from birdlib.sources import find_folders, find_source, input_root, scratch_folder
 
 NEW = {
     "dataset:openvino-wheels": "datasets/someone/openvino-wheels",
@@ -47,6 +47,14 @@ def test_a_dataset_and_a_kernel_of_one_name_are_told_apart(root: Path):
     dataset, kernel = mount(root, "datasets/a/weights"), mount(root, "notebooks/a/weights")
     assert find_source("dataset:weights") == dataset
     assert find_source("kernel:weights") == kernel
+
+
+def test_folders_go_by_the_last_part_of_their_sources_names(root: Path):
+    noise, birds = mount(root, "datasets/someone/noise"), mount(root, "notebooks/me/more-birds")
+    assert find_folders(["dataset:noise", "kernel:me/more-birds"]) == {"noise": noise, "more-birds": birds}
+    assert find_folders(None) == {}
+    with pytest.raises(BirdlibError, match="another one is called 'noise', too"):
+        find_folders(["dataset:someone/noise", "dataset:noise"])
 
 
 def test_a_folder_of_that_name_is_found_in_a_layout_nobody_knows(root: Path):

@@ -4,9 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from birdlib.blends.mean import Mean
 from birdlib.ensemble.members import CompiledMember
-from birdlib.scores.pipeline import Scoring
 
 from .conftest import CLASSES, small_model, write_weights
 from .test_scoring import broken_model, change_manifest, expected_scores, submit
@@ -114,56 +112,95 @@ def test_a_model_that_becomes_faster_ends_in_time(run, competition, tmp_path, mo
     np.testing.assert_allclose(written(tmp_path), expected_scores(task, [models["first"]]), atol=1e-4)
 
 
-@pytest.mark.parametrize(("limit", "whole"), [(29, 1), (44, 2), (59, 2)])
-def test_where_no_model_fits_the_recordings_that_were_scored_whole_count(
-    run, competition, tmp_path, monkeypatch, capsys, limit, whole
+def filled(expected, task, scored):
+    """Every row's scores, or those of the nearest scored window of its recording, the earlier of two."""
+    result = expected.copy()
+    for soundscape in task.soundscapes:
+        own = [place for place, row in enumerate(soundscape.rows) if row in scored]
+        for place, row in enumerate(soundscape.rows):
+            if own:
+                result[row] = expected[soundscape.rows[min(own, key=lambda other: (abs(other - place), other))]]
+    return result
+
+
+# The windows of a recording of six, in the order in which they are scored where not all can be.
+SPREAD = [0, 4, 2, 1, 5, 3]
+
+
+@pytest.mark.parametrize("windows", [3, 4, 7, 12, 17])
+def test_where_no_model_fits_its_windows_are_spread_evenly_and_the_others_are_as_their_neighbours(
+    run, competition, tmp_path, monkeypatch, capsys, windows
 ):
-    """A row that there was no time for gets the mean of its class: it is likelier than a row without the class."""
     weights = write_weights(tmp_path / "weights", {"only": (small_model(1), 0.9)})
     claim(weights, only=100.0)
-    slow_down(monkeypatch, run, {"only": 15.0})
-    run.set_limit(limit / 60, 0.0)
-    task, table = submit(run, competition, weights, tmp_path, missing_score=0.25)
-    assert outcomes(table) == [("only", f"scored {whole} of 3 recordings until the time was up")]
-    assert "the fastest is begun all the same" in capsys.readouterr().out
-    scored = np.concatenate([soundscape.rows for soundscape in task.soundscapes[:whole]])
-    expected = expected_scores(task, [small_model(1)])
-    scores = written(tmp_path)
-    np.testing.assert_allclose(scores[scored], expected[scored], atol=1e-4)
-    others = np.setdiff1d(np.arange(18), scored)
-    np.testing.assert_allclose(scores[others], np.tile(scores[scored].mean(axis=0), (len(others), 1)), atol=1e-6)
-    assert (table.scored_rows == np.isin(np.arange(18), scored)).all()
+    slow_down(monkeypatch, run, {"only": 10.0})
+    run.set_limit((10 * windows - 1) / 60, 0.0)
+    task, table = submit(run, competition, weights, tmp_path, missing_score=0.25, batch_size=1)
+    assert outcomes(table) == [("only", f"scored {windows} of 18 windows until the time was up")]
+    assert "No model fits the time; the fastest is begun all the same" in capsys.readouterr().out
+    turns = [soundscape.rows[place] for place in SPREAD for soundscape in task.soundscapes]
+    expected = filled(expected_scores(task, [small_model(1)]), task, turns[:windows])
+    np.testing.assert_allclose(written(tmp_path), expected, atol=1e-4)
+    assert table.scored_rows.all()
 
 
-def test_steps_take_no_part_of_a_recording_for_the_whole(run, competition, tmp_path, monkeypatch):
+def test_recordings_that_no_window_was_scored_of_get_the_mean_of_each_class(run, competition, tmp_path, monkeypatch):
+    """They are likelier than a row without the class: the missing_score would rank them below all others."""
     weights = write_weights(tmp_path / "weights", {"only": (small_model(1), 0.9)})
     claim(weights, only=100.0)
-    slow_down(monkeypatch, run, {"only": 15.0})
-    run.set_limit(29 / 60, 0.0)
-
-    def file_maximum(probabilities, layout, taxa):
-        highest = np.empty_like(probabilities)
-        for rows in layout.files:
-            highest[rows] = np.fmax.reduce(probabilities[rows])
-        return highest
-
-    scoring = Scoring(Mean(), {}, (file_maximum,))
-    task, table = submit(run, competition, weights, tmp_path, scoring=scoring)
-    rows = task.soundscapes[0].rows
-    highest = expected_scores(task, [small_model(1)])[rows].max(axis=0)
-    np.testing.assert_allclose(written(tmp_path), np.tile(highest, (18, 1)), atol=1e-4)
+    slow_down(monkeypatch, run, {"only": 10.0})
+    run.set_limit(19 / 60, 0.0)
+    task, table = submit(run, competition, weights, tmp_path, missing_score=0.25, batch_size=1)
+    scores, expected = written(tmp_path), expected_scores(task, [small_model(1)])
+    first, second, third = (soundscape.rows for soundscape in task.soundscapes)
+    np.testing.assert_allclose(scores[first], np.tile(expected[first[0]], (6, 1)), atol=1e-4)
+    np.testing.assert_allclose(scores[second], np.tile(expected[second[0]], (6, 1)), atol=1e-4)
+    np.testing.assert_allclose(scores[third], np.tile((scores[first[0]] + scores[second[0]]) / 2, (6, 1)), atol=1e-6)
 
 
-def test_where_there_was_no_time_for_one_recording_it_is_said(run, competition, tmp_path, monkeypatch):
+@pytest.mark.parametrize("scratch", ["full", "slow"])
+def test_where_the_windows_cannot_be_stored_in_time_recordings_follow_one_another(
+    run, competition, tmp_path, monkeypatch, scratch
+):
     weights = write_weights(tmp_path / "weights", {"only": (small_model(1), 0.9)})
     claim(weights, only=100.0)
-    slow_down(monkeypatch, run, {"only": 40.0})
-    run.set_limit(39 / 60, 0.0)
+    slow_down(monkeypatch, run, {"only": 10.0})
+    if scratch == "full":
+        (tmp_path / "mels-0.f32").symlink_to("/dev/full")
+    else:
+        monkeypatch.setattr("birdlib.submission.scoring.DECODING", 0.0)
+    run.set_limit(79 / 60, 0.0)
     run.rerun = True
+    task, table = submit(run, competition, weights, tmp_path, on_fault=run.fault, batch_size=1)
+    assert outcomes(table) == [("only", "scored 8 of 18 windows until the time was up")]
+    scored = [*task.soundscapes[0].rows, *task.soundscapes[1].rows[:2]]
+    reached = np.concatenate([soundscape.rows for soundscape in task.soundscapes[:2]])
+    expected = filled(expected_scores(task, [small_model(1)]), task, scored)
+    np.testing.assert_allclose(written(tmp_path)[reached], expected[reached], atol=1e-4)
+
+
+def test_where_there_was_no_time_for_one_window_it_is_said(run, competition, tmp_path, monkeypatch):
+    weights = write_weights(tmp_path / "weights", {"only": (small_model(1), 0.9)})
+    run.set_limit(1 / 60, 0.0)
+    run.now, run.rerun = 2.0, True
     _, table = submit(run, competition, weights, tmp_path, missing_score=0.25)
-    assert outcomes(table) == [("only", "scored 0 of 3 recordings until the time was up")]
-    assert (written(tmp_path) == 0.25).all() and not table.scored_rows.any()
-    assert "no model scored any window" in run.faults[-1]
+    assert outcomes(table) == [("only", "needs 0 s, 0 s are left")]
+    assert not table.scored_rows.any() and "no model scored any window" in run.faults[-1]
+
+
+def test_a_model_that_will_be_late_begins_anew_on_windows_that_are_spread(run, competition, tmp_path, monkeypatch):
+    weights = write_weights(tmp_path / "weights", {"only": (small_model(1), 0.9)})
+    slow_down(monkeypatch, run, {"only": 10.0})
+    monkeypatch.setattr("birdlib.submission.scoring.EARLY", 0.2)
+    run.set_limit(89 / 60, 0.0)
+    task, table = submit(run, competition, weights, tmp_path, batch_size=1)
+    assert outcomes(table) == [
+        ("only", "dropped: too slow"),  # after two windows
+        ("only", "scored 7 of 18 windows until the time was up"),
+    ]
+    turns = [soundscape.rows[place] for place in SPREAD for soundscape in task.soundscapes]
+    expected = filled(expected_scores(task, [small_model(1)]), task, turns[:7])
+    np.testing.assert_allclose(written(tmp_path), expected, atol=1e-4)
 
 
 def test_where_no_model_fits_the_fastest_gets_the_time(run, competition, tmp_path, monkeypatch):
@@ -172,25 +209,23 @@ def test_where_no_model_fits_the_fastest_gets_the_time(run, competition, tmp_pat
     slow_down(monkeypatch, run, {"first": 40.0, "second": 15.0, "third": 40.0})
     run.set_limit(44 / 60, 0.0)
     task, table = submit(run, competition, weights, tmp_path)
-    assert outcomes(table)[0] == ("second", "scored 2 of 3 recordings until the time was up")
+    assert outcomes(table)[0] == ("second", "scored 12 of 18 windows until the time was up")
     assert len(table.tables) == 1
 
 
-def test_a_strong_model_gives_way_to_a_faster_one_where_it_would_not_end(run, competition, tmp_path, monkeypatch):
+def test_a_strong_model_gives_way_to_one_that_fits(run, competition, tmp_path, monkeypatch):
     weights, models = three_models(tmp_path)
-    claim(weights, first=0.04, third=0.04)
-    slow_down(monkeypatch, run, {"first": 15.0, "second": 5.0, "third": 15.0})
+    claim(weights, first=0.08, second=0.01, third=0.08)
+    slow_down(monkeypatch, run, {"first": 15.0, "second": 2.0, "third": 15.0})
     run.set_limit(1.0, 0.0)
     task, table = submit(run, competition, weights, tmp_path)
     assert outcomes(table)[:2] == [("first", "dropped: too slow"), ("second", "scored")]
     np.testing.assert_allclose(written(tmp_path), expected_scores(task, [models["second"]]), atol=1e-4)
 
 
-def test_a_model_that_is_nearly_done_does_not_give_way_to_one_that_would_score_less(
-    run, competition, tmp_path, monkeypatch
-):
+def test_a_model_that_seems_late_near_its_end_goes_on_where_no_other_fits(run, competition, tmp_path, monkeypatch):
     weights, models = three_models(tmp_path)
-    claim(weights, first=0.04)
+    claim(weights, first=0.01, second=0.08, third=0.08)
     predict = CompiledMember.predict
 
     def slow_at_last(compiled, blocks, logits):
@@ -201,13 +236,13 @@ def test_a_model_that_is_nearly_done_does_not_give_way_to_one_that_would_score_l
     monkeypatch.setattr(CompiledMember, "predict", slow_at_last)
     run.set_limit(38 / 60, 0.0)
     task, table = submit(run, competition, weights, tmp_path)
-    assert outcomes(table)[0] == ("first", "scored")  # though a faster one was there when it seemed to be late
+    assert outcomes(table)[0] == ("first", "scored")  # it seemed to be late near its end
 
 
-def test_where_all_faster_models_fail_the_dropped_one_is_begun_once_more(run, competition, tmp_path, monkeypatch):
+def test_where_all_other_models_fail_the_dropped_one_is_begun_once_more(run, competition, tmp_path, monkeypatch):
     models = {"strong": (small_model(1), 0.9), "broken": (broken_model(), 0.8)}
     weights = write_weights(tmp_path / "weights", models)
-    claim(weights, strong=0.04)
+    claim(weights, strong=0.08)
     slow_down(monkeypatch, run, {"strong": 15.0, "broken": 1.0})
     run.set_limit(66 / 60, 0.0)
     run.rerun = True
@@ -215,10 +250,11 @@ def test_where_all_faster_models_fail_the_dropped_one_is_begun_once_more(run, co
     assert outcomes(table) == [
         ("strong", "dropped: too slow"),
         ("broken", "failed"),
-        ("strong", "scored 2 of 3 recordings until the time was up"),
+        ("strong", "scored 12 of 18 windows until the time was up"),
     ]
-    rows = task.soundscapes[0].rows
-    np.testing.assert_allclose(written(tmp_path)[rows], expected_scores(task, [small_model(1)])[rows], atol=1e-4)
+    turns = [soundscape.rows[place] for place in SPREAD for soundscape in task.soundscapes]
+    expected = filled(expected_scores(task, [small_model(1)]), task, turns[:12])
+    np.testing.assert_allclose(written(tmp_path), expected, atol=1e-4)
 
 
 def test_on_a_machine_that_is_faster_than_the_manifest_says_all_models_are_scored(

@@ -32,7 +32,9 @@ def stop(error):
     raise error
 
 
-def submit(run, competition, weights, tmp_path, on_fault=stop, save=None, missing_score=0.0, scoring=None):
+def submit(
+    run, competition, weights, tmp_path, on_fault=stop, save=None, missing_score=0.0, scoring=None, batch_size=4
+):
     task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
     members = load_members(weights, task.plan.classes, on_fault)
     windows = Windows(task.soundscapes, [member.entry.front_end for member in members], tmp_path, on_fault)
@@ -44,7 +46,7 @@ def submit(run, competition, weights, tmp_path, on_fault=stop, save=None, missin
         missing_score=missing_score,
         folder=tmp_path / "scores",
     )
-    ScoringLoop(Plan(run, members, len(windows)), windows, table, save or task.save, "f32").score()
+    ScoringLoop(Plan(run, members, len(windows)), windows, table, save or task.save, "f32", batch_size).score()
     windows.close()
     return task, table
 

@@ -36,7 +36,7 @@ STAGE = {
     "clips": [{"name": "focal_recordings"}],
     "sampler": {"name": "uniform"},
     "augmentations": [
-        {"name": "concatmix", "p": 0.5, "reading": "halves"},
+        {"name": "concatmix", "p": 0.5, "length": "same"},
         {"name": "sumix", "p": 1.0, "low": 0.3, "high": 1.0},
         {"name": "mixup", "p": 1.0, "alpha": 1.5},
         {"name": "cutmix", "p": 0.5, "alpha": 1.5},

@@ -1,14 +1,19 @@
 """Processes that train together decide alike whether an augmentation happens, and mix differently."""
 
+from pathlib import Path
+
 import torch
 
+from birdlib.augmentation.augmentation_context import AugmentationContext
 from birdlib.augmentation.batch import Batch
 from birdlib.augmentation.recipe import Augmentation
 from birdlib.training.randomness import decision_generator, mixing_generator
 
 
 def test_clips_are_twice_as_long_in_all_processes_or_in_none():
-    augmentation = Augmentation([{"name": "concatmix", "p": 0.5, "reading": "doubled"}])
+    augmentation = Augmentation(
+        [{"name": "concatmix", "p": 0.5, "length": "doubled"}], AugmentationContext(32000, Path)
+    )
     doubled = []
     for step in range(40):
         batches = []

@@ -118,7 +118,7 @@ def test_the_average_is_timms_with_warm_up_and_no_longer_the_initial_weights(set
 
 
 def test_a_student_that_is_its_teacher_has_nothing_to_learn_from_it(settings, session, tmp_path):
-    doubled = [{"name": "concatmix", "p": 1.0, "reading": "doubled"}, {"name": "mixup", "p": 1.0, "alpha": 1.5}]
+    doubled = [{"name": "concatmix", "p": 1.0, "length": "doubled"}, {"name": "mixup", "p": 1.0, "alpha": 1.5}]
     teacher = only(train(settings(epochs=1, head=ATTENTION, augmentations=doubled), session("teacher")))
     around = session("student")
 
