@@ -1,4 +1,4 @@
-"""The cut: which seconds of a recording a model hears for a row of a submission, or a labelled stretch."""
+"""The cut: which seconds a model hears for a row of a submission, or for a labelled stretch."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the steps of an augmentation share: those that mix clips, and those that change each clip by itself.
+"""What augmentation steps share: those that mix clips, and those that change each by itself.
 
 Every step draws what it needs on the CPU and then works on the batch's device, so that the same generator gives the
 same batch everywhere.

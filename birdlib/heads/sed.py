@@ -1,4 +1,4 @@
-"""Sound event detection: a logit for every class in every frame, and one for the clip (PANNs, Kong et al. 2020)."""
+"""Sound event detection: logits of every frame and of the clip (PANNs, Kong et al. 2020)."""
 
 import math
 from dataclasses import dataclass

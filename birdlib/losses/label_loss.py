@@ -1,4 +1,4 @@
-"""What losses of labels share: the clip's logits, and those of its loudest frames where the head has frames."""
+"""What losses of labels share: the clip's logits, and those of its loudest frames."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A smooth macro ROC-AUC: pairs of clips of which one has a class and one has not (BirdCLEF 2026, 2nd place)."""
+"""A smooth macro ROC-AUC over pairs of clips (BirdCLEF 2026, 2nd place)."""
 
 from dataclasses import dataclass
 

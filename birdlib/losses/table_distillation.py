@@ -1,4 +1,4 @@
-"""Distillation from a table: a model's probabilities, stored before the training and mixed as labels are."""
+"""Distillation from a table: a model's probabilities, stored and mixed as labels are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from birdlib.competition.editions import edition
+from birdlib.models.variant import variant
 from birdlib.weights.names import model_name
 from kernelgen.recipe import load_project
 
@@ -78,11 +79,11 @@ def test_the_twenty_are_scored_by_their_worth_though_they_have_no_scores():
     students = [one.settings for name, one in kernels.items() if name.startswith("distill-")]
     names = [
         model_name(
-            settings["architecture"],
+            variant(settings["architecture"], settings["head"]["name"]),
             epochs=settings["epochs"],
             fold=settings["folds"][0],
             seed=settings["seeds"][0],
-            teacher=settings["architecture"].removesuffix("-time"),
+            teacher=settings["architecture"],
         )
         for settings in students
     ]
@@ -97,8 +98,9 @@ def test_the_twenty_are_scored_by_their_worth_though_they_have_no_scores():
 ANYWHERE = {"components", "errors", "progress"}
 ROOMS = {
     "audio": set(),
-    "augmentation": set(),
+    "augmentation": {"audio", "competition", "data"},
     "blends": {"scores"},
+    "clip_sources": {"audio", "competition", "data"},
     "competition": set(),
     "components": set(),
     "data": {"audio", "competition"},
@@ -107,18 +109,45 @@ ROOMS = {
     "errors": set(),
     "export": {"audio", "competition", "data", "frontend", "inference", "metrics", "models", "weights"},
     "frontend": set(),
+    "heads": {"models"},
     "inference": set(),
+    "losses": {"augmentation", "models"},
     "metrics": {"competition"},
     "models": set(),
     # Pictures show what all rooms make, and nothing needs a picture.
-    "plots": {"audio", "augmentation", "data", "frontend", "metrics", "models", "submission", "training"},
+    "plots": {
+        "audio",
+        "augmentation",
+        "clip_sources",
+        "data",
+        "frontend",
+        "metrics",
+        "models",
+        "submission",
+        "training",
+    },
     "postprocessing": {"scores"},
     "progress": set(),
+    "samplers": {"data"},
+    "schedules": set(),
     "scores": {"competition", "metrics"},
     "sources": set(),
+    "starts": {"models", "weights"},
     "submission": {"audio", "competition", "ensemble", "frontend", "inference", "scores"},
-    "training": {"audio", "augmentation", "competition", "data", "frontend", "metrics", "models", "weights"},
-    "weights": {"audio", "frontend"},
+    "training": {
+        "audio",
+        "augmentation",
+        "clip_sources",
+        "competition",
+        "data",
+        "frontend",
+        "losses",
+        "metrics",
+        "models",
+        "starts",
+        "weights",
+    },
+    "weights": {"audio", "frontend", "models"},
     "wheels": set(),
 }
 

@@ -270,7 +270,7 @@ def test_a_renamed_checkpoint_is_told_its_name(folder):
         (lambda s: replace(s, classes=("a", "b")), "its weights are not those of test_efficientnet with 2 classes"),
         (lambda s: replace(s, channels=3), "its weights are not those of test_efficientnet"),
         (lambda s: replace(s, head={"name": "sed"}), "its weights are not those of test_efficientnet-sed with 3 classes"),
-        (lambda s: replace(s, head={"name": "sad"}), "heads: 'sad' is not in this notebook"),
+        (lambda s: replace(s, head={"name": "sad"}), "heads: unknown name 'sad'; expected one of attention, pooled, sed"),
         (lambda s: replace(s, architecture="nonesuch"), "timm has no model 'nonesuch'"),
         (lambda s: replace(s, ema={}), "its weights are not those of"),
         (lambda s: replace(s, ema=s.ema | {"head.linear.bias": torch.tensor([0.0, 1.0, float("nan")])}),

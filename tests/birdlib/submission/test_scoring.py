@@ -129,7 +129,7 @@ def test_models_of_other_windows_paddings_and_rates_are_left_out_by_name(run, co
     members = load_members(tmp_path / "weights", CLASSES, faults.append)
     assert [member.name for member in members] == ["usual", "same"]
     long, other = map(str, faults)
-    assert long.startswith("long: window_seconds = 10: a row of the submission is 5 s of audio")
+    assert long.startswith("long: takes 10 s at 32000 Hz with cyclic padding, the ensemble 5 s at 32000 Hz")
     assert other == (
         "other: takes 5 s at 32000 Hz with zeros padding, the ensemble 5 s at 32000 Hz with cyclic padding; "
         "submit them apart"
