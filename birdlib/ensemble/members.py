@@ -63,9 +63,9 @@ def load_members(
             on_fault(error)
         else:
             entries.append(entry)
-    # Recordings are decoded once, for one way to cut them: that of most models, the strongest's where equally many.
-    cuts = [_cut(entry) for entry in entries]
-    usual = max(cuts, key=cuts.count, default="")
+    # What is short of audio is padded in one way: that of most models, the strongest's where equally many.
+    paddings = [entry.padding for entry in entries]
+    usual = max(paddings, key=paddings.count, default="")
     for entry in entries:
         outputs = np.flatnonzero([label in asked for label in entry.classes])
         if not len(outputs):
@@ -76,17 +76,12 @@ def load_members(
                     "attach weights of this competition"
                 )
             )
-        elif _cut(entry) != usual:
-            on_fault(BirdlibError(f"{entry.name}: takes {_cut(entry)}, the ensemble {usual}; submit them apart"))
+        elif entry.padding != usual:
+            told = f"{entry.name}: learnt {entry.padding} padding, the ensemble {usual}; submit them apart"
+            on_fault(BirdlibError(told))
         else:
             members.append(Member(entry, folder / entry.xml, outputs))
     return members
-
-
-def _cut(entry: ModelEntry) -> str:
-    """How a model takes its windows from a recording, in words."""
-    front_end = entry.front_end
-    return f"{front_end.window_seconds:g} s at {front_end.sample_rate} Hz with {entry.padding} padding"
 
 
 def _by_worth(

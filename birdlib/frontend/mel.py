@@ -56,10 +56,6 @@ class FrontEnd:
         """Shape of one window as a model takes it: [1, n_mels, frames]."""
         return (1, self.n_mels, self.frames)
 
-    def cuts_windows_as(self, other: "FrontEnd") -> bool:
-        """Whether both take the same samples of a recording."""
-        return (self.sample_rate, self.window_seconds) == (other.sample_rate, other.window_seconds)
-
     def as_dict(self) -> dict:
         return asdict(self)
 

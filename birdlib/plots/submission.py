@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from birdlib.audio.recordings import read_windows
+from birdlib.competition.editions import WINDOW_SECONDS
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.plots.style import CLIPS, SOUNDSCAPES, plain, plain_numbers, show_mel
 from birdlib.submission.preparation import Task
@@ -36,7 +37,7 @@ def plot_windows(
         wave, _ = read_windows(
             soundscape.path,
             [end],
-            window_seconds=front_end.window_seconds,
+            window_seconds=min(front_end.window_seconds, WINDOW_SECONDS),
             sample_rate=front_end.sample_rate,
             padding=padding,
         )
@@ -44,7 +45,7 @@ def plot_windows(
             mel = MelSpectrogram(front_end)(torch.from_numpy(np.nan_to_num(wave)))[0, 0].numpy()
         row = scores[soundscape.rows[position]]
         heard = ", ".join(f"{task.plan.classes[i]} {row[i]:.2f}" for i in np.argsort(-row, kind="stable")[:top])
-        show_mel(axis, mel, end - front_end.window_seconds, end)
+        show_mel(axis, mel, end - WINDOW_SECONDS, end)
         axis.set(title=f"{soundscape.path.stem}: {heard}", yticks=[], ylabel="mel")
         axis.title.set_fontsize(9)
     axes[-1, 0].set_xlabel("seconds")

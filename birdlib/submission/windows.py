@@ -16,6 +16,7 @@ import torch
 
 from birdlib.audio.padding import CYCLIC
 from birdlib.audio.recordings import DecodingMemory, read_windows
+from birdlib.competition.editions import WINDOW_SECONDS
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 
@@ -57,8 +58,10 @@ class Windows:
         self.soundscapes = soundscapes
         self.padding = padding
         self.front_ends = list(dict.fromkeys(front_ends))
-        if not all(front_end.cuts_windows_as(self.front_ends[0]) for front_end in self.front_ends):
-            raise BirdlibError("the models' front ends differ in sample rate or window length; submit them apart")
+        # Front ends that take the same samples of a recording share its audio.
+        cuts = [(front_end.sample_rate, front_end.window_seconds) for front_end in self.front_ends]
+        self._cuts = list(dict.fromkeys(cuts))
+        self._cut_of = [self._cuts.index(cut) for cut in cuts]
         self.on_fault = on_fault
         self.seconds_decoding = 0.0
         self.seconds_front_end = 0.0
@@ -189,18 +192,20 @@ class Windows:
         except BaseException as error:  # it belongs to the thread that waits for the blocks
             handed_over.put(error)
 
-    @staticmethod
-    def _transform(waves: np.ndarray, front_ends: list[MelSpectrogram], memory: list[np.ndarray]) -> list[np.ndarray]:
-        """Audio, float32 [n, samples], to each front end's mels, float32 [n, 1, n_mels, frames], which lie in memory.
+    def _transform(
+        self, waves: list[np.ndarray], front_ends: list[MelSpectrogram], memory: list[np.ndarray]
+    ) -> list[np.ndarray]:
+        """Each cut's audio, float32 [n, samples], to each front end's mels, float32 [n, 1, n_mels, frames], in memory.
 
         Window by window: what the front end makes of one on its way stays in the cache, and the allocator gives none
         of it back (by twos it takes a tenth longer, by fours at least a third).
         """
         with torch.inference_mode():
-            for place, wave in enumerate(torch.from_numpy(waves)):
-                for front_end, mels in zip(front_ends, memory, strict=True):
-                    mels[place] = front_end(wave[None])[0].numpy()
-        return [mels[: len(waves)] for mels in memory]
+            heard = [torch.from_numpy(one) for one in waves]
+            for place in range(len(waves[0])):
+                for front_end, cut, mels in zip(front_ends, self._cut_of, memory, strict=True):
+                    mels[place] = front_end(heard[cut][place][None])[0].numpy()
+        return [mels[: len(waves[0])] for mels in memory]
 
     def _finite(self, rows: np.ndarray, mels: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
         """The windows whose mels are numbers, because one window of NaN drops a whole model.
@@ -216,48 +221,53 @@ class Windows:
                 self.on_fault(BirdlibError(f"{soundscape.path.name}: {lost} windows give no finite mel spectrogram"))
         return rows[finite], [some[finite] for some in mels]
 
-    def _waves(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Full blocks of rows and audio, float32 [n, samples], across soundscapes; only the last may be short.
+    def _waves(self) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+        """Full blocks of rows and each cut's audio, float32 [n, samples], across soundscapes; the last may be short.
 
         The audio of a block is overwritten by the next one.
         """
-        rows, memory = np.empty(0, int), DecodingMemory()
-        waves = np.empty((BLOCK, self.front_ends[0].samples), np.float32)
+        rows, memory = np.empty(0, int), [DecodingMemory() for _ in self._cuts]
+        waves = [np.empty((BLOCK, round(rate * seconds)), np.float32) for rate, seconds in self._cuts]
         for soundscape in self.soundscapes:
             started = time.perf_counter()
             try:
                 decoded = self._decode(soundscape, memory)
             finally:
                 self.seconds_decoding += time.perf_counter() - started
-            audible = np.flatnonzero(~np.isnan(decoded[:, 0]))
+            audible = np.flatnonzero(~np.any([np.isnan(windows[:, 0]) for windows in decoded], axis=0))
             while len(audible):
                 taken, audible = np.split(audible, [BLOCK - len(rows)])
-                np.take(decoded, taken, axis=0, out=waves[len(rows) : len(rows) + len(taken)], mode="clip")
+                for windows, block in zip(decoded, waves, strict=True):
+                    np.take(windows, taken, axis=0, out=block[len(rows) : len(rows) + len(taken)], mode="clip")
                 rows = np.concatenate([rows, soundscape.rows[taken]])
                 if len(rows) == BLOCK:
                     yield rows, waves
                     rows = np.empty(0, int)
         if len(rows):
-            yield rows, waves[: len(rows)]
+            yield rows, [block[: len(rows)] for block in waves]
 
-    def _decode(self, soundscape: ScoredSoundscape, memory: DecodingMemory) -> np.ndarray:
-        front_end = self.front_ends[0]
-        try:
-            windows, damage = read_windows(
-                soundscape.path,
-                soundscape.ends,
-                window_seconds=front_end.window_seconds,
-                sample_rate=front_end.sample_rate,
-                padding=self.padding,
-                memory=memory,
-            )
-        except (Exception, SystemExit) as error:  # whatever a decoder raises costs this recording's rows only
-            windows = np.full((len(soundscape.ends), front_end.samples), np.nan, np.float32)
-            damage = str(error) if isinstance(error, BirdlibError) else f"{soundscape.path.name}: {error!r}"
+    def _decode(self, soundscape: ScoredSoundscape, memory: list[DecodingMemory]) -> list[np.ndarray]:
+        """The windows of each cut, float32 [windows, samples], NaN where there is no audio; in memory of its own."""
+        decoded, damage = [], ""
+        for (rate, seconds), own in zip(self._cuts, memory, strict=True):
+            try:
+                windows, damage = read_windows(
+                    soundscape.path,
+                    soundscape.ends,
+                    window_seconds=seconds,
+                    row_seconds=min(seconds, WINDOW_SECONDS),
+                    sample_rate=rate,
+                    padding=self.padding,
+                    memory=own,
+                )
+            except (Exception, SystemExit) as error:  # whatever a decoder raises costs this recording's rows only
+                windows = np.full((len(soundscape.ends), round(rate * seconds)), np.nan, np.float32)
+                damage = str(error) if isinstance(error, BirdlibError) else f"{soundscape.path.name}: {error!r}"
+            decoded.append(windows)
         silent = int(np.isnan(windows[:, 0]).sum())
         if silent and not damage:
             damage = f"{soundscape.path.name}: ends before {silent} of its {len(windows)} windows"
         if damage:
             cost = f"; {silent} of its {len(windows)} rows get no score" if silent else ""
             self.on_fault(BirdlibError(damage + cost))
-        return windows
+        return decoded

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from birdlib.audio.recordings import read_windows
 from birdlib.competition.layout import CompetitionFiles
-from birdlib.errors import BirdlibError
-from birdlib.frontend.mel import FrontEnd
+from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.submission import windows as windows_module
 from birdlib.submission.preparation import prepare
 from birdlib.submission.windows import Windows
@@ -128,7 +128,21 @@ def test_broken_recordings_cost_their_own_rows_only(competition, tmp_path):
     np.testing.assert_array_equal(mels[:6], all_mels[:6])
 
 
-def test_front_ends_of_different_windows_cannot_share_a_decoding(tmp_path):
-    other = FrontEnd(32000, 10, 1024, 1024, 32, 50, 14000)
-    with pytest.raises(BirdlibError, match="differ in sample rate or window length"):
-        Windows([], [FRONT_END, other], tmp_path, stop)
+def test_models_of_other_windows_each_hear_their_own_cut_of_the_same_rows(competition, tmp_path):
+    longer, slower = FrontEnd(32000, 10, 1024, 1024, 32, 50, 14000), FrontEnd(16000, 5, 512, 512, 32, 50, 7000)
+    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
+    windows = Windows(task.soundscapes, [FRONT_END, longer, slower], tmp_path, stop)
+    for front_end in (FRONT_END, longer, slower, longer):
+        rows, mels = collect(windows, front_end)
+        for soundscape in task.soundscapes:
+            waves, _ = read_windows(
+                soundscape.path,
+                soundscape.ends,
+                window_seconds=front_end.window_seconds,
+                row_seconds=5,
+                sample_rate=front_end.sample_rate,
+                padding="cyclic",
+            )
+            expected = MelSpectrogram(front_end)(torch.from_numpy(waves))
+            np.testing.assert_allclose(mels[soundscape.rows], expected, atol=1e-4)
+        assert sorted(rows) == list(range(18))
