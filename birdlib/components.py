@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from importlib import import_module
+from inspect import isabstract
 from pkgutil import iter_modules
 
 from birdlib.errors import BirdlibError
@@ -82,7 +83,7 @@ def _class(kind: str, name: str) -> type:
             if error.name != module:  # a package that the component needs
                 raise
         else:
-            if is_dataclass(made):
+            if is_dataclass(made) and not isabstract(made):
                 return made
     raise BirdlibError(f"{kind}: unknown name {name!r}; expected one of {', '.join(_names(kind))}")
 

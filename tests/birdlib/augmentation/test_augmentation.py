@@ -136,7 +136,7 @@ def test_the_whole_recipe_goes_from_waves_to_logits(head, size):
         ([{"name": "sumix", "p": 1, "low": 0, "high": 1, "curve": []}], "expected points .* rising coefficients"),
         ([{"name": "sumix", "p": 1, "low": 0, "high": 1, "curve": [[0, 0], [0, 1]]}], "rising coefficients"),
         ([{"name": "sumix", "p": 1, "low": 0, "high": 1, "curve": [0.5, 1]}], "expected points"),
-        ([{"name": "sumix", "p": 1, "low": 0, "high": 1, "curve": [[0, 2]]}], "curve = ... .. 2..; expected points"),
+        ([{"name": "sumix", "p": 1, "low": 0, "high": 1, "curve": [[0, 2]]}], r"curve = \[\[0, 2\]\]; expected points"),
         ([{"name": "concatmix", "p": 1, "length": "halved"}], "length = 'halved'; expected one of 'doubled', 'same'"),
         (
             [RECIPE[2], RECIPE[1]],

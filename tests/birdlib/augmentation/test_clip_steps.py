@@ -137,13 +137,13 @@ def test_clips_that_concatmix_doubled_are_changed_as_a_whole(table, context):
         ({"name": "frequency_mask", "count": 1.5}, "augmentation: frequency_mask: count = 1.5; expected a whole"),
         ({"name": "filter_augment", "most_bands": 2}, "filter_augment: most_bands = 2; expected a whole number from 3"),
         ({"name": "filter_augment", "narrowest": 0.3}, "narrowest = 0.3; expected a number from 0 to 0.2"),
-        ({"name": "noise"}, "augmentation: noise needs folder; add it to the recipe's table"),
+        ({"name": "noise"}, "augmentation: noise needs 'folder'; add it"),
         ({"name": "noise", "folder": "x", "low": 40}, "noise: high = 30.0; expected a number from 40 to 100"),
         (
             {"name": "noise", "folder": "x", "minutes": 0},
             "augmentation: noise: minutes = 0; expected a number from 0.1",
         ),
-        ({"name": "masks"}, "augmentation: 'masks' is not in this notebook"),
+        ({"name": "masks"}, "augmentation: unknown name 'masks'; expected one of"),
     ],
 )
 def test_parameters_that_cannot_be_meant_are_one_line(table, says):

@@ -170,6 +170,7 @@ def test_a_recipes_loss_is_the_weighted_sum_of_its_terms():
     [
         ([], "loss: names none"),
         ([{"name": "focl"}], "losses: unknown name 'focl'; expected one of"),
+        ([{"name": "label_loss"}], "losses: unknown name 'label_loss'; expected one of"),
         ([{"name": "focal", "gama": 1}], "losses: focal has no parameter 'gama'; expected frame_share, gamma"),
         ([{"name": "focal", "gamma": -1}], "losses: focal: gamma = -1; expected a number from 0 on"),
         ([{"name": "bce", "weight": "much"}], "losses: bce: weight = 'much'"),
