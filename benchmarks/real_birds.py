@@ -10,7 +10,6 @@ nothing but its audio, its metadata and its sample. esc10 trains mini-train's mo
 """
 
 import argparse
-import json
 import shutil
 import subprocess
 import sys
@@ -117,7 +116,6 @@ def birdmini(competition: Path, truth: Path, out: Path, overrides: Sequence[str]
     print("| | padded cmAP | macro ROC-AUC |\n| --- | ---: | ---: |")
     print(*(row.line() for row in rows), sep="\n")
     print(f"\nmini-submission's submission.csv is the ensemble of all students within {apart:.1e}")
-    print(", ".join(f"{name} {seconds:.0f} s" for name, seconds in kernel_seconds(out / "kernels").items()))
 
 
 def copy_without_truth(competition: Path, folder: Path) -> None:
@@ -181,12 +179,6 @@ def write_each(groups: Mapping[str, Mapping[str, np.ndarray]], truth: np.ndarray
     ]
     pd.DataFrame(rows).round(4).to_csv(path, index=False)
     print(pd.DataFrame(rows).round(4).to_string(index=False), "\n")
-
-
-def kernel_seconds(out: Path) -> dict[str, float]:
-    """How long each kernel's last run took."""
-    notes = {name: out / name / "run-finished.json" for name in KERNELS}
-    return {name: json.loads(path.read_text())["seconds"] for name, path in notes.items() if path.exists()}
 
 
 # ---------------------------------------------------------------- ESC-10
