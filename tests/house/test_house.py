@@ -116,6 +116,7 @@ ROOMS = {
     "models": set(),
     # Pictures show what all rooms make, and nothing needs a picture.
     "plots": {
+        "competition",
         "audio",
         "augmentation",
         "clip_sources",
