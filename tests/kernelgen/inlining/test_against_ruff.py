@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -62,4 +63,6 @@ def imported(text: str) -> set[str]:
 def test_a_kernel_holds_the_modules_that_ruff_finds(project, graph, kernel):
     built = build_kernel(project, project.kernels[kernel], commit="x")
     names = {name for cell in built.cells if cell.kind == "code" for name in imported(cell.python)}
+    modules = [file.removesuffix(".py").replace("/", ".") for file in graph]
+    names |= {name for pattern in built.kernel.included for name in modules if fnmatchcase(name, pattern)}
     assert {str(module.file) for module in built.closure.modules} == reached(graph, names) != set()
