@@ -57,7 +57,14 @@ STEPS = (
     {"name": "cut_off", "threshold": 0.1},
     {"name": "class_rank"},
 )
-BLENDS = ("mean", "rank", "logit", "geometric", "power", "minimum")
+BLENDS = (
+    {"name": "mean"},
+    {"name": "rank"},
+    {"name": "logit"},
+    {"name": "geometric"},
+    {"name": "power", "exponent": 2.0},
+    {"name": "minimum"},
+)
 
 
 def train(prepared: Prepared, settings: Mapping, folder: Path) -> None:
@@ -151,9 +158,9 @@ def main() -> int:
         lines.append(judge.line(steps[0]["name"] if steps else "none", several))
     lines.append(judge.head(f"blend of one model of each of the {len(tables)} choices, by seed"))
     for blend in BLENDS:
-        scoring = Scoring.of({"name": blend})
+        scoring = Scoring.of(blend)
         several = [scoring(list(group), task.plan.classes) for group in zip(*tables.values(), strict=True)]
-        lines.append(judge.line(blend, several))
+        lines.append(judge.line(blend["name"], several))
     print("\n".join(lines))
     print(f"\n{options.epochs} epochs, seeds {usual['seeds']}, {time.perf_counter() - started:.0f} s")
     return 0
