@@ -151,7 +151,6 @@ def build(options: argparse.Namespace) -> bool:
     from kernelgen.chaining.earlier import going_on
     from kernelgen.chaining.finished import newest_output
     from kernelgen.chaining.inputs import Chain, check_inputs, parse_inputs
-    from kernelgen.chaining.running import run_chain
     from kernelgen.nodes import notebook_text
     from kernelgen.running import check_platform
 
@@ -173,10 +172,17 @@ def build(options: argparse.Namespace) -> bool:
         notebooks[built.kernel.name] = notebook_text(built.notebook).encode()
         print(f"{shown(notebook)}\n{shown(notebook.with_name('kernel-metadata.json'))}")
     if inputs is not None:
-        if options.hidden_rerun:
-            os.environ["KAGGLE_IS_COMPETITION_RERUN"] = "1"
+        from kernelgen.chaining.running import run_chain  # which needs Linux
+
         chain = Chain(project, kernels, out, inputs, options.other_command, notebooks, options.layout)
-        return run_chain(chain, lambda result: print(f"{shown(result.folder)}  ({result.seconds:.0f} s)"))
+        before = os.environ.copy()
+        if options.hidden_rerun:
+            os.environ["KAGGLE_IS_COMPETITION_RERUN"] = "1"  # which runs are given
+        try:
+            return run_chain(chain, lambda result: print(f"{shown(result.folder)}  ({result.seconds:.0f} s)"))
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
     if notebooks:
         folder = shown(out / (next(iter(notebooks)) if len(notebooks) == 1 else "NAME"))
         logger.info(f"next: {options.command} --run    (runs it here as Kaggle would)")

@@ -44,6 +44,8 @@ def unpack(archive: Path, folder: Path) -> None:
             packed.extractall(folder)
     except Exception as error:  # as above
         why = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, OSError) and error.filename:
+            why = f"{error.strerror}: {Path(error.filename).name}"
         raise KernelgenError(f"{archive}: cannot be unpacked as Kaggle does: {why}; pack it again") from None
 
 
