@@ -63,14 +63,17 @@ def pytest_ignore_collect(collection_path, config):
 
 def _missing(path, folder):
     """Modules of birdlib that a test file imports and the copy does not hold."""
-    found = set()
+    found, missing = set(), []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == "birdlib":
+        if isinstance(node, ast.ImportFrom) and node.level and node.module:  # what tests share
+            shared = path.parents[node.level - 1].joinpath(*node.module.split(".")).with_suffix(".py")
+            missing += _missing(shared, folder) if shared.exists() and shared != path else []
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == "birdlib":
             found.add(node.module)
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names if alias.name.partition(".")[0] == "birdlib"}
     places = [folder.joinpath(*name.split(".")) for name in found]
-    return [place for place in places if not place.with_suffix(".py").exists() and not place.is_dir()]
+    return missing + [place for place in places if not place.with_suffix(".py").exists() and not place.is_dir()]
 
 
 def pytest_report_header(config):

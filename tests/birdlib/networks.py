@@ -1,5 +1,8 @@
 """Models as the tests name them: "test_resnet", "test_resnet-time", "test_resnet-sed"."""
 
+import birdlib.heads.attention
+import birdlib.heads.pooled
+import birdlib.heads.sed  # noqa: F401  (a copy of the library without them is not asked)
 from birdlib.components import component
 from birdlib.models.architectures import BirdModel
 from birdlib.models.architectures import build_model as build

@@ -3,6 +3,10 @@
 import numpy as np
 import pytest
 
+import birdlib.samplers.balanced
+import birdlib.samplers.source_shares
+import birdlib.samplers.uniform
+import birdlib.samplers.weighted  # noqa: F401  (a copy of the library without them is not asked)
 from birdlib.components import component
 from birdlib.errors import BirdlibError
 
