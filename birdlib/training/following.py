@@ -106,7 +106,8 @@ class Training:
             if hasattr(signal, "SIGUSR1") and not is_launcher:  # not on Windows
                 with contextlib.suppress(psutil.Error):
                     one.send_signal(signal.SIGUSR1)
-        time.sleep(2)
+                time.sleep(1)  # one after another, or they would write into each other's lines
+        time.sleep(1)
         print(f"{self.name}: no batch for {minutes:g} minutes. Where its processes are:")
         print("\n".join(list(self._errors)), flush=True)
         self.end()
