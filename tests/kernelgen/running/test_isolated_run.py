@@ -80,11 +80,18 @@ def _greet(server: socket.socket) -> None:
 
 
 @pytest.fixture(scope="module")
-def new(fence, tools, tmp_path_factory: pytest.TempPathFactory, sources: Path, listening: int):
+def environment_of_the_host():
+    """Variables of which a run is given some."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("SECRET_OF_THE_HOST", "OMP_NUM_THREADS", "KAGGLE_IS_COMPETITION_RERUN"):
+            patch.setenv(name, "1")
+        yield
+
+
+@pytest.fixture(scope="module")
+def new(fence, tools, tmp_path_factory: pytest.TempPathFactory, sources: Path, listening: int, environment_of_the_host):
     """One run in the new layout that looks at everything."""
     secret = Path(tempfile.gettempdir())
-    os.environ["SECRET_OF_THE_HOST"] = "1"
-    os.environ["OMP_NUM_THREADS"] = os.environ["KAGGLE_IS_COMPETITION_RERUN"] = "1"
     return tools.run_cells(
         tmp_path_factory.mktemp("new"),
         "md:# What it sees",
