@@ -66,11 +66,16 @@ class SoftLabels:
         keep = soft.max(axis=1) >= self.least
         soft = np.where(soft < self.floor, 0.0, soft**self.power)
         infos, rows, kept = _recordings(context.audio(self.audio)), [], []
-        missing = set()
+        named = {split_row_id(row_id)[0] for row_id in scores[ROW_ID]}
+        missing, lengths = set(), {stem: probe(infos[stem]).seconds for stem in named & infos.keys()}
         for number, row_id in enumerate(scores[ROW_ID]):
             stem, end = split_row_id(row_id)
             if stem not in infos:
                 missing.add(stem)
+            elif not 0 <= end - WINDOW_SECONDS < lengths[stem]:
+                raise BirdlibError(
+                    f"{path}: {row_id} is no window of a recording of {lengths[stem]:.1f} s; mend the table"
+                )
             elif keep[number]:
                 file = infos[stem]
                 weight = float(scores["weight"].iloc[number]) if "weight" in scores else 1.0

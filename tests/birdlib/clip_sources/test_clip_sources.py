@@ -141,6 +141,7 @@ def test_soft_labels_are_probabilities_of_windows(context, tmp_path, capsys):
         ({"crow": [1.5, 0, 0]}, "probabilities outside of 0 to 1"),
         ({"crow": ["much", "0", "0"]}, "probabilities that are no numbers"),
         ({"crow": [0.1, 0.1, 0.1]}, "no window of it can be used"),
+        ({"row_id": ["XY_S01_a_5", "XY_S01_b_30", "gone_5"]}, "XY_S01_b_30 is no window of a recording of 20.0 s"),
     ],
 )
 def test_soft_labels_that_cannot_be_used_are_one_line(context, tmp_path, columns, said):
