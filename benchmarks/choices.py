@@ -24,7 +24,7 @@ from listening import task_of  # noqa: E402
 from real_birds import aligned_truth, copy_without_truth, settings_of, surroundings_of  # noqa: E402
 
 from birdlib.audio.recordings import read_windows  # noqa: E402
-from birdlib.competition.editions import WINDOW_SECONDS  # noqa: E402
+from birdlib.competition.editions import WINDOW_SECONDS, edition  # noqa: E402
 from birdlib.competition.layout import CompetitionFiles  # noqa: E402
 from birdlib.competition.rows import split_row_id  # noqa: E402
 from birdlib.data.preparation import prepare  # noqa: E402
@@ -137,10 +137,11 @@ def main() -> int:
         copy_without_truth(options.competition, seen)
     task = task_of(seen)
     judge = Judge(aligned_truth(options.truth, task.plan.row_ids, task.plan.classes), task)
+    files = CompetitionFiles(seen, edition("birdclef-2023"))
     if not (out / "prepared" / "recordings.csv").exists():
         (out / "prepared").mkdir(parents=True, exist_ok=True)
-        prepare(CompetitionFiles(seen), out / "prepared", cache_gigabytes=1.0, cache_seconds=600.0, workers=1)
-    prepared = Prepared.read(out / "prepared", CompetitionFiles(seen))
+        prepare(files, out / "prepared", cache_gigabytes=1.0, cache_seconds=600.0, workers=1)
+    prepared = Prepared.read(out / "prepared", files)
     usual = load_project(ROOT).kernels["mini-train"].settings | {"epochs": options.epochs}
 
     tables: dict[str, list[ScoreTable]] = {}

@@ -27,6 +27,7 @@ from birdlib.augmentation.augmentation_context import AugmentationContext  # noq
 from birdlib.augmentation.batch import Batch  # noqa: E402
 from birdlib.augmentation.recipe import Augmentation  # noqa: E402
 from birdlib.augmentation.steps import WAVES  # noqa: E402
+from birdlib.competition.editions import edition  # noqa: E402
 from birdlib.competition.layout import CompetitionFiles  # noqa: E402
 from birdlib.data.clips import Clips  # noqa: E402
 from birdlib.data.preparation import prepare  # noqa: E402
@@ -66,7 +67,7 @@ def main() -> int:
         competition, prepared = Path(folder, "competition"), Path(folder, "prepared")
         with contextlib.redirect_stdout(sys.stderr):
             make_competition(competition, **MADE)
-            prepare(CompetitionFiles(competition), prepared, cache_gigabytes=0.1, workers=1)
+            prepare(CompetitionFiles(competition, edition("demo")), prepared, cache_gigabytes=0.1, workers=1)
         measure(competition, prepared)
     return 0
 
@@ -75,7 +76,7 @@ def measure(competition: Path, folder: Path) -> None:
     """Prints the table. folder: the prepare kernel's output."""
     kernels = load_project(ROOT).kernels
     recipe = kernels["train"].settings
-    prepared = Prepared.read(folder, CompetitionFiles(competition))
+    prepared = Prepared.read(folder, CompetitionFiles(competition, edition("demo")))
     table = prepared.clip_table(np.random.default_rng(0).permutation(len(prepared.recordings)))
     usual = {"sample_rate": 32_000, "window_seconds": 5, "crop": "random", "padding": "cyclic", "seed": 0}
     lines, reading = [], []

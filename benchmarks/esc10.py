@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.competition.table import write_table
 from birdlib.data.preparation import prepare
@@ -39,7 +40,7 @@ def esc10_as_competition(source: Path, folder: Path) -> CompetitionFiles:
     classes = sorted(set(table["category"]))
     sample = pd.DataFrame([["soundscape_1_5", *[0.1] * len(classes)]], columns=["row_id", *classes])
     sample.to_csv(folder / "sample_submission.csv", index=False)
-    return CompetitionFiles(folder)
+    return CompetitionFiles(folder, edition("demo"))
 
 
 def prepare_with_its_folds(source: Path, files: CompetitionFiles, folder: Path) -> Prepared:

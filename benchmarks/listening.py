@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from birdlib.audio.recordings import read_windows
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.prepared import Prepared
 from birdlib.data.reading import read_clip
@@ -27,7 +28,7 @@ WINDOWS_OF_ONE = 12
 
 def task_of(competition: Path) -> Task:
     """The rows that a competition asks for and their soundscapes; what is broken among them stops the benchmark."""
-    task = prepare(CompetitionFiles(competition), Path("submission.csv"))
+    task = prepare(CompetitionFiles(competition, edition("demo")), Path("submission.csv"))
     if task.problems or not task.soundscapes:
         raise SystemExit(f"{competition}: {task.problems[0] if task.problems else 'no test_soundscapes to score'}")
     return task

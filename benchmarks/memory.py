@@ -19,6 +19,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from birdlib.competition.editions import edition  # noqa: E402
 from birdlib.competition.layout import CompetitionFiles  # noqa: E402
 from birdlib.demo.competition import make_competition  # noqa: E402
 from birdlib.ensemble.members import load_members  # noqa: E402
@@ -106,7 +107,7 @@ def main() -> int:
         before = psutil.Process().memory_info().rss
         peak = Peak()
         started = time.perf_counter()
-        task = prepare(CompetitionFiles(folder / "competition"), folder / "submission.csv", 5)
+        task = prepare(CompetitionFiles(folder / "competition", edition("demo")), folder / "submission.csv", 5)
         members = load_members(weights, task.plan.classes, stop)
         windows = Windows(task.soundscapes, [member.entry.front_end for member in members], folder, stop)
         table = EnsembleTable(run, task.plan.row_ids, task.plan.classes, folder=folder / "scores")

@@ -22,6 +22,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from birdlib.competition.editions import edition  # noqa: E402
 from birdlib.competition.layout import CompetitionFiles  # noqa: E402
 from birdlib.data.clips import Clips  # noqa: E402
 from birdlib.data.preparation import prepare  # noqa: E402
@@ -117,7 +118,7 @@ def main() -> int:
         started = time.perf_counter()
         make_competition(folder, options.recordings, options.classes, options.seconds)
         print(f"made in {time.perf_counter() - started:.0f} s", flush=True)
-        files, out = CompetitionFiles(folder), folder / "prepared"
+        files, out = CompetitionFiles(folder, edition("demo")), folder / "prepared"
         out.mkdir()
         memory = Memory()
         time.sleep(0.1)

@@ -28,6 +28,7 @@ from esc10 import esc10_as_competition, prepare_with_its_folds  # noqa: E402
 from listening import floor_scores, member_scores, task_of  # noqa: E402
 
 from birdlib.clip_sources.clip_context import ClipContext  # noqa: E402
+from birdlib.competition.editions import edition  # noqa: E402
 from birdlib.competition.layout import CompetitionFiles  # noqa: E402
 from birdlib.competition.rows import ROW_ID  # noqa: E402
 from birdlib.competition.table import read_table  # noqa: E402
@@ -91,7 +92,7 @@ def birdmini(competition: Path, truth: Path, out: Path, overrides: Sequence[str]
     wanted = aligned_truth(truth, task.plan.row_ids, task.plan.classes)
     project = load_project(ROOT, overrides)
     settings = project.with_overrides(project.kernels["mini-train"]).settings
-    prepared = Prepared.read(out / "kernels" / "mini-prepare" / "run", CompetitionFiles(seen))
+    prepared = Prepared.read(out / "kernels" / "mini-prepare" / "run", CompetitionFiles(seen, edition("birdclef-2023")))
 
     started = time.perf_counter()
     groups: dict[str, dict[str, np.ndarray]] = {TEACHERS: {}, STUDENTS: {}, TIME_STUDENTS: {}}

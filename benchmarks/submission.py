@@ -304,7 +304,7 @@ def twenty_models(models: pd.DataFrame, front_end_seconds: float) -> pd.DataFram
 
     Each architecture's five seeds follow one another.
     """
-    facts = edition(2023)
+    facts = edition("birdclef-2023")
     cores = int(models["cores"].iloc[0])
     seeds = 5
     rows = []
@@ -399,7 +399,7 @@ def main() -> int:
     )
     names = ("sample_rate", "window_seconds", "n_fft", "hop_length", "n_mels", "f_min", "f_max")
     front_end = FrontEnd(**{name: settings[name] for name in names})
-    facts = edition(2023)
+    facts = edition("birdclef-2023")
     about = {
         "front_end": front_end.as_dict(),
         "frames": front_end.frames,

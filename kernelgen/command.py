@@ -141,7 +141,10 @@ def _parser(project: Path) -> argparse.ArgumentParser:
 
 def show_list(options: argparse.Namespace) -> bool:
     """``--list``: what there is."""
-    print(listing(load_project(options.project, options.set, options.owner), options.list))
+    project = load_project(options.project, options.set, options.owner)
+    if options.set:
+        project.select(options.list or "all")
+    print(listing(project, options.list))
     return True
 
 

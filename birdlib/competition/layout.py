@@ -7,9 +7,12 @@ from itertools import chain, islice
 from itertools import count as count_from
 from pathlib import Path
 
+from birdlib.competition.editions import EDITIONS, Edition
+from birdlib.competition.rows import read_columns
 from birdlib.errors import BirdlibError
 
 SAMPLE = "sample_submission.csv"
+DEMO = "demo"
 AUDIO_SUFFIXES = frozenset({".ogg", ".oga", ".opus", ".wav", ".flac", ".mp3"})  # what libsndfile decodes
 
 
@@ -50,37 +53,72 @@ def _not_empty(paths: Iterable[Path]) -> Iterator[Path]:
     return (path for path in paths if path.is_file() and path.stat().st_size)
 
 
+def likely_edition(root: Path) -> Edition:
+    """The year whose files a folder has: all of them, and of such years the one that has most to show for it."""
+
+    def fit(entry: Edition) -> tuple[bool, int]:
+        there = sum((root / name).exists() for name in entry.marks)
+        return there == len(entry.marks), there
+
+    return max((entry for entry in EDITIONS if entry.slug != DEMO), key=fit)
+
+
 class CompetitionFiles:
-    """Finds the parts of a BirdCLEF competition's folder, whichever year's names they have.
+    """Finds the parts of a competition's folder by their names in its year.
 
     A part that is missing raises BirdlibError when it is asked for, not before. The soundscape folders may
     be empty or absent (in a commit run they are): then there are simply no recordings.
+
+    Raises:
+        BirdlibError: there is no such folder, or it is another year's.
     """
 
-    def __init__(self, root: Path | str) -> None:
-        self.root = Path(root)
+    def __init__(self, root: Path | str, edition: Edition) -> None:
+        self.root, self.edition = Path(root), edition
         if not self.root.is_dir():
             raise BirdlibError(f"{self.root}: no such folder; give the folder of a competition")
+        likely = likely_edition(self.root)
+        missing = [name for name in edition.marks if not (self.root / name).exists()]
+        if any(not (self.root / name).exists() for name in likely.marks):
+            return
+        # A folder may hold more than its year's had, as long as that year's rows and scores were no others.
+        more = [name for name in likely.marks if name not in edition.marks]
+        if missing or more and (likely.form, likely.metric) != (edition.form, edition.metric):
+            why = f"no {missing[0]}" if missing else f"it has {more[0]}"
+            raise BirdlibError(
+                f"{self.root}: is not of {edition.slug}: {why}; it looks like {likely.slug}: "
+                f"--set competition={likely.slug}"
+            )
 
     @cached_property
     def sample_submission(self) -> Path:
-        """The table whose rows and columns the submission copies."""
-        return self._first(SAMPLE)
+        """The table that shows what a submission looks like."""
+        return self.part(SAMPLE)
 
-    @property
+    @cached_property
     def training_labels(self) -> tuple[str, ...]:
-        """The labels that training recordings are sorted by, a folder each: in every year so far all classes."""
-        return tuple(sorted(path.name for path in self.train_audio.iterdir() if path.is_dir()))
+        """The labels that training recordings have, sorted; where there is no table, the names of their folders."""
+        try:
+            labels = {label.strip() for (label,) in read_columns(self.metadata, "primary_label")} - {""}
+        except BirdlibError:
+            labels = {path.name for path in self.train_audio.iterdir() if path.is_dir()}
+        return tuple(sorted(labels))
 
     @cached_property
     def metadata(self) -> Path:
         """The table of training recordings."""
-        return self._first("train_metadata.csv", "train.csv")
+        return self.part(self.edition.metadata)
 
     @cached_property
     def train_audio(self) -> Path:
         """The folder of training recordings, a folder per class in it."""
-        return self._first("train_audio", "train_short_audio")
+        return self.part(self.edition.train_audio)
+
+    @cached_property
+    def soundscape_labels(self) -> Path | None:
+        """The table of what can be heard in training soundscapes, by any year's name; None without."""
+        names = [self.edition.labels, *(entry.labels for entry in EDITIONS)]
+        return next((self.root / name for name in names if name and (self.root / name).is_file()), None)
 
     @cached_property
     def test_soundscapes(self) -> tuple[Path, ...]:
@@ -90,8 +128,8 @@ class CompetitionFiles:
     @cached_property
     def other_soundscapes(self) -> tuple[Path, ...]:
         """Soundscapes that come with the training data, unlabelled for the most part."""
-        folders = ("train_soundscapes", "unlabeled_soundscapes")
-        return tuple(path for name in folders for path in recordings_in(self.root / name))
+        names = dict.fromkeys([self.edition.soundscapes_folder, *(entry.soundscapes_folder for entry in EDITIONS)])
+        return tuple(path for name in names if name for path in recordings_in(self.root / name))
 
     def dry_run_audio(self, count: int) -> tuple[Path, ...]:
         """Up to `count` recordings to rehearse on where `test_soundscapes` holds none; always the same ones.
@@ -101,17 +139,16 @@ class CompetitionFiles:
         chosen = tuple(islice(chain(_not_empty(self.other_soundscapes), self._spread(count)), count))
         if not chosen:
             raise BirdlibError(
-                f"{self.root}: no recording for a dry run in train_soundscapes, unlabeled_soundscapes, "
-                "train_audio or train_short_audio; attach the competition's data"
+                f"{self.root}: no recording for a dry run in {self.edition.soundscapes_folder or 'train_soundscapes'} "
+                f"or {self.edition.train_audio}; attach the competition's data"
             )
         return chosen
 
     def _spread(self, count: int) -> Iterator[Path]:
         """Training recordings: one of each class, then a second of each, and so on."""
-        names = [name for name in ("train_audio", "train_short_audio") if (self.root / name).is_dir()]
-        if not names:
+        folder = self.root / self.edition.train_audio
+        if not folder.is_dir():
             return
-        folder = self.root / names[0]
         classes = sorted(path for path in folder.iterdir() if path.is_dir())
         step = max(1, len(classes) // max(1, count))
         # A class folder is listed only when its turn comes: there are hundreds, on a slow disk.
@@ -128,10 +165,10 @@ class CompetitionFiles:
             if not left:
                 return
 
-    def _first(self, *names: str) -> Path:
-        for name in names:
-            if (self.root / name).exists():
-                return self.root / name
+    def part(self, name: str) -> Path:
+        """A file or folder that the year's competitions have; BirdlibError where it is missing."""
+        if (self.root / name).exists():
+            return self.root / name
         there = sorted(p.name for p in self.root.iterdir())
         listing = ", ".join(there[:15]) + (" …" if len(there) > 15 else "") if there else "nothing"
-        raise BirdlibError(f"{self.root}: {' or '.join(names)} is missing; the folder holds {listing}")
+        raise BirdlibError(f"{self.root}: {name} is missing; the folder holds {listing}")

@@ -17,7 +17,6 @@ from birdlib.competition.rows import shown
 from birdlib.data.soundscape_labels import LabelRow, read_label_rows
 from birdlib.errors import BirdlibError
 
-_TABLES = ("train_soundscape_labels.csv", "train_soundscapes_labels.csv")
 _FOLDER = "train_soundscapes"
 _NO_BIRD = "nocall"
 _SITE = re.compile(r"_([A-Z]{3}|S\d{2,3})(?=_|$)")
@@ -46,12 +45,11 @@ class LabelledSoundscapes:
 
         Where none of what it brings can be used, that is printed: a training goes on without them.
         """
-        for name in _TABLES:
-            if (files.root / name).is_file() and recordings_in(files.root / _FOLDER):
-                try:
-                    return cls.read(files.root / name, files.root / _FOLDER, classes)
-                except BirdlibError as error:
-                    print(f"No validation on labelled soundscapes: {error}", flush=True)
+        if files.soundscape_labels and recordings_in(files.root / _FOLDER):
+            try:
+                return cls.read(files.soundscape_labels, files.root / _FOLDER, classes)
+            except BirdlibError as error:
+                print(f"No labelled soundscapes: {error}", flush=True)
         return None
 
     @classmethod
@@ -106,9 +104,9 @@ class LabelledSoundscapes:
         kept = {stem: recording for stem, recording in self.recordings.items() if stem in stems}
         return replace(self, recordings=kept) if kept else None
 
-    def unheard(self, fold: int | str, n_folds: int) -> "LabelledSoundscapes | None":
-        """Those that a model of this fold has not learnt from where training takes them; None where it knows all."""
-        return self.only([stem for stem in self.recordings if self.fold_of(stem, n_folds) == fold])
+    def without(self, stems: Collection[str]) -> "LabelledSoundscapes | None":
+        """The others: those that a model has not learnt from; None where there is none."""
+        return self.only(self.recordings.keys() - set(stems))
 
     @property
     def soundscapes(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from birdlib.competition.editions import WINDOWS
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.competition.rows import doubles, one_line, read_classes, shown
 from birdlib.data.labels import parse_labels
@@ -16,8 +17,7 @@ from birdlib.errors import BirdlibError
 _NEEDED = ("filename", "primary_label", "secondary_labels")
 _AUTHOR = "author"
 _PLACE = ("latitude", "longitude")
-# In 2021 and 2022 a row of the submission was not a column per class, but one of these.
-_LONG_FORM = (("birds",), ("target",))
+_LEAST = 0.1  # share of the recordings whose label has to be a class; of fewer the table is another competition's
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Metadata:
     """The training recordings of a competition. All labels are strings, also those that look like numbers.
 
     Attributes:
-        classes: in the order of sample_submission.csv.
+        classes: in the order of sample_submission.csv; where that has no column for each, all labels, sorted.
         table: a row per row of the metadata, all columns strings: filename (``label/XC1.ogg``, below the audio
             folder), primary_label, secondary_labels (space separated; classes only, the primary not among them),
             author, place ("" where unknown).
@@ -40,15 +40,15 @@ class Metadata:
 
 
 def read_metadata(files: CompetitionFiles, *, unknown_secondary: str = "report") -> Metadata:
-    """Reads ``train_metadata.csv`` or ``train.csv`` of any year.
+    """Reads the metadata of any year. Recordings whose label is no class of the competition are left out and noted.
 
     Args:
         unknown_secondary: what to do with secondary labels that are no class of the competition: "report" leaves
             them out and notes how many, "stop" refuses them.
 
     Raises:
-        BirdlibError: a column is missing, a filename stands twice, a label is missing or unknown, or
-            secondary_labels is no list.
+        BirdlibError: a column is missing, a filename stands twice, a label is missing, nearly no label is a class,
+            or secondary_labels is no list.
     """
     if unknown_secondary not in ("report", "stop"):
         raise BirdlibError(f'unknown_secondary = {unknown_secondary!r}: expected "report" or "stop"')
@@ -68,13 +68,16 @@ def read_metadata(files: CompetitionFiles, *, unknown_secondary: str = "report")
     ]
     if doubled := doubles(filenames):
         raise BirdlibError(f"{path}: {shown(doubled, 'filename')} more than once")
-    classes = _classes(files, raw["primary_label"])
+    classes = _classes(files)
     known = set(classes)
     if unknown := sorted(set(raw["primary_label"]) - known):
-        raise BirdlibError(
-            f"{path}: {shown(unknown, 'primary label')} not among the {len(classes)} classes of "
-            f"{files.sample_submission.name}; is it of the same competition?"
-        )
+        is_known = raw["primary_label"].isin(known)
+        text = f"{path}: {shown(unknown, 'primary label')} not among the {len(classes)} classes"
+        if is_known.mean() < _LEAST:
+            raise BirdlibError(f"{text} of {files.sample_submission.name}; is it of the same competition?")
+        notes.append(f"{text}: {(~is_known).sum():,} of {len(raw):,} recordings left out")
+        filenames = [name for name, keep in zip(filenames, is_known, strict=True) if keep]
+        raw = raw[is_known].reset_index(drop=True)
     lists = [_labels(text, filename, path) for text, filename in zip(raw["secondary_labels"], filenames, strict=True)]
     secondary = [
         " ".join(one for one in dict.fromkeys(labels) if one in known and one != label)
@@ -86,7 +89,10 @@ def read_metadata(files: CompetitionFiles, *, unknown_secondary: str = "report")
             raise BirdlibError(f'{path}: {text}; correct them, or leave them out with unknown_secondary = "report"')
         notes.append(f"{text}: left out of {strangers.total():,} recordings' labels")
     if silent := sorted(known - set(raw["primary_label"])):
-        notes.append(f"{_of(silent, 'class', 'classes')} without a recording of its own: nothing to learn it from")
+        notes.append(
+            f"{_of(silent, 'class', 'classes')} without a recording of its own: learnt from labelled soundscapes, if "
+            "there are any of it"
+        )
     table = pd.DataFrame(
         {
             "filename": filenames,
@@ -139,10 +145,10 @@ def _places(raw: pd.DataFrame) -> pd.Series:
     return place.where(place != ",", "")
 
 
-def _classes(files: CompetitionFiles, labels: pd.Series) -> tuple[str, ...]:
+def _classes(files: CompetitionFiles) -> tuple[str, ...]:
+    if files.edition.form != WINDOWS:
+        return files.training_labels
     classes = read_classes(files.sample_submission)
-    if classes in _LONG_FORM:
-        classes = tuple(sorted(set(labels)))
     if spaced := [name for name in classes if name.split() != [name]]:
         raise BirdlibError(f"{files.sample_submission}: {shown(spaced, 'class name')} with blanks; labels have none")
     return classes

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from birdlib.clip_sources.soundscapes import learnt_soundscapes
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.clips import Clips
 from birdlib.data.labelled_soundscapes import LabelledSoundscapes
@@ -78,8 +79,9 @@ class TrialAudio:
 
     def _judging(self, prepared: Prepared, saved: Checkpoint) -> Heard:
         soundscapes = LabelledSoundscapes.find(self.files, prepared.classes)
-        if soundscapes is not None and saved.has_learnt_soundscapes:
-            soundscapes = soundscapes.unheard(saved.fold, prepared.n_folds)
+        if soundscapes is not None:
+            learnt = learnt_soundscapes(saved.clips, soundscapes, prepared, saved.fold)
+            soundscapes = soundscapes.without(learnt)
         if soundscapes is not None:
             return _windows(soundscapes, saved.front_end, saved.settings["padding"])
         held_out = prepared.validation_rows(saved.fold)
@@ -101,7 +103,7 @@ class TrialAudio:
 
     def _once(self, kind: str, saved: Checkpoint, windows: int | None, read) -> Heard:
         """Models of one fold and front end stand beside each other: what was read last is kept, and no more."""
-        recipe = saved.settings["secondary"], saved.settings["padding"], saved.has_learnt_soundscapes
+        recipe = saved.settings["secondary"], saved.settings["padding"], repr(saved.clips)
         key = (saved.front_end, str(saved.fold), recipe, windows)
         if kind not in self._last or self._last[kind][0] != key:
             self._last.pop(kind, None)

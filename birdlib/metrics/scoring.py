@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from birdlib.competition.editions import MACRO_ROC_AUC, PADDED_CMAP
-from birdlib.competition.rows import ROW_ID, RowPlan, doubles, shown, split_row_id
-from birdlib.competition.table import check_submission, read_table
+from birdlib.competition.forms import check_submission
+from birdlib.competition.row_plan import RowPlan
+from birdlib.competition.rows import ROW_ID, doubles, shown, split_row_id
+from birdlib.competition.table import read_table
 from birdlib.errors import BirdlibError
 from birdlib.metrics.ranking import Interval, bootstrap, class_table, macro_roc_auc, padded_cmap
 
@@ -54,7 +56,7 @@ def score_submission(submission: Path | str, truth: Path | str, *, repeats: int 
         found = found[list(columns)]
     if sorted(found[ROW_ID].astype(str)) == sorted(row_ids):
         found = found.set_index(ROW_ID).loc[list(row_ids)].reset_index()[list(found.columns)]
-    plan = RowPlan(row_ids, columns, {}, {}, (), (), ())
+    plan = RowPlan(row_ids, columns)
     if problems := check_submission(found, plan):
         raise BirdlibError(f"{submission} does not fit {truth}: " + "; ".join(problems))
     try:

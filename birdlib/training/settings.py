@@ -77,8 +77,8 @@ class Stage:
 
     def table(self, context: ClipContext, fold: int | str) -> ClipTable:
         """What a model of this fold learns from in this stage."""
-        sources = [component("clip_sources", table) for table in self.clips]
-        return join_tables([source.table(context, fold) for source in sources])
+        tables = [component("clip_sources", table).table(context, fold) for table in self.clips]
+        return join_tables([table for table in tables if len(table)] or tables[:1])
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,9 @@ class TrainSettings:
         return sum(stage.epochs for stage in self.stages)
 
     @property
-    def learns_from_soundscapes(self) -> bool:
-        """Whether any stage takes labelled soundscapes, which then do not judge."""
-        return any(table["name"] == "soundscapes" for stage in self.stages for table in stage.clips)
+    def clips(self) -> list[dict]:
+        """The clip sources of all stages."""
+        return [table for stage in self.stages for table in stage.clips]
 
     @property
     def needs_teacher(self) -> bool:

@@ -1,6 +1,6 @@
 """Validation after an epoch: on held-out clips, and on labelled soundscapes if there are any."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from birdlib.clip_sources.soundscapes import learnt_soundscapes
 from birdlib.competition.rows import shown, split_row_id
 from birdlib.data.clips import Clips
 from birdlib.data.labelled_soundscapes import LabelledSoundscapes
@@ -72,8 +73,7 @@ class Validation:
         prepared: the recordings and their folds; of each held-out one, the first window is heard.
         metric: the competition's, as ``birdlib.competition.editions`` names it.
         soundscapes: labelled ones, None if the competition has none.
-        soundscapes_are_learnt: whether training takes them, too: then a model hears those of its fold only, and one of
-            all data none.
+        clips: the recipe's clip sources: a model hears no soundscape that it learns from.
         batch_size: windows at a time.
         workers: processes that read audio.
         padding: how short recordings fill a window.
@@ -89,12 +89,12 @@ class Validation:
         batch_size: int,
         workers: int,
         padding: str,
-        soundscapes_are_learnt: bool = False,
+        clips: Sequence[dict] = (),
     ) -> None:
         self.prepared, self.front_end, self.soundscapes = prepared, front_end, soundscapes
         self.metric = KEYS.get(metric, AUC)  # other years ranked by none of ours
         self.batch_size, self.workers, self.padding = batch_size, workers, padding
-        self.soundscapes_are_learnt = soundscapes_are_learnt
+        self.clips = clips
 
     def __call__(
         self,
@@ -154,9 +154,9 @@ class Validation:
 
     def _judging(self, fold: int | str) -> LabelledSoundscapes | None:
         """The soundscapes that a model of this fold has not learnt from."""
-        if self.soundscapes is None or not self.soundscapes_are_learnt:
-            return self.soundscapes
-        return self.soundscapes.unheard(fold, self.prepared.n_folds)
+        if self.soundscapes is None:
+            return None
+        return self.soundscapes.without(learnt_soundscapes(self.clips, self.soundscapes, self.prepared, fold))
 
     def _hear_soundscapes(self, model, soundscapes: LabelledSoundscapes | None, mel, autocast) -> Predictions | None:
         if soundscapes is None:

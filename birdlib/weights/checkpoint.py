@@ -84,9 +84,9 @@ class Checkpoint:
         return variant(self.architecture, self.head["name"])
 
     @property
-    def has_learnt_soundscapes(self) -> bool:
-        """Whether labelled soundscapes were among its clips: those that it has heard do not judge it."""
-        return any(clips["name"] == "soundscapes" for stage in self.settings["stages"] for clips in stage["clips"])
+    def clips(self) -> list[dict]:
+        """The clip sources of all stages of its training."""
+        return [table for stage in self.settings["stages"] for table in stage["clips"]]
 
     def build(self) -> BirdModel:
         """A model of this kind, with other weights."""

@@ -97,11 +97,11 @@ def _members(family: str, recipe: RecipeTable) -> Iterator[Member]:
         chosen = dict(zip(table.each, values, strict=True))
         name = family + "".join(_suffix(key, value) for key, value in chosen.items())
         known = {**chosen, "self": name}
-        title = _filled(table.title, known, place, "title") or _default_title(f"{recipe.library} {name}")
-        sources = {key: _filled(text, known, f"{place}.sources", key) for key, text in table.sources.items()}
+        title = _filled_title(table.title, known, place) or _default_title(f"{recipe.library} {name}")
         settings = _put(table.settings, chosen, f"{place}.each")
-        filled = table.model_copy(update={"settings": settings, "sources": sources})
-        yield Member(name, family, place, title, slug_of(title), filled, stated)
+        yield Member(
+            name, family, place, title, slug_of(title), table.model_copy(update={"settings": settings}), stated
+        )
 
 
 def slug_of(title: str) -> str:
@@ -126,11 +126,9 @@ def _suffix(key: str, value: Any) -> str:
     return "-" + "".join(re.sub(r"[^a-z0-9]+", "-", str(part).lower()).strip("-") for part in (key, value))
 
 
-def _filled(text: Any, values: dict[str, Any], table: str, key: str) -> Any:
-    """A text, or each of a list, with the values in place of ``{name}``."""
-    if isinstance(text, list):
-        return [_filled(item, values, table, key) for item in text]
-    for name in PLACEHOLDER.findall(text):
+def _filled_title(title: str, values: dict[str, Any], table: str) -> str:
+    """A title with the values in place of ``{name}``."""
+    for name in PLACEHOLDER.findall(title):
         if name not in values:
-            raise problem(table, key, f"{in_line(name)} is not a name of `each`; write one of {', '.join(values)}")
-    return PLACEHOLDER.sub(lambda match: str(values[match[1]]), text)
+            raise problem(table, "title", f"{in_line(name)} is not a name of `each`; write one of {', '.join(values)}")
+    return PLACEHOLDER.sub(lambda match: str(values[match[1]]), title)

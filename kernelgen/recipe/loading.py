@@ -14,7 +14,7 @@ from kernelgen.recipe.expansion import PLACEHOLDER, Member, expand
 from kernelgen.recipe.kernel import Kernel, check_agreement, order_of_need
 from kernelgen.recipe.project import Project
 from kernelgen.recipe.schema import OWNER, RECIPE, RecipeTable, problem
-from kernelgen.recipe.sources import Attached, Known, Source, each_of, parse_sources
+from kernelgen.recipe.sources import Attached, Known, Source, each_of, filled, parse_sources
 from kernelgen.rendering.template import Names, Template
 from kernelgen.secrets.own_secrets import user_names
 from kernelgen.tables import read_toml, validated
@@ -39,14 +39,18 @@ def load_project(root: Path, overrides: Iterable[str] = (), owner: str | None = 
     members = expand(recipe)
     datasets = _datasets(root, members)
     templates = _read_templates(root, members.values())
-    for setting in recipe.settings:
-        if not any(setting in template.names().settings for template in templates.values()):
-            raise problem("settings", setting, "no template of the recipe names it; remove it")
     known: dict[str, Member | DatasetFolder] = {f"kernel:{name}": member for name, member in members.items()}
     known |= {f"dataset:{name}": dataset for name, dataset in datasets.items()}
+    used_names = {name: _used_names(member, templates[member.template].names()) for name, member in members.items()}
+    for setting in recipe.settings:
+        if not any(setting in used for used in used_names.values()):
+            raise problem("settings", setting, "no template of the recipe names it; remove it")
+
+    def sources_of(name: str, settings: Mapping[str, Any]) -> dict[str, Attached]:
+        return _sources(members[name], settings, used_names[name], known)
+
     kernels = {}
     for name, member in members.items():
-        used = _used_names(member, templates[member.template].names())
         stated: dict[str, Any] = {key: value for key, value in member.table if key not in _WORKED_OUT}
         kernels[name] = Kernel(
             name=name,
@@ -54,8 +58,8 @@ def load_project(root: Path, overrides: Iterable[str] = (), owner: str | None = 
             template=root / member.template,
             title=member.title,
             slug=member.slug,
-            settings={key: value for key, value in member.table.settings.items() if key in used},
-            sources=_sources(member, used, known),
+            settings={key: value for key, value in member.table.settings.items() if key in used_names[name]},
+            sources=sources_of(name, {}),
             **stated,
         )
     order_of_need(kernels)
@@ -71,6 +75,7 @@ def load_project(root: Path, overrides: Iterable[str] = (), owner: str | None = 
         overrides=tuple(overrides),
         library_files=library,
         templates=templates,
+        sources_of=sources_of,
     )
 
 
@@ -88,7 +93,10 @@ def _read_templates(root: Path, members: Collection[Member]) -> dict[str, Templa
 
 
 def _used_names(member: Member, names: Names) -> set[str]:
-    """The settings and sources ("sources.NAME") that the template names, and the setting that holds the time limit."""
+    """The settings and sources ("sources.NAME") that the template names.
+
+    And the settings that such a source is made of, and the one that holds the time limit.
+    """
     table = member.table
     lines = {**names.settings, **{f"sources.{name}": line for name, line in names.sources.items()}}
     declared = [*table.settings, *(f"sources.{name}" for name in table.sources)]
@@ -98,6 +106,8 @@ def _used_names(member: Member, names: Names) -> set[str]:
             what = f"{name} has no value in kernels.toml{near(name, declared)}"
             raise KernelgenError(f"{member.template}:{line}: {what}; write it under [{member.place}.{kind}]")
     used = {*lines, *(name for name in declared if names.all_sources and name.startswith("sources."))}
+    texts = [table.sources[name] for name in table.sources if f"sources.{name}" in used]
+    used |= {name for name in PLACEHOLDER.findall(str(texts)) if name in table.settings}
     if isinstance(limit := table.time_limit, str):
         used.add(limit)
         if type(table.settings.get(limit)) not in (int, float) or table.settings[limit] < 0:
@@ -111,7 +121,9 @@ def _used_names(member: Member, names: Names) -> set[str]:
     return used
 
 
-def _sources(member: Member, used: set[str], known: Known) -> dict[str, Attached]:
+def _sources(member: Member, changed: Mapping[str, Any], used: set[str], known: Known) -> dict[str, Attached]:
+    """The sources of a kernel, some of whose settings were changed since the recipe was read."""
+    settings = {**member.table.settings, **changed, "self": member.name}
     place, sources = f"{member.place}.sources", dict[str, Attached]()
     # In Kaggle's old layout sources of one slug, whatever their kind and owner, share a folder.
     seen: dict[str, Source] = {}
@@ -119,7 +131,7 @@ def _sources(member: Member, used: set[str], known: Known) -> dict[str, Attached
         if f"sources.{name}" not in used:
             continue
         try:
-            sources[name] = parse_sources(name, text, member, known)
+            sources[name] = parse_sources(name, filled(text, settings), member, known)
         except ValueError as error:
             raise problem(place, name, str(error)) from None
         for source in each_of(sources[name]):

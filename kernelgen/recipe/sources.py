@@ -6,10 +6,11 @@ import fnmatch
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from kernelgen.datasets.folder import DatasetFolder
-from kernelgen.errors import near
-from kernelgen.recipe.expansion import Member
+from kernelgen.errors import in_line, near
+from kernelgen.recipe.expansion import PLACEHOLDER, Member
 
 _OWNER, _SLUG = "(?P<owner>[A-Za-z0-9][A-Za-z0-9_-]*)", "[A-Za-z0-9][A-Za-z0-9_-]*"
 _MODEL = "/".join(["[A-Za-z0-9][A-Za-z0-9._-]*"] * 3)
@@ -63,6 +64,22 @@ def each_of(attached: Attached) -> tuple[Source, ...]:
     if isinstance(attached, tuple):
         return attached
     return (attached,) if attached else ()
+
+
+def filled(text: str | list[str], settings: Mapping[str, Any]) -> str | list[str]:
+    """A source's text, or each of a list, with the value of a setting in place of ``{setting}``.
+
+    Raises:
+        ValueError: there is no such setting, or its value is neither text nor a whole number.
+    """
+    if isinstance(text, list):
+        return [str(filled(item, settings)) for item in text]
+    for setting in PLACEHOLDER.findall(text):
+        if setting not in settings:
+            raise ValueError(f"{in_line(text)!r}: there is no setting {in_line(setting)}{near(setting, settings)}")
+        if type(settings[setting]) not in (str, int):
+            raise ValueError(f"{text!r}: {setting} = {settings[setting]!r} is no text; a source's name needs one")
+    return PLACEHOLDER.sub(lambda match: str(settings[match[1]]), text)
 
 
 def parse_sources(name: str, text: str | list[str], of: Member, known: Known) -> Attached:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.clips import Clips
 from birdlib.data.preparation import prepare
@@ -34,7 +35,7 @@ def competition(tmp_path_factory):
 def prepared(request, competition, tmp_path_factory):
     folder = tmp_path_factory.mktemp("prepared")
     gigabytes = 0.1 if request.param == "with a cache" else 0.0
-    prepare(CompetitionFiles(competition), folder, n_folds=2, cache_gigabytes=gigabytes, workers=1)
+    prepare(CompetitionFiles(competition, edition("demo")), folder, n_folds=2, cache_gigabytes=gigabytes, workers=1)
     return request.param, folder
 
 
@@ -118,7 +119,7 @@ def test_waiting_is_not_work(data_path, monkeypatch):
 
 
 def test_a_batch_is_read_as_the_loader_reads_and_begins_anew_where_the_recordings_end(data_path, competition, prepared):
-    own = Prepared.read(prepared[1], CompetitionFiles(competition))
+    own = Prepared.read(prepared[1], CompetitionFiles(competition, edition("demo")))
     table = own.clip_table(np.arange(9))
     clips = Clips(table, sample_rate=32_000, window_seconds=5, crop="random", padding="cyclic", seed=0)
     waves, targets = data_path.read(clips, 1)

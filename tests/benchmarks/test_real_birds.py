@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from accelerate import Accelerator
 
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.prepared import Prepared
 from birdlib.demo.ogg import write_ogg
@@ -122,7 +123,7 @@ def test_esc10_keeps_its_own_folds(real_birds, sounds, tmp_path):
         assert len(held_back) == 4
         assert {name.split("/")[1][0] for name in held_back} == {str(fold + 1)}
         assert not set(prepared.validation_rows(fold)) & set(prepared.training_rows(fold))
-    again = Prepared.read(tmp_path / "prepared", CompetitionFiles(tmp_path / "competition"))
+    again = Prepared.read(tmp_path / "prepared", CompetitionFiles(tmp_path / "competition", edition("demo")))
     assert again.data_version == prepared.data_version
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.demo.ogg import write_ogg
 from birdlib.submission.preparation import prepare
@@ -227,7 +228,7 @@ def test_the_library_finds_every_window_of_ten_minutes_in_the_competition_that_i
     (tmp_path / "competition" / "test_soundscapes" / "old.ogg").write_bytes(b"of an earlier run")
     submission.make_competition_folder(tmp_path, [audio / "one.ogg", audio / "two.ogg"], classes)
 
-    task = prepare(CompetitionFiles(tmp_path / "competition"), tmp_path / "submission.csv")
+    task = prepare(CompetitionFiles(tmp_path / "competition", edition("demo")), tmp_path / "submission.csv")
     assert task.problems == () and list(task.plan.classes) == classes
     assert [soundscape.path.name for soundscape in task.soundscapes] == ["one.ogg", "two.ogg"]
     for soundscape in task.soundscapes:

@@ -38,13 +38,14 @@ def test_the_submission_is_what_torch_computes(chain):
     import soundfile
     import torch
 
+    from birdlib.competition.editions import edition
     from birdlib.competition.layout import CompetitionFiles
     from birdlib.export.untrained import seeded_model
     from birdlib.export.weight_dataset import real_mels
 
     manifest = json.loads((chain.out / "demo-untrained" / "run" / "manifest.json").read_text())
     front_end = FrontEnd.from_dict(manifest["models"][0]["front_end"])
-    files = CompetitionFiles(chain.out / "demo-competition" / "run")
+    files = CompetitionFiles(chain.out / "demo-competition" / "run", edition("demo"))
     mels = real_mels(files.dry_run_audio(6), front_end, manifest["models"][0]["padding"])
     table = pd.read_csv(chain.out / "demo-untrained-submission" / "run" / "submission.csv").set_index("row_id")
     path = files.test_soundscapes[0]

@@ -191,7 +191,7 @@ def test_settings_out_of_range_are_named_and_the_file_is_there_all_the_same(subm
 
 @pytest.mark.parametrize("settings", [[], ["time_limit_minutes=30"]], ids=["the edition's", "set"])
 def test_the_time_limit_is_the_editions_unless_it_is_set(submit, settings):
-    done = submit(settings=["edition=2025", *settings])
+    done = submit(settings=["competition=birdclef-2025", *settings])
     assert done.status == 0, done.text
     minutes = 30 if settings else 90
     assert f"fit into the limit of {minutes} less its margin of 5%" in done.text

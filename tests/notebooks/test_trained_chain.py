@@ -10,6 +10,7 @@ import pytest
 import soundfile
 import torch
 
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.prepared import Prepared
 from birdlib.frontend.mel import MelSpectrogram
@@ -115,7 +116,7 @@ def test_students_learn_from_the_teacher_of_their_fold_and_begin_with_its_backbo
 
 
 def test_what_a_model_is_scored_on_was_held_back_and_sings_nothing_of_what_it_heard(trained):
-    files = CompetitionFiles(trained.out / "demo-competition" / "run")
+    files = CompetitionFiles(trained.out / "demo-competition" / "run", edition("demo"))
     prepared = Prepared.read(trained.out / "demo-prepare" / "run", files)
     heard = prepared.recordings.iloc[prepared.training_rows(0)]
     for kernel, name in {"demo-train": TEACHER, **STUDENTS}.items():
@@ -138,7 +139,7 @@ def test_the_weight_dataset_names_and_scores_the_students(trained):
 
 def test_the_submission_is_what_torch_makes_of_the_averaged_weights(trained):
     table = pd.read_csv(trained.out / "demo-submission" / "run" / "submission.csv").set_index("row_id")
-    path = CompetitionFiles(trained.out / "demo-competition" / "run").test_soundscapes[0]
+    path = CompetitionFiles(trained.out / "demo-competition" / "run", edition("demo")).test_soundscapes[0]
     wave, _ = soundfile.read(path, dtype="float32")
     expected = []
     for kernel, name in STUDENTS.items():

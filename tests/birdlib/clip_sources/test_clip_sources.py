@@ -1,12 +1,14 @@
 """What can be learnt from beside the competition's own recordings."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
 
+from birdlib.clip_sources.soundscapes import learnt_soundscapes
 from birdlib.components import component
 from birdlib.data.clip_table import join_tables
 from birdlib.data.clips import Clips
@@ -37,6 +39,22 @@ def test_a_fold_learns_from_the_soundscapes_that_it_does_not_hold_back(context, 
         # Whole sites are held back together.
         assert len(judged) == 2 and len({group_of(stem) for stem in judged}) == 1
     assert len(source("soundscapes", without_birds=False).table(context, "full")) == 4
+
+
+def test_soundscapes_are_learnt_from_where_a_class_has_no_recording_of_its_own(context, soundscapes):
+    needed = {"name": "soundscapes", "if_needed": True}
+    recorded = lambda *labels: SimpleNamespace(  # noqa: E731
+        classes=CLASSES, n_folds=2, recordings=pd.DataFrame({"primary_label": labels})
+    )
+    for prepared, learnt in ((recorded("crow", "owl"), set()), (recorded("owl", "wren"), set(soundscapes.soundscapes))):
+        around = replace(context, prepared=prepared)
+        table = component("clip_sources", needed).table(around, "full")
+        assert set(table.rows["group"]) == learnt and len(table) == 2 * len(learnt)
+        assert learnt_soundscapes([needed], soundscapes, prepared, "full") == learnt
+    judging = soundscapes.without(learnt_soundscapes([needed], soundscapes, recorded("owl", "wren"), 0))
+    assert {soundscapes.fold_of(stem, 2) for stem in judging.soundscapes} == {0}
+    around = replace(context, prepared=recorded("owl"), soundscapes=None)
+    assert len(component("clip_sources", needed).table(around, 0)) == 0
 
 
 def test_a_clip_of_a_soundscape_is_the_labelled_window_or_what_is_around_it(context):

@@ -7,15 +7,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from birdlib.competition.rows import RowPlan, SampleSubmission, plan_rows, read_classes, read_sample, split_row_id
+from birdlib.competition.editions import edition
+from birdlib.competition.forms import read_requests
+from birdlib.competition.layout import CompetitionFiles
+from birdlib.competition.row_plan import Request, RowPlan, plan_rows
+from birdlib.competition.rows import read_classes, split_row_id
 from birdlib.errors import BirdlibError
 
 BIRDMINI = Path(__file__).resolve().parents[4] / "shared" / "audio" / "birdmini"
 CLASSES = ("row_id", "amecro", "1139490")
 
 
-def sample(*row_ids: str) -> SampleSubmission:
-    return SampleSubmission(row_ids, CLASSES)
+def sample(*row_ids: str) -> Request:
+    return Request(row_ids, CLASSES)
+
+
+def read_sample(path: Path) -> Request:
+    """What the sample_submission.csv of a competition asks for."""
+    requests, problems = read_requests(CompetitionFiles(path.parent, edition("demo")))
+    if problems:
+        raise BirdlibError(*problems)
+    return requests[0]
 
 
 def windows(plan: RowPlan) -> dict[str, list[int]]:
@@ -95,8 +107,9 @@ def test_a_sample_that_is_no_table_is_refused_in_one_line(tmp_path: Path):
     with pytest.raises(BirdlibError, match="not readable as a table") as caught:
         read_sample(path)
     assert "\n" not in str(caught.value)
+    path.unlink()
     with pytest.raises(BirdlibError, match="not readable as a table"):
-        read_sample(tmp_path / "absent.csv")
+        read_classes(path)
 
 
 def test_doubled_classes_cannot_be_learnt_and_stay_doubled_in_a_submission(tmp_path: Path):
@@ -134,7 +147,7 @@ def test_a_sample_that_a_spreadsheet_saved_is_read(tmp_path: Path, encoding: str
     path.write_bytes((mark + "row_id,a,é\r\nx;y_5,0,0\r\n").replace(",", delimiter).encode(encoding))
     if delimiter == ";":
         path.write_bytes((mark + 'row_id;a;é\r\n"x;y_5";0;0\r\n').encode(encoding))
-    assert read_sample(path) == SampleSubmission(("x;y_5",), ("row_id", "a", "é"))
+    assert read_sample(path) == Request(("x;y_5",), ("row_id", "a", "é"))
 
 
 def test_a_sample_of_half_a_character_is_refused_in_one_line(tmp_path: Path):
@@ -206,6 +219,12 @@ def test_a_sample_that_covers_what_it_names_is_authoritative_however_few_that_ar
     plan = plan_rows(sample("s_3_5", "s_3_10"), recordings)
     assert plan.row_ids == ("s_3_5", "s_3_10")
     assert len(plan.unasked) == 8
+
+
+def test_rows_that_no_recording_fills_and_that_are_as_many_as_there_are_windows_are_no_placeholders():
+    asked = sample("other_5", "other_10")
+    assert plan_rows(asked, {"a": 10.0}).row_ids == plan_rows(asked, {"a": 10.0}).without_recording == asked.row_ids
+    assert plan_rows(asked, {"a": 15.0}).row_ids == ("a_5", "a_10", "a_15")
 
 
 def test_a_broken_recording_among_placeholders_gets_as_many_rows_as_most_others():
@@ -295,6 +314,6 @@ def test_the_real_mini_competition_has_480_rows_of_41_classes():
     assert (len(read.row_ids), len(read.classes)) == (480, 41)
     recordings = {path.stem: 600.0 for path in (BIRDMINI / "test_soundscapes").glob("*.ogg")}
     plan = plan_rows(read, recordings)
-    built = plan_rows(SampleSubmission(("placeholder_5",), read.columns), recordings)
+    built = plan_rows(Request(("placeholder_5",), read.columns), recordings)
     assert plan.row_ids == built.row_ids == read.row_ids
     assert plan.notes == ()

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from birdlib.competition.rows import RowPlan, SampleSubmission, plan_rows
-from birdlib.competition.table import check_submission, read_table, submission_table, write_table
+from birdlib.competition.forms import check_submission, submission_table
+from birdlib.competition.row_plan import Request, RowPlan, plan_rows
+from birdlib.competition.table import read_table, write_table
 from birdlib.errors import BirdlibError
 
-PLAN = plan_rows(SampleSubmission(("a_5", "a_10", "b_5"), ("row_id", "zebra", "1139490")), {"a": 10.0, "b": 5.0})
+PLAN = plan_rows(Request(("a_5", "a_10", "b_5"), ("row_id", "zebra", "1139490")), {"a": 10.0, "b": 5.0})
 SCORES = np.array([[0.25, 1], [1e-7, 0], [0.123456789, 1]])
 
 
@@ -28,7 +29,7 @@ def test_the_table_has_the_samples_columns_and_rows():
 
 
 def test_the_row_id_column_stays_where_the_sample_has_it():
-    plan = plan_rows(SampleSubmission(("a_5",), ("x", "row_id", "y")), {})
+    plan = plan_rows(Request(("a_5",), ("x", "row_id", "y")), {})
     assert list(submission_table(plan, np.zeros((1, 2))).columns) == ["x", "row_id", "y"]
 
 
@@ -138,14 +139,14 @@ def test_a_file_that_is_no_proper_table_is_reported_not_raised(tmp_path: Path, t
 
 def test_a_sample_with_doubled_rows_and_classes_has_them_doubled_in_the_submission(tmp_path: Path):
     columns = ("", "zebra", "row_id", "5", "zebra")
-    plan = plan_rows(SampleSubmission(("a_5", "NA", "a_5"), columns), {"a": 5.0})
+    plan = plan_rows(Request(("a_5", "NA", "a_5"), columns), {"a": 5.0})
     scores = np.arange(12).reshape(3, 4) / 16
     path = tmp_path / "submission.csv"
     write_table(submission_table(plan, scores), path)
     assert path.read_text().splitlines()[0] == ",zebra,row_id,5,zebra"
     assert check_submission(path, plan) == []
     np.testing.assert_array_equal(read_table(path).drop(columns="row_id"), scores)
-    once = RowPlan(("a_5", "NA"), ("row_id", "5", "zebra"), {}, {}, (), (), ())
+    once = RowPlan(("a_5", "NA"), ("row_id", "5", "zebra"))
     assert check_submission(path, once) == [
         "1 column () not asked for",
         "1 column (zebra) doubled",
@@ -154,7 +155,7 @@ def test_a_sample_with_doubled_rows_and_classes_has_them_doubled_in_the_submissi
 
 
 def test_a_table_without_rows_is_valid(tmp_path: Path):
-    plan = plan_rows(SampleSubmission((), ("row_id", "a")), {})
+    plan = plan_rows(Request((), ("row_id", "a")), {})
     write_table(submission_table(plan, np.empty((0, 1), np.float32)), tmp_path / "submission.csv")
     assert check_submission(tmp_path / "submission.csv", plan) == []
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 
 RATE = 32_000
@@ -50,7 +51,7 @@ class Competition:
         pd.DataFrame(self.rows).drop(columns=list(drop)).to_csv(self.root / metadata, index=False)
         sample = pd.DataFrame([["soundscape_1_5", *[0.0] * len(self.classes)]], columns=["row_id", *self.classes])
         sample.to_csv(self.root / "sample_submission.csv", index=False)
-        return CompetitionFiles(self.root)
+        return CompetitionFiles(self.root, edition("demo"))
 
 
 @pytest.fixture

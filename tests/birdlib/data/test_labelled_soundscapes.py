@@ -5,6 +5,7 @@ import pytest
 import soundfile
 
 from birdlib.audio.padding import padded
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.labelled_soundscapes import LabelledSoundscapes
 from birdlib.errors import BirdlibError
@@ -100,16 +101,16 @@ def test_a_recording_that_is_missing_or_broken_is_left_out_and_noted(audio):
 @pytest.mark.parametrize("name", ["train_soundscape_labels.csv", "train_soundscapes_labels.csv"])
 def test_those_of_the_competition_are_found_by_name(audio, name):
     (audio.parent / name).write_text("row_id,a\none_20250227_010002_5,1\n")
-    labelled = LabelledSoundscapes.find(CompetitionFiles(audio.parent), CLASSES)
+    labelled = LabelledSoundscapes.find(CompetitionFiles(audio.parent, edition("demo")), CLASSES)
     assert labelled.soundscapes == ("one_20250227_010002",)
 
 
 def test_where_there_are_no_labels_or_no_audio_there_is_nothing(audio, tmp_path):
-    assert LabelledSoundscapes.find(CompetitionFiles(audio.parent), CLASSES) is None
+    assert LabelledSoundscapes.find(CompetitionFiles(audio.parent, edition("demo")), CLASSES) is None
     (audio.parent / "train_soundscape_labels.csv").write_text("row_id,a\nx_5,1\n")
     for path in audio.iterdir():
         path.unlink()
-    assert LabelledSoundscapes.find(CompetitionFiles(audio.parent), CLASSES) is None
+    assert LabelledSoundscapes.find(CompetitionFiles(audio.parent, edition("demo")), CLASSES) is None
 
 
 @pytest.mark.parametrize(
@@ -217,9 +218,9 @@ def test_labels_of_which_none_can_be_used_end_no_training(audio, capsys):
     (audio.parent / "train_soundscape_labels.csv").write_text(
         "filename,start,end,labels\none_20250227_010002.ogg,-5,0,a\n"
     )
-    assert LabelledSoundscapes.find(CompetitionFiles(audio.parent), CLASSES) is None
+    assert LabelledSoundscapes.find(CompetitionFiles(audio.parent, edition("demo")), CLASSES) is None
     printed = capsys.readouterr().out
-    assert printed.startswith("No validation on labelled soundscapes: ") and "-5 to 0 s" in printed
+    assert printed.startswith("No labelled soundscapes: ") and "-5 to 0 s" in printed
 
 
 def test_two_files_of_one_stem_are_named(audio, write_audio):

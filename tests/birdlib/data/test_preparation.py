@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data import examination
 from birdlib.data.preparation import prepare
@@ -138,7 +139,7 @@ def test_the_real_birds_are_prepared(shared, tmp_path):
     some = pd.read_csv(birds / "train_metadata.csv")
     some = some[some["primary_label"].isin(["houspa", "chbchi", "orcwar", "towwar", "whcspa", "comrav"])]
     some.to_csv(tmp_path / "train_metadata.csv", index=False)
-    made = prepare(CompetitionFiles(tmp_path), tmp_path, n_folds=3)
+    made = prepare(CompetitionFiles(tmp_path, edition("demo")), tmp_path, n_folds=3)
     table = made.recordings.set_index("filename")
     assert len(table) == len(some) and (table["fault"] == "").all()
     for filename, seconds in table["seconds"].items():

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.prepared import Prepared
 from birdlib.errors import BirdlibError
@@ -70,14 +71,14 @@ def test_another_version_of_the_competition_is_noticed(ordinary, folder):
     metadata.loc[5, "author"] = "Somebody Else"
     metadata.to_csv(ordinary.metadata, index=False)
     with pytest.raises(BirdlibError, match="prepared from another version of the data than .*train_metadata.csv"):
-        Prepared.read(folder, CompetitionFiles(ordinary.root))
+        Prepared.read(folder, CompetitionFiles(ordinary.root, edition("demo")))
 
 
 def test_another_order_of_the_classes_is_noticed(ordinary, folder):
     sample = pd.read_csv(ordinary.sample_submission)
     sample[["row_id", *"fedcba"]].to_csv(ordinary.sample_submission, index=False)
     with pytest.raises(BirdlibError, match="prepared from another version"):
-        Prepared.read(folder, CompetitionFiles(ordinary.root))
+        Prepared.read(folder, CompetitionFiles(ordinary.root, edition("demo")))
 
 
 @pytest.mark.parametrize(("column", "value"), [("secondary_labels", "f"), ("audio_sha256", "0" * 64), ("fold", "-1")])

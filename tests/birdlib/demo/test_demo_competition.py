@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 import soundfile
 
+from birdlib.competition.editions import edition
+from birdlib.competition.forms import check_submission, read_requests
 from birdlib.competition.layout import CompetitionFiles
-from birdlib.competition.rows import plan_rows, read_sample
-from birdlib.competition.table import check_submission, write_table
+from birdlib.competition.row_plan import plan_rows
+from birdlib.competition.table import write_table
 from birdlib.demo.competition import DemoCompetition, make_competition
 from birdlib.demo.ogg import page_checksum, with_serial
 from birdlib.demo.truth import make_truth
@@ -54,7 +56,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Pa
 
 
 def test_it_has_the_shape_of_birdclef_2023(default: DemoCompetition):
-    files = CompetitionFiles(default.folder)
+    files = CompetitionFiles(default.folder, edition("demo"))
     assert sorted(p.name for p in default.folder.iterdir()) == [
         "eBird_Taxonomy_v2021.csv",
         "sample_submission.csv",
@@ -105,7 +107,7 @@ def test_broken_files_can_be_left_out(tmp_path: Path):
 
 def test_labelled_soundscapes_come_with_their_truth_and_are_none_of_the_test(tmp_path: Path, small: DemoCompetition):
     made = make_competition(tmp_path, **SMALL, labelled_soundscapes=2)
-    files = CompetitionFiles(tmp_path)
+    files = CompetitionFiles(tmp_path, edition("demo"))
     assert [p.stem for p in files.other_soundscapes] == list(made.labelled)
     assert len(made.labelled) == 2 and not set(made.labelled) & set(made.soundscapes)
     truth = pd.read_csv(tmp_path / "train_soundscape_labels.csv")
@@ -130,8 +132,8 @@ def test_the_labelled_soundscapes_sound_as_their_labels_say(tmp_path: Path):
 
 def test_the_sample_submission_asks_for_every_full_window(small: DemoCompetition, default: DemoCompetition):
     for made in (small, default):
-        files = CompetitionFiles(made.folder)
-        sample = read_sample(files.sample_submission)
+        files = CompetitionFiles(made.folder, edition("demo"))
+        sample = read_requests(files)[0][0]
         recordings = {p.stem: soundfile.info(p).duration for p in files.test_soundscapes}
         plan = plan_rows(sample, recordings)
         assert plan.row_ids == plan_rows(type(sample)(("none_5",), sample.columns), recordings).row_ids

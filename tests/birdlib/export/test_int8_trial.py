@@ -9,7 +9,7 @@ import openvino as ov
 import pytest
 import torch
 
-from birdlib.competition.editions import PADDED_CMAP
+from birdlib.competition.editions import PADDED_CMAP, edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.clips import Clips
 from birdlib.data.preparation import prepare
@@ -49,14 +49,14 @@ def data(tmp_path_factory):
     )
     bare = tmp_path_factory.mktemp("without") / "competition"
     shutil.copytree(root, bare, ignore=shutil.ignore_patterns("train_soundscape*"))
-    prepare(CompetitionFiles(bare), output, n_folds=3, workers=1)
-    files = CompetitionFiles(bare)
+    prepare(CompetitionFiles(bare, edition("demo")), output, n_folds=3, workers=1)
+    files = CompetitionFiles(bare, edition("demo"))
     prepared = Prepared.read(output, files)
     return SimpleNamespace(
         output=output,
         prepared=prepared,
         files=files,
-        with_soundscapes=CompetitionFiles(root),
+        with_soundscapes=CompetitionFiles(root, edition("demo")),
         audio=TrialAudio(output, files),
     )
 
@@ -135,7 +135,7 @@ def test_no_recording_that_was_held_back_calibrates(data, tmp_path):
     # The proof: they need not even be there.
     shutil.copytree(data.files.root, tmp_path / "competition")
     shutil.copytree(data.output, tmp_path / "prepared")
-    files = CompetitionFiles(tmp_path / "competition")
+    files = CompetitionFiles(tmp_path / "competition", edition("demo"))
     for name in data.prepared.recordings["filename"].iloc[data.prepared.validation_rows(2)]:
         (files.train_audio / name).unlink()
     audio = TrialAudio(tmp_path / "prepared", files)

@@ -90,6 +90,7 @@ def test_models_of_one_kind_cost_what_one_of_them_took(run):
 THROTTLED = """
 import sys
 from pathlib import Path
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.ensemble.members import load_members
 from birdlib.submission.ensemble_table import EnsembleTable
@@ -102,7 +103,7 @@ from birdlib.submission.windows import Windows
 folder = Path(sys.argv[1])
 run = Run()
 run.closing_seconds = 0.0
-task = prepare(CompetitionFiles(folder / "competition"), folder / "submission.csv", 5)
+task = prepare(CompetitionFiles(folder / "competition", edition("demo")), folder / "submission.csv", 5)
 task.save_default(0.0)
 members = load_members(folder / "weights", task.plan.classes, run.fault)
 print("READY", flush=True)

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from birdlib.audio.recordings import probe
+from birdlib.competition.editions import edition
+from birdlib.competition.forms import check_submission
 from birdlib.competition.layout import CompetitionFiles
-from birdlib.competition.table import check_submission
 from birdlib.errors import BirdlibError
 from birdlib.submission import preparation
 from birdlib.submission.preparation import prepare, write_valid_file
@@ -19,9 +20,9 @@ from .conftest import CLASSES, write_soundscape
 def test_a_row_id_that_cannot_be_understood_is_named_and_costs_its_own_row(competition, tmp_path):
     path = competition / "sample_submission.csv"
     path.write_text(path.read_text().replace("soundscape_1_15", "soundscape_one"))
-    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv")
+    task = prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "submission.csv")
     (problem,) = task.problems
-    assert "sample_submission.csv: 1 row id ('soundscape_one') without _<end" in problem
+    assert "competition: 1 row id ('soundscape_one') without _<end" in problem
     assert task.windows == 17
     task.save_default(0.25)
     assert check_submission(task.target, task.plan) == []
@@ -32,7 +33,7 @@ def test_doubled_rows_and_classes_are_named_and_kept(competition, tmp_path):
     path = competition / "sample_submission.csv"
     head, *lines = path.read_text().splitlines()
     path.write_text("\n".join([head.replace("f", "a"), *lines, lines[0]]) + "\n")
-    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv")
+    task = prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "submission.csv")
     row_ids, columns = task.problems
     assert f"1 row id ({lines[0].partition(',')[0]}) more than once" in row_ids
     assert "1 column (a) more than once" in columns
@@ -41,7 +42,7 @@ def test_doubled_rows_and_classes_are_named_and_kept(competition, tmp_path):
 
 
 def test_scores_are_written_from_0_to_below_1_and_what_is_no_number_as_0(competition, tmp_path):
-    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv")
+    task = prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "submission.csv")
     given = np.linspace(-1, 2, 18 * 6).reshape(18, 6)
     given[3, 3] = np.nan
     task.save(given)
@@ -70,8 +71,8 @@ def test_a_recording_of_absurd_length_costs_its_own_rows_only(
     monkeypatch.setattr(preparation, "probe", odd_probe)
     path = competition / "sample_submission.csv"
     if sample == "placeholders":
-        path.write_text(path.read_text().replace("soundscape_", "other_"))
-    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv")
+        path.write_text("".join(path.read_text().replace("soundscape_", "other_").splitlines(True)[:4]))
+    task = prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "submission.csv")
     assert {soundscape.path.stem for soundscape in task.soundscapes} == {"soundscape_0", "soundscape_2"}
     assert len(task.plan.row_ids) == 18 and task.windows == 12  # of unknown length: as many rows as the others have
     (problem,) = task.problems
@@ -80,7 +81,7 @@ def test_a_recording_of_absurd_length_costs_its_own_rows_only(
 
 def test_a_valid_file_is_there_before_any_recording_is_looked_at(competition, tmp_path):
     path, target = competition / "sample_submission.csv", tmp_path / "submission.csv"
-    write_valid_file(CompetitionFiles(competition), target, 0.25, 2023)
+    write_valid_file(CompetitionFiles(competition, edition("demo")), target, 0.25)
     written = pd.read_csv(target)
     assert written["row_id"].tolist() == pd.read_csv(path)["row_id"].tolist()
     assert (written.drop(columns="row_id") == 0.25).all().all()
@@ -90,32 +91,32 @@ def test_a_sample_that_cannot_be_read_is_copied_as_it_is(competition, tmp_path):
     path, target = competition / "sample_submission.csv", tmp_path / "submission.csv"
     path.write_bytes("row_id,a\nx_5,0.5\n".encode("utf-16")[:-1])
     with pytest.raises(BirdlibError, match="not readable as a table"):
-        write_valid_file(CompetitionFiles(competition), target, 0.25, 2023)
+        write_valid_file(CompetitionFiles(competition, edition("demo")), target, 0.25)
     assert target.read_bytes() == path.read_bytes()
 
 
 def test_without_a_sample_the_rows_are_those_of_the_recordings(competition, tmp_path):
-    """First those of recordings of the year's length, 10 minutes, then of the lengths that they have."""
+    """First those of recordings of the year's length, a minute, then of the lengths that they have."""
     (competition / "sample_submission.csv").unlink()
     for label in CLASSES:
         (competition / "train_audio" / label).mkdir(parents=True)
-    files, target = CompetitionFiles(competition), tmp_path / "submission.csv"
+    files, target = CompetitionFiles(competition, edition("demo")), tmp_path / "submission.csv"
     with pytest.raises(BirdlibError, match=r"sample_submission\.csv is missing; rows are made of 3 recordings"):
-        write_valid_file(files, target, 0.25, 2023)
+        write_valid_file(files, target, 0.25)
     written = pd.read_csv(target).set_index("row_id")
-    assert written.index[[0, -1]].tolist() == ["soundscape_0_5", "soundscape_2_600"] and len(written) == 360
+    assert written.index[[0, -1]].tolist() == ["soundscape_0_5", "soundscape_2_60"] and len(written) == 36
     assert written.columns.tolist() == list(CLASSES) and (written == 0.25).all().all()
     task = prepare(files, target)
     assert task.plan.row_ids[5:7] == ("soundscape_0_30", "soundscape_1_5") and task.windows == 18
-    assert task.problems == () and "is missing or empty: rows built from 3 recordings" in task.notes[0]
+    assert task.problems == () and "no rows are asked for: rows built from 3 recordings" in task.notes[0]
 
 
 def test_of_a_sample_that_a_spreadsheet_saved_a_usual_submission_is_made(competition, tmp_path):
     path, target = competition / "sample_submission.csv", tmp_path / "submission.csv"
     usual = path.read_text()
     path.write_text(usual.replace(",", ";"), encoding="utf-16")
-    files = CompetitionFiles(competition)
-    write_valid_file(files, target, 0.25, 2023)
+    files = CompetitionFiles(competition, edition("demo"))
+    write_valid_file(files, target, 0.25)
     assert pd.read_csv(target)["row_id"].tolist() == [line.partition(",")[0] for line in usual.splitlines()[1:]]
     task = prepare(files, target)
     assert task.windows == 18 and check_submission(target, task.plan) == []
@@ -126,7 +127,7 @@ def test_recordings_whose_end_is_padded_or_not_scored_are_counted_and_named(comp
     for number, seconds in enumerate((29.9, 33, 30.04)):
         (audio / f"soundscape_{number}.ogg").unlink()
         write_soundscape(audio / f"soundscape_{number}.flac", seconds, number)
-    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv")
+    task = prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "submission.csv")
     assert task.problems == () and task.windows == 18
     assert task.notes == (
         "1 recording (soundscape_0.flac) with a last window that lacks audio: padded",
@@ -136,7 +137,7 @@ def test_recordings_whose_end_is_padded_or_not_scored_are_counted_and_named(comp
 
 def test_two_recordings_of_one_name_are_named_and_one_is_scored(competition, tmp_path):
     (competition / "test_soundscapes" / "soundscape_1.flac").write_bytes(b"")
-    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv")
+    task = prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "submission.csv")
     assert task.windows == 18 and {item.path.suffix for item in task.soundscapes} == {".ogg"}
     assert "soundscape_1.ogg: soundscape_1.flac has the same name; remove one of them" in task.problems
 
@@ -144,6 +145,6 @@ def test_two_recordings_of_one_name_are_named_and_one_is_scored(competition, tmp
 def test_a_recording_that_ends_before_its_rows_is_a_problem_and_keeps_what_it_has(competition, tmp_path):
     path = competition / "test_soundscapes" / "soundscape_1.ogg"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv")
+    task = prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "submission.csv")
     assert "soundscape_1.ogg: " in task.problems[0] and "rows up to 30 s are asked for" in task.problems[0]
     assert len(task.soundscapes) == 3

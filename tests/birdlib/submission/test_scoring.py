@@ -11,8 +11,10 @@ import torch
 
 from birdlib.audio.recordings import read_windows
 from birdlib.blends.mean import Mean
+from birdlib.competition.editions import edition
+from birdlib.competition.forms import check_submission
 from birdlib.competition.layout import CompetitionFiles
-from birdlib.competition.table import check_submission, read_table
+from birdlib.competition.table import read_table
 from birdlib.ensemble.members import CompiledMember, load_members, unknown_classes
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import MelSpectrogram
@@ -35,7 +37,7 @@ def stop(error):
 def submit(
     run, competition, weights, tmp_path, on_fault=stop, save=None, missing_score=0.0, scoring=None, batch_size=4
 ):
-    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
+    task = prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "submission.csv", 5)
     members = load_members(weights, task.plan.classes, on_fault)
     windows = Windows(task.soundscapes, [member.entry.front_end for member in members], tmp_path, on_fault)
     table = EnsembleTable(
@@ -290,7 +292,7 @@ def test_where_only_a_broken_model_is_at_hand_the_default_stays_and_it_is_said(r
 
 
 def test_no_model_at_all_stops_the_commit_run(run, competition, tmp_path):
-    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
+    task = prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "submission.csv", 5)
     table = EnsembleTable(run, task.plan.row_ids, task.plan.classes, folder=tmp_path)
     windows = Windows(task.soundscapes, [], tmp_path, stop)
     with pytest.raises(BirdlibError, match="no model scored any window"):

@@ -6,6 +6,7 @@ import soundfile
 import torch
 
 from birdlib.audio.recordings import read_windows
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.submission import windows as windows_module
@@ -26,7 +27,7 @@ def collect(windows, front_end=FRONT_END):
 
 
 def test_the_second_model_gets_the_same_mels_without_decoding_again(competition, tmp_path, monkeypatch):
-    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
+    task = prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "submission.csv", 5)
     windows = Windows(task.soundscapes, [FRONT_END], tmp_path, stop)
     rows, first = collect(windows)
     assert sorted(rows) == list(range(18)) and len(windows) == 18
@@ -41,7 +42,7 @@ def test_stopping_early_leaves_nothing_running_and_the_next_model_gets_everythin
     import threading
 
     before = threading.active_count()
-    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
+    task = prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "submission.csv", 5)
     windows = Windows(task.soundscapes, [FRONT_END], tmp_path, stop)
     blocks = windows.blocks(FRONT_END)
     next(blocks)
@@ -59,7 +60,7 @@ def test_whatever_a_decoder_raises_costs_only_its_recordings_rows(competition, t
         return read_windows(path, *arguments, **options)
 
     faults = []
-    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
+    task = prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "submission.csv", 5)
     windows = Windows(task.soundscapes, [FRONT_END], tmp_path, faults.append)
     monkeypatch.setattr(windows_module, "read_windows", read)
     rows, _ = collect(windows)
@@ -74,7 +75,7 @@ def test_samples_that_overflow_cost_only_their_windows_rows(competition, tmp_pat
     wave[7 * rate : 8 * rate] *= samples
     soundfile.write(path.with_suffix(".wav"), wave, rate, subtype="FLOAT")
     faults = []
-    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
+    task = prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "submission.csv", 5)
     windows = Windows(task.soundscapes, [FRONT_END, COARSE], tmp_path, faults.append)
     for front_end in (FRONT_END, COARSE, FRONT_END):
         rows, mels = collect(windows, front_end)
@@ -85,7 +86,7 @@ def test_samples_that_overflow_cost_only_their_windows_rows(competition, tmp_pat
 
 def test_a_scratch_folder_that_takes_nothing_costs_time_but_no_rows(competition, tmp_path):
     faults = []
-    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
+    task = prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "submission.csv", 5)
     windows = Windows(task.soundscapes, [FRONT_END], tmp_path / "absent", faults.append)
     for _ in range(2):
         rows, _ = collect(windows)
@@ -95,7 +96,7 @@ def test_a_scratch_folder_that_takes_nothing_costs_time_but_no_rows(competition,
 
 def test_a_full_scratch_disk_costs_time_but_no_rows(competition, tmp_path):
     faults = []
-    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
+    task = prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "submission.csv", 5)
     windows = Windows(task.soundscapes, [FRONT_END], tmp_path, faults.append)
     (tmp_path / "mels-0.f32").symlink_to("/dev/full")
     first, second = collect(windows), collect(windows)
@@ -113,12 +114,15 @@ def break_recordings(competition):
 
 def test_broken_recordings_cost_their_own_rows_only(competition, tmp_path):
     whole = Windows(
-        prepare(CompetitionFiles(competition), tmp_path / "s.csv", 5).soundscapes, [FRONT_END], tmp_path, stop
+        prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "s.csv", 5).soundscapes,
+        [FRONT_END],
+        tmp_path,
+        stop,
     )
     all_rows, all_mels = collect(whole)
     break_recordings(competition)
     faults = []
-    task = prepare(CompetitionFiles(competition), tmp_path / "s.csv", 5)
+    task = prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "s.csv", 5)
     empty, short = sorted(task.problems)
     assert empty == "soundscape_0.ogg: the file is empty (0 bytes)"
     assert short.startswith("soundscape_1.ogg: ") and "rows up to 30 s are asked for" in short
@@ -130,7 +134,7 @@ def test_broken_recordings_cost_their_own_rows_only(competition, tmp_path):
 
 def test_models_of_other_windows_each_hear_their_own_cut_of_the_same_rows(competition, tmp_path):
     longer, slower = FrontEnd(32000, 10, 1024, 1024, 32, 50, 14000), FrontEnd(16000, 5, 512, 512, 32, 50, 7000)
-    task = prepare(CompetitionFiles(competition), tmp_path / "submission.csv", 5)
+    task = prepare(CompetitionFiles(competition, edition("demo")), tmp_path / "submission.csv", 5)
     windows = Windows(task.soundscapes, [FRONT_END, longer, slower], tmp_path, stop)
     for front_end in (FRONT_END, longer, slower, longer):
         rows, mels = collect(windows, front_end)

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from birdlib.clip_sources.clip_context import ClipContext
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.prepared import Prepared
 from birdlib.frontend.mel import FrontEnd
@@ -68,13 +69,13 @@ def competition(tmp_path_factory, make_competition, prepare):
         root, seed=5, species=4, recordings_per_species=6, soundscapes=1, soundscape_seconds=10, broken_files=0
     )
     output = tmp_path_factory.mktemp("prepared")
-    prepare(CompetitionFiles(root), output, n_folds=3, workers=1)
+    prepare(CompetitionFiles(root, edition("demo")), output, n_folds=3, workers=1)
     return SimpleNamespace(root=root, output=output)
 
 
 @pytest.fixture(scope="session")
 def prepared(competition):
-    return Prepared.read(competition.output, CompetitionFiles(competition.root))
+    return Prepared.read(competition.output, CompetitionFiles(competition.root, edition("demo")))
 
 
 def surroundings_of(prepared, folder: Path, **changes) -> Surroundings:

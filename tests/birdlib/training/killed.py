@@ -15,13 +15,14 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 from conftest import make_settings, surroundings_of, train_here  # noqa: E402
 
+from birdlib.competition.editions import edition  # noqa: E402
 from birdlib.competition.layout import CompetitionFiles  # noqa: E402
 from birdlib.data.prepared import Prepared  # noqa: E402
 from birdlib.training.members import Members  # noqa: E402
 
 torch.set_num_threads(1)
 competition, output, folder = (Path(one) for one in sys.argv[1:4])
-prepared = Prepared.read(output, CompetitionFiles(competition))
+prepared = Prepared.read(output, CompetitionFiles(competition, edition("demo")))
 
 
 def session(name: str, workers: int) -> int:

@@ -12,6 +12,7 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).parent))
 from conftest import make_settings, surroundings_of  # noqa: E402
 
+from birdlib.competition.editions import edition  # noqa: E402
 from birdlib.competition.layout import CompetitionFiles  # noqa: E402
 from birdlib.data.prepared import Prepared  # noqa: E402
 from birdlib.training.process import accelerator_for  # noqa: E402
@@ -19,7 +20,7 @@ from birdlib.training.trainer import Trainer  # noqa: E402
 
 torch.set_num_threads(1)
 competition, output, folder = (Path(one) for one in sys.argv[1:4])
-prepared = Prepared.read(output, CompetitionFiles(competition))
+prepared = Prepared.read(output, CompetitionFiles(competition, edition("demo")))
 around = surroundings_of(prepared, folder, device_batch=int(sys.argv[4]))
 # What differs between processes by design is switched off: mixing partners, dropout, batch statistics.
 # An embedding that no loss asks for stays without a gradient.

@@ -12,6 +12,7 @@ import soundfile
 import soxr
 import torch
 
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.prepared import Prepared
 from birdlib.errors import BirdlibError
@@ -79,7 +80,7 @@ def test_imagenet_weights_of_another_network_are_refused(settings, surroundings,
 @pytest.fixture(scope="module")
 def taught(competition, tmp_path_factory):
     """A finished teacher of fold 0."""
-    prepared = Prepared.read(competition.output, CompetitionFiles(competition.root))
+    prepared = Prepared.read(competition.output, CompetitionFiles(competition.root, edition("demo")))
     folder = tmp_path_factory.mktemp("taught")
     train(make_settings(epochs=1), surroundings_of(prepared, folder))
     return load_checkpoint(checkpoints_in(folder)[0])
@@ -148,8 +149,8 @@ def test_a_checkpoint_of_another_version_of_the_folds_is_refused_and_kept(
     around = surroundings(tmp_path / "out")
     train(settings(epochs=1), around)
     before = content(around.folder)
-    prepare(CompetitionFiles(competition.root), tmp_path, n_folds=3, fold_seed=1, workers=1)
-    other = Prepared.read(tmp_path, CompetitionFiles(competition.root))
+    prepare(CompetitionFiles(competition.root, edition("demo")), tmp_path, n_folds=3, fold_seed=1, workers=1)
+    other = Prepared.read(tmp_path, CompetitionFiles(competition.root, edition("demo")))
     said = fault(settings(epochs=1), surroundings_of(other, tmp_path / "out"))
     assert "the checkpoint is of another training (data_version was" in said
     assert content(around.folder) == before
@@ -168,7 +169,7 @@ def broken(competition, tmp_path):
     """The competition with one recording, of fold 0, that broke after the preparation, and its file."""
     root = tmp_path / "competition"
     shutil.copytree(competition.root, root)
-    prepared = Prepared.read(competition.output, CompetitionFiles(root))
+    prepared = Prepared.read(competition.output, CompetitionFiles(root, edition("demo")))
     path = prepared.audio / prepared.recordings["filename"][int(prepared.validation_rows(0)[0])]
     path.write_bytes(path.read_bytes()[:100])
     return prepared, path
@@ -203,8 +204,8 @@ def test_a_competition_with_all_that_is_odd_is_trained_on(settings, competition,
     stereo = np.stack([soxr.resample(wave, rate, 44100)] * 2, axis=1)
     with soundfile.SoundFile(path, "w", 44100, 2, format="FLAC") as file:
         file.write(stereo)
-    prepare(CompetitionFiles(root), output, n_folds=3, workers=1)
-    prepared = Prepared.read(output, CompetitionFiles(root))
+    prepare(CompetitionFiles(root, edition("demo")), output, n_folds=3, workers=1)
+    prepared = Prepared.read(output, CompetitionFiles(root, edition("demo")))
     said = capsys.readouterr().out
     assert "silent1" in said and "stranger1" in said
     around = surroundings_of(prepared, tmp_path / "out")

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import birdlib.training.launch
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.prepared import Prepared
 from birdlib.errors import BirdlibError
@@ -84,7 +85,7 @@ def blocked(competition, tmp_path):
     """The competition with one recording, of fold 0, that never comes: a pipe that nobody writes to."""
     root = tmp_path / "competition"
     shutil.copytree(competition.root, root)
-    prepared = Prepared.read(competition.output, CompetitionFiles(root))
+    prepared = Prepared.read(competition.output, CompetitionFiles(root, edition("demo")))
     path = prepared.audio / prepared.recordings["filename"][int(prepared.validation_rows(0)[0])]
     path.unlink()
     os.mkfifo(path)
@@ -155,7 +156,7 @@ def test_a_model_that_fails_leaves_the_others_alone(settings, surroundings, comp
     """A recording of fold 1 is damaged: the model of fold 0 learns from it, that of fold 1 is validated on it."""
     root = tmp_path / "competition"
     shutil.copytree(competition.root, root)
-    prepared = Prepared.read(competition.output, CompetitionFiles(root))
+    prepared = Prepared.read(competition.output, CompetitionFiles(root, edition("demo")))
     path = prepared.audio / prepared.recordings["filename"][int(prepared.validation_rows(1)[0])]
     path.write_bytes(path.read_bytes()[:100])
     around = surroundings_of(prepared, tmp_path / "out", validation=validation(prepared, 0), device_batch=2)

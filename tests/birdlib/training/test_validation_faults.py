@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.labelled_soundscapes import LabelledSoundscapes
 from birdlib.data.prepared import Prepared
@@ -27,7 +28,7 @@ def spoilt(competition, tmp_path):
     def spoilt(*, clip=False, soundscape=False):
         root = tmp_path / "competition"
         shutil.copytree(competition.root, root)
-        files = CompetitionFiles(root)
+        files = CompetitionFiles(root, edition("demo"))
         prepared = Prepared.read(competition.output, files)
         audio = files.test_soundscapes[0]
         (tmp_path / "labels.csv").write_text(
