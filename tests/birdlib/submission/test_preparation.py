@@ -12,7 +12,7 @@ from birdlib.competition.forms import check_submission
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.errors import BirdlibError
 from birdlib.submission import preparation
-from birdlib.submission.preparation import prepare, write_valid_file
+from birdlib.submission.preparation import find_files, prepare, write_valid_file
 
 from .conftest import CLASSES, write_soundscape
 
@@ -85,6 +85,17 @@ def test_a_valid_file_is_there_before_any_recording_is_looked_at(competition, tm
     written = pd.read_csv(target)
     assert written["row_id"].tolist() == pd.read_csv(path)["row_id"].tolist()
     assert (written.drop(columns="row_id") == 0.25).all().all()
+
+
+def test_a_folder_of_another_year_is_told_and_taken_for_what_it_looks_like(competition, tmp_path):
+    (competition / "train_metadata.csv").write_text("")
+    (competition / "train_audio").mkdir(exist_ok=True)
+    for slug, told in (("birdclef-2025", "is not of birdclef-2025: no train.csv"), ("birdclef", "no competition")):
+        faults = []
+        files = find_files(competition, slug, faults.append)
+        assert files.edition.slug == "birdclef-2023" and len(faults) == 1 and told in str(faults[0])
+        write_valid_file(files, tmp_path / "submission.csv", 0.25)
+        assert check_submission(tmp_path / "submission.csv", prepare(files, tmp_path / "submission.csv").plan) == []
 
 
 def test_a_sample_that_cannot_be_read_is_copied_as_it_is(competition, tmp_path):
