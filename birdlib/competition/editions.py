@@ -144,11 +144,11 @@ EDITIONS = (
     ),
     Edition(  # see birdlib.demo
         slug="demo",
-        title="the demo competition",
+        title="BirdCLEF demo",
         classes=12,
         soundscapes=4,
         soundscape_seconds=60,
-        time_limit_minutes=120,
+        time_limit_minutes=60,
         metric=MACRO_ROC_AUC,
     ),
 )

@@ -43,7 +43,7 @@ def verdict(projected: pd.DataFrame, edition: Edition, limit_minutes: float, mar
     fit = int((minutes <= limit_minutes * (1 - margin)).sum())
     models = "this model" if len(projected) == 1 else f"these {len(projected)} models"
     return (
-        f"The hidden test set of {edition.title} ({edition.hidden_windows:,} windows) would take {models} "
+        f"{edition.title}'s hidden test set ({edition.hidden_windows:,} windows) would take {models} "
         f"{minutes.iloc[-1]:.0f} minutes on this machine; {fit} of {len(projected)} fit into the limit of "
         f"{limit_minutes:g} less its margin of {margin:.0%}."
     )

@@ -134,7 +134,7 @@ def test_the_weight_dataset_names_and_scores_the_students(trained):
         student = checkpoint(trained, kernel, model.name)
         assert model.classes == student.classes and (model.fold, model.seed) == (0, 1)
         heard = student.scores["soundscapes"] or student.scores["clips"]
-        assert model.score == pytest.approx(heard["padded_cmap"], abs=1e-6)
+        assert model.score == pytest.approx(heard["macro_roc_auc"], abs=1e-6)
 
 
 def test_the_submission_is_what_torch_makes_of_the_averaged_weights(trained):
