@@ -15,6 +15,7 @@ MACRO_ROC_AUC = "macro ROC-AUC"
 WINDOWS = "windows"  # a window, with a probability for each class
 BIRDS = "birds"  # a window, with the labels of its birds, or nocall
 TARGETS = "targets"  # a class in a window, with True or False
+COLUMNS = {BIRDS: "birds", TARGETS: "target"}  # beside row_id
 
 
 @dataclass(frozen=True, kw_only=True)

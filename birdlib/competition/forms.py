@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from birdlib.competition.editions import BIRDS, TARGETS, WINDOWS
+from birdlib.competition.editions import COLUMNS, TARGETS, WINDOWS
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.competition.row_plan import Request, RowPlan, Targets, rows_with_recordings
 from birdlib.competition.rows import ROW_ID, read_classes, read_columns, read_header, shown
@@ -17,7 +17,6 @@ from birdlib.competition.table import read_table
 from birdlib.errors import BirdlibError
 
 NOCALL = "nocall"
-_COLUMN = {BIRDS: "birds", TARGETS: "target"}
 _TARGET_COLUMNS = ("file_id", "bird", "end_time")
 # Takes probabilities, float [rows, classes], and says which classes are there, bool [rows, classes].
 Decision = Callable[[np.ndarray], np.ndarray]
@@ -96,7 +95,7 @@ def submission_table(plan: RowPlan, scores: np.ndarray, decide: Decision = at_ha
     else:
         names = np.array(plan.classes, dtype=object)
         cells = [" ".join(names[row]) or NOCALL for row in decided]
-    return pd.DataFrame({ROW_ID: list(_rows(plan)), _COLUMN[plan.form]: cells})
+    return pd.DataFrame({ROW_ID: list(_rows(plan)), COLUMNS[plan.form]: cells})
 
 
 def check_submission(submission: Path | str | pd.DataFrame, plan: RowPlan) -> list[str]:
@@ -109,7 +108,7 @@ def check_submission(submission: Path | str | pd.DataFrame, plan: RowPlan) -> li
         except BirdlibError as error:
             return [str(error)]
     columns = [str(name) for name in table.columns]
-    wanted = plan.columns if plan.form == WINDOWS else (ROW_ID, _COLUMN[plan.form])
+    wanted = plan.columns if plan.form == WINDOWS else (ROW_ID, COLUMNS[plan.form])
     problems = _name_problems(columns, wanted, "column")
     if ROW_ID not in columns:
         return problems
@@ -119,7 +118,7 @@ def check_submission(submission: Path | str | pd.DataFrame, plan: RowPlan) -> li
         known = set(plan.classes)
         scores = [number for number, name in enumerate(columns) if number != place and name in known]
         return problems + _value_problems(table.iloc[:, scores])
-    return problems if problems else _decision_problems(table[_COLUMN[plan.form]], plan)
+    return problems if problems else _decision_problems(table[COLUMNS[plan.form]], plan)
 
 
 def _read_request(path: Path, form: str, classes: Sequence[str]) -> Request:

@@ -7,8 +7,8 @@ from itertools import chain, islice
 from itertools import count as count_from
 from pathlib import Path
 
-from birdlib.competition.editions import EDITIONS, Edition
-from birdlib.competition.rows import read_columns
+from birdlib.competition.editions import COLUMNS, EDITIONS, WINDOWS, Edition
+from birdlib.competition.rows import ROW_ID, read_columns, read_header
 from birdlib.errors import BirdlibError
 
 SAMPLE = "sample_submission.csv"
@@ -54,13 +54,27 @@ def _not_empty(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def likely_edition(root: Path) -> Edition:
-    """The year whose files a folder has: all of them, and of such years the one that has most to show for it."""
+    """The year that a folder is of, by its sample submission and the files that it has."""
+    form = _form(root)
 
-    def fit(entry: Edition) -> tuple[bool, int]:
-        there = sum((root / name).exists() for name in entry.marks)
-        return there == len(entry.marks), there
+    def fit(entry: Edition) -> tuple[bool, bool, int]:
+        missing = _missing(root, entry)
+        return form in (None, entry.form), not missing, len(entry.marks) - len(missing)
 
     return max((entry for entry in EDITIONS if entry.slug != DEMO), key=fit)
+
+
+def _form(root: Path) -> str | None:
+    """The form of a folder's sample submission, as editions name it; None where it cannot be read."""
+    try:
+        columns = set(read_header(root / SAMPLE))
+    except BirdlibError:
+        return None
+    return next((form for form, column in COLUMNS.items() if columns == {ROW_ID, column}), WINDOWS)
+
+
+def _missing(root: Path, entry: Edition) -> list[str]:
+    return [name for name in entry.marks if not (root / name).exists()]
 
 
 class CompetitionFiles:
@@ -77,16 +91,17 @@ class CompetitionFiles:
         self.root, self.edition = Path(root), edition
         if not self.root.is_dir():
             raise BirdlibError(f"{self.root}: no such folder; give the folder of a competition")
-        likely = likely_edition(self.root)
-        missing = [name for name in edition.marks if not (self.root / name).exists()]
-        if any(not (self.root / name).exists() for name in likely.marks):
-            return
-        # A folder may hold more than its year's had, as long as that year's rows and scores were no others.
-        more = [name for name in likely.marks if name not in edition.marks]
-        if missing or more and (likely.form, likely.metric) != (edition.form, edition.metric):
-            why = f"no {missing[0]}" if missing else f"it has {more[0]}"
+        likely, reasons = likely_edition(self.root), []
+        if _form(self.root) not in (None, edition.form):
+            reasons = [f"{SAMPLE} has other columns"]
+        elif not _missing(self.root, likely):
+            reasons = [f"no {name}" for name in _missing(self.root, edition)]
+            # A folder may hold more than its year's had, as long as the other year's scores were no others.
+            if likely.metric != edition.metric:
+                reasons += [f"it has {name}" for name in likely.marks if name not in edition.marks]
+        if reasons:
             raise BirdlibError(
-                f"{self.root}: is not of {edition.slug}: {why}; it looks like {likely.slug}: "
+                f"{self.root}: is not of {edition.slug}: {reasons[0]}; it looks like {likely.slug}: "
                 f"--set competition={likely.slug}"
             )
 

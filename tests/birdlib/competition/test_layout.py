@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from birdlib.competition.editions import EDITIONS, edition
+from birdlib.competition.editions import COLUMNS, EDITIONS, edition
 from birdlib.competition.layout import CompetitionFiles, likely_edition, names_on_disk
 from birdlib.errors import BirdlibError
 
@@ -118,7 +118,8 @@ def test_a_missing_part_is_an_error_only_when_asked_for(tmp_path: Path):
 
 
 def make_folder(root: Path, slug: str) -> Path:
-    put(root, "sample_submission.csv", *(name for name in edition(slug).marks if "." in name))
+    put(root, *(name for name in edition(slug).marks if "." in name))
+    put(root, "sample_submission.csv", content=f"row_id,{COLUMNS.get(edition(slug).form, 'a,b')}\n")
     for name in edition(slug).marks:
         if "." not in name:
             (root / name).mkdir()
@@ -138,6 +139,13 @@ def test_a_folder_of_another_year_is_refused_with_the_year_that_it_looks_like(tm
         assert f"is not of {own}: " in str(caught.value) and "\n" not in str(caught.value)
         assert str(caught.value).endswith(f"; it looks like {of}: --set competition={of}")
         assert likely_edition(tmp_path).slug == of
+
+
+def test_a_folder_that_lacks_its_years_list_is_still_of_that_year(tmp_path: Path):
+    (make_folder(tmp_path, "birdclef-2022") / "scored_birds.json").unlink()
+    assert CompetitionFiles(tmp_path, edition("birdclef-2022")).edition.slug == "birdclef-2022"
+    with pytest.raises(BirdlibError, match="sample_submission.csv has other columns; it looks like birdclef-2022"):
+        CompetitionFiles(tmp_path, edition("birdclef-2023"))
 
 
 def test_a_folder_of_no_year_is_taken_as_it_is(tmp_path: Path):

@@ -74,7 +74,9 @@ def test_recordings_of_no_class_are_left_out_and_noted_unless_they_are_nearly_al
 
 
 def test_2022_learns_all_labels_whatever_is_scored(tmp_path):
-    files = write(tmp_path / "c", COLUMNS, [ROW, ["b", "[]", "Bo", "b/2.ogg"]], slug="birdclef-2022")
+    files = write(
+        tmp_path / "c", COLUMNS, [ROW, ["b", "[]", "Bo", "b/2.ogg"]], classes=("target",), slug="birdclef-2022"
+    )
     (tmp_path / "c" / "scored_birds.json").write_text('["b"]')
     assert read_metadata(files).classes == ("a", "b") and scored_classes(files) == ("b",)
 
