@@ -12,7 +12,7 @@ from birdlib.competition.forms import check_submission
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.errors import BirdlibError
 from birdlib.submission import preparation
-from birdlib.submission.preparation import find_files, prepare, write_valid_file
+from birdlib.submission.preparation import find_files, prepare, prepare_dry_run, write_valid_file
 
 from .conftest import CLASSES, write_soundscape
 
@@ -96,6 +96,29 @@ def test_a_folder_of_another_year_is_told_and_taken_for_what_it_looks_like(compe
         assert files.edition.slug == "birdclef-2023" and len(faults) == 1 and told in str(faults[0])
         write_valid_file(files, tmp_path / "submission.csv", 0.25)
         assert check_submission(tmp_path / "submission.csv", prepare(files, tmp_path / "submission.csv").plan) == []
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["with its list", "without"])
+def test_2022_scores_windows_and_writes_a_row_for_each_class_that_is_asked_for(competition, tmp_path, listed):
+    (competition / "sample_submission.csv").write_text("row_id,target\nplaceholder_a_5,True\n")
+    asked = [(f"soundscape_1_{bird}_{end}", "soundscape_1", bird, end) for bird in "cb" for end in range(30, 0, -5)]
+    columns = ["row_id", "file_id", "bird", "end_time"]
+    pd.DataFrame(asked, columns=columns).to_csv(competition / "test.csv", index=False)
+    if listed:
+        (competition / "scored_birds.json").write_text('["b", "c", "d"]')
+    files, target = CompetitionFiles(competition, edition("birdclef-2022")), tmp_path / "submission.csv"
+    write_valid_file(files, target, 0.75)
+    written = pd.read_csv(target)
+    assert written["row_id"].tolist() == [row[0] for row in asked] and not written["target"].any()
+    task = prepare(files, target)
+    assert task.windows == 6 and task.plan.classes == (("b", "c", "d") if listed else ("c", "b"))
+    assert ["scored_birds.json is missing" in problem for problem in task.problems] == ([] if listed else [True])
+    task.save(np.repeat(np.float32([[0.9], [0.1]]), 3, axis=0).repeat(len(task.plan.classes), axis=1))
+    assert pd.read_csv(target)["target"].tolist() == ([True] * 3 + [False] * 3) * 2  # the last windows come first
+    assert check_submission(target, task.plan) == []
+    rehearsal = prepare_dry_run(files, task.plan.classes, 1, tmp_path / "dry_run.csv")
+    rehearsal.save_default(0.75)
+    assert len(pd.read_csv(rehearsal.target)) == rehearsal.windows * len(task.plan.classes)
 
 
 def test_a_sample_that_cannot_be_read_is_copied_as_it_is(competition, tmp_path):
