@@ -116,6 +116,8 @@ def test_2022_scores_windows_and_writes_a_row_for_each_class_that_is_asked_for(c
     task.save(np.repeat(np.float32([[0.9], [0.1]]), 3, axis=0).repeat(len(task.plan.classes), axis=1))
     assert pd.read_csv(target)["target"].tolist() == ([True] * 3 + [False] * 3) * 2  # the last windows come first
     assert check_submission(target, task.plan) == []
+    (competition / "train_audio").mkdir()
+    write_soundscape(competition / "train_audio" / "XC1.ogg", 10, 1)
     rehearsal = prepare_dry_run(files, task.plan.classes, 1, tmp_path / "dry_run.csv")
     rehearsal.save_default(0.75)
     assert len(pd.read_csv(rehearsal.target)) == rehearsal.windows * len(task.plan.classes)
