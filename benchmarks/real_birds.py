@@ -36,10 +36,11 @@ from birdlib.data.prepared import Prepared  # noqa: E402
 from birdlib.frontend.mel import FrontEnd  # noqa: E402
 from birdlib.metrics.ranking import macro_roc_auc, padded_cmap  # noqa: E402
 from birdlib.metrics.validation import AUC, CMAP  # noqa: E402
+from birdlib.scores.prediction_tables import combine_out_of_fold, read_predictions  # noqa: E402
+from birdlib.scores.predictions import Predictions  # noqa: E402
 from birdlib.training.clock import SessionClock  # noqa: E402
 from birdlib.training.launch import train_members  # noqa: E402
 from birdlib.training.members import Members  # noqa: E402
-from birdlib.training.predictions import Predictions, combine_out_of_fold, read_predictions  # noqa: E402
 from birdlib.training.settings import Stage, TrainSettings, make_stages  # noqa: E402
 from birdlib.training.surroundings import Surroundings  # noqa: E402
 from birdlib.training.validation import OUT_OF_FOLD, Validation  # noqa: E402

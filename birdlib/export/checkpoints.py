@@ -12,18 +12,24 @@ import pandas as pd
 import torch
 
 from birdlib.audio.padding import CYCLIC
-from birdlib.competition.editions import MACRO_ROC_AUC, check_window_seconds
+from birdlib.competition.editions import check_window_seconds
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
-from birdlib.metrics.validation import AUC, KEYS
+from birdlib.metrics.metric import Metric
+from birdlib.metrics.of_years import metric_of
 from birdlib.models.architectures import BirdModel
+from birdlib.scores.prediction_tables import ON_SOUNDSCAPES, OUT_OF_FOLD, combine_out_of_fold, read_predictions
+from birdlib.scores.predictions import CLIPS, SOUNDSCAPES, Predictions
 from birdlib.weights.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
 
 FULL = "full"
 EMA, BEST_EPOCH, PLAIN = "ema", "best", "model"
 # What can be exported of a training, and what that is called where its score is told.
 WEIGHTS = {EMA: "", BEST_EPOCH: ", best epoch", PLAIN: ", of the averaged weights"}
-_HEARD = {"soundscapes": "on labelled soundscapes", "clips": "on clips out of fold"}
+# The stored predictions are those of the weights after the last epoch, averaged.
+_WHOSE = {EMA: "", BEST_EPOCH: "after the last epoch", PLAIN: "of the averaged weights"}
+_HEARD = {SOUNDSCAPES: "on labelled soundscapes", CLIPS: "on clips out of fold"}
+_FILES = {SOUNDSCAPES: ON_SOUNDSCAPES, CLIPS: OUT_OF_FOLD}
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class TrainedModel:
             that the optimiser moved.
         score: by which the ensemble is ordered; None where there is none.
         score_name: which score that is, and whose.
+        siblings: of a model of all data, checkpoints of one seed that learnt by its recipe, but a fold each.
     """
 
     path: Path
@@ -44,6 +51,7 @@ class TrainedModel:
     weights: str
     score: float | None = None
     score_name: str = "no score"
+    siblings: tuple[Path, ...] = ()
 
     @property
     def hearing(self) -> tuple[FrontEnd, str]:
@@ -72,6 +80,25 @@ class TrainedModel:
             raise BirdlibError(f"{self.path}: {broken[0]} is not finite; export an earlier checkpoint")
         return model.eval()
 
+    def predictions(self) -> dict[str, Predictions]:
+        """What its training left of its last validation, by "soundscapes" and "clips".
+
+        Of a model of all data, for which nothing was held back, its fold siblings' stand in.
+
+        Raises:
+            BirdlibError: a file cannot be read, or siblings have predicted one row.
+        """
+        predictions = {}
+        for kind, suffix in _FILES.items():
+            if (own := _beside(self.path, self.checkpoint.name, suffix)).is_file():
+                predictions[kind] = replace(read_predictions(own), note=_WHOSE[self.weights])
+                continue
+            files = [_beside(path, path.name.removesuffix(LAST), suffix) for path in self.siblings]
+            if files := [file for file in files if file.is_file()]:
+                note = f"of {len(files)} fold sibling{'s' if len(files) > 1 else ''}"
+                predictions[kind] = replace(combine_out_of_fold(files)[0], note=note)
+        return predictions
+
     def facts(self) -> dict:
         """What the manifest says of it, as ``WeightDataset.add`` takes it."""
         saved = self.checkpoint
@@ -85,6 +112,7 @@ class TrainedModel:
             "score": self.score,
             "score_name": self.score_name,
             "padding": self.hearing[1],
+            "predictions": self.predictions(),
             "recipe": {
                 **saved.settings,
                 "weights": self.weights,
@@ -136,8 +164,8 @@ def find_models(
             models.append(_of_best_epoch(last, path))
         else:
             models.append(TrainedModel(path, last, weights))
-    finished = [saved for saved, _ in everything.values() if saved.finished or allow_unfinished]
-    return _scored(models, finished, KEYS.get(metric, AUC), metric if metric in KEYS else MACRO_ROC_AUC)
+    finished = [trained for trained in everything.values() if trained[0].finished or allow_unfinished]
+    return _scored(models, finished, metric_of(metric))
 
 
 def models_table(models: Sequence[TrainedModel]) -> pd.DataFrame:
@@ -202,28 +230,35 @@ def _of_best_epoch(last: Checkpoint, path: Path) -> TrainedModel:
     return TrainedModel(best, _without_tensors(load_checkpoint(best)), BEST_EPOCH)
 
 
-def _scored(models: list[TrainedModel], others: list[Checkpoint], key: str, metric: str) -> list[TrainedModel]:
+def _scored(models: list[TrainedModel], others: list[tuple[Checkpoint, Path]], metric: Metric) -> list[TrainedModel]:
     """The models with scores of one kind, or their order would mean nothing: on soundscapes if all have it."""
-    heard = "clips"
-    if all(_score(model.checkpoint, "soundscapes", key) is not None for model in models):
-        heard = "soundscapes"
+    heard = CLIPS
+    if all(_score(model.checkpoint, SOUNDSCAPES, metric) is not None for model in models):
+        heard = SOUNDSCAPES
     scored = []
     for model in models:
-        score, whose = _score(model.checkpoint, heard, key), WEIGHTS[model.weights]
-        if score is None and model.checkpoint.fold == FULL:
+        score, whose, siblings = _score(model.checkpoint, heard, metric), WEIGHTS[model.weights], []
+        if model.checkpoint.fold == FULL:
             recipe = _recipe(model.checkpoint)
-            siblings = [one for one in others if one.fold != FULL and _recipe(one) == recipe]
-            values = [value for one in siblings if (value := _score(one, heard, key)) is not None]
-            if values:
+            siblings = [one for one in others if one[0].fold != FULL and _recipe(one[0]) == recipe]
+            values = [value for saved, _ in siblings if (value := _score(saved, heard, metric)) is not None]
+            if score is None and values:
                 plural = "s" if len(values) > 1 else ""
                 score, whose = float(np.mean(values)), f", mean of {len(values)} fold sibling{plural}"
-        name = "no score" if score is None else f"{metric} {_HEARD[heard]}{whose}"
-        scored.append(replace(model, score=score, score_name=name))
+        name = "no score" if score is None else f"{metric.title} {_HEARD[heard]}{whose}"
+        # Several seeds' mean would be better than the model.
+        seed = min((saved.seed != model.checkpoint.seed, saved.seed) for saved, _ in siblings)[1] if siblings else 0
+        paths = tuple(path for saved, path in siblings if saved.seed == seed)
+        scored.append(replace(model, score=score, score_name=name, siblings=paths))
     return scored
 
 
-def _score(saved: Checkpoint, heard: str, key: str) -> float | None:
-    return (saved.scores.get(heard) or {}).get(key)
+def _score(saved: Checkpoint, heard: str, metric: Metric) -> float | None:
+    return (saved.scores.get(heard) or {}).get(metric.key)
+
+
+def _beside(path: Path, name: str, suffix: str) -> Path:
+    return path.with_name(f"{name}{suffix}")
 
 
 def _recipe(saved: Checkpoint) -> tuple:

@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from birdlib.competition.editions import MACRO_ROC_AUC, PADDED_CMAP
 from birdlib.errors import BirdlibError, last_line
 from birdlib.export.checkpoints import TrainedModel
 from birdlib.export.int8_audio import TrialAudio
 from birdlib.export.int8_ir import NotQuantised, quantize_ir
 from birdlib.export.openvino_ir import probabilities, speedup
-from birdlib.metrics.validation import AUC, CMAP, KEYS, validation_metrics
+from birdlib.metrics.of_years import METRICS, metric_of, watched
+from birdlib.metrics.validation import validation_metrics
 from birdlib.weights.manifest import Int8Verdict, ModelEntry
 
-_NAMES = {CMAP: PADDED_CMAP, AUC: MACRO_ROC_AUC}
+_TITLES = {metric.key: metric.title for metric in METRICS}
 
 
 class Int8Trials:
@@ -28,7 +28,7 @@ class Int8Trials:
         measured_seconds: of each of the rounds in which the speeds are compared.
 
     Raises:
-        BirdlibError: a value is out of range.
+        BirdlibError: a value is out of range, or the metric is not known.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Int8Trials:
         if calibration_windows < 1:
             raise BirdlibError(f"INT8_CALIBRATION = {calibration_windows!r}: expected at least one window")
         self.audio, self.max_loss, self.calibration_windows = audio, max_loss, calibration_windows
-        self.metric = KEYS.get(metric, AUC)  # other years ranked by none of ours
+        self.metric, self.metrics = metric_of(metric).key, watched(metric_of(metric))
         self.measured_seconds = measured_seconds
 
     def of(self, model: TrainedModel) -> Callable[[Path, Path], Int8Verdict | None]:
@@ -66,13 +66,13 @@ class Int8Trials:
             except (NotQuantised, RuntimeError) as error:
                 print(f"{model.checkpoint.name} stays float: {last_line(error)}")
                 return None
-            scores = validation_metrics(heard.truth, before, heard.weights)
-            loss = dict.fromkeys((CMAP, AUC))
+            scores = validation_metrics(heard.truth, before, heard.weights, self.metrics)
+            loss = dict.fromkeys(metric.key for metric in self.metrics)
             calls = heard.truth > 0
             if not (calls.any(axis=0) & ~calls.all(axis=0)).any():
                 scores = dict.fromkeys(scores)  # padding gives cmAP a value, which no model could change
             elif np.isfinite(after).all():
-                found = validation_metrics(heard.truth, after, heard.weights)
+                found = validation_metrics(heard.truth, after, heard.weights, self.metrics)
                 loss |= {key: scores[key] - found[key] for key in loss if scores[key] is not None}
             gain = speedup(float_xml, int8_xml, calibration, self.measured_seconds)
             return Int8Verdict(
@@ -97,15 +97,15 @@ def int8_table(entries: Iterable[ModelEntry]) -> pd.DataFrame:
     for entry in entries:
         if (tried := entry.int8) is None:
             continue
-        other = AUC if tried.metric == CMAP else CMAP
+        other = next(key for key in reversed(tried.loss) if key != tried.metric)
         before, loss = tried.float_scores[tried.metric], tried.loss[tried.metric]
         rows.append(
             {
                 "model": entry.name,
-                f"{_NAMES[tried.metric]}, float": _shown(before, "{:.4f}"),
+                f"{_TITLES[tried.metric]}, float": _shown(before, "{:.4f}"),
                 "INT8": _shown(None if loss is None else before - loss, "{:.4f}"),
                 "loss": _shown(loss, "{:+.4f}"),
-                f"loss of {_NAMES[other]}": _shown(tried.loss[other], "{:+.4f}"),
+                f"loss of {_TITLES[other]}": _shown(tried.loss[other], "{:+.4f}"),
                 "heard on": f"{tried.windows:,} {tried.heard}",
                 "speed-up": f"{tried.speedup:.2f} x",
                 "kept": _decision(tried),

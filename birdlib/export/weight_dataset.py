@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from birdlib.errors import BirdlibError
 from birdlib.export.openvino_ir import export_ir, seconds_per_window
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.models.architectures import BirdModel
+from birdlib.scores.predictions import Predictions
 from birdlib.weights.manifest import INT8, Int8Verdict, ModelEntry, sha256, write_manifest
 
 
@@ -85,12 +86,14 @@ class WeightDataset:
         score_name: str,
         recipe: dict,
         padding: str,
+        predictions: Mapping[str, Predictions] | None = None,
         int8: Callable[[Path, Path], Int8Verdict | None] | None = None,
     ) -> ModelEntry:
         """Export a model, measure it, and list it in the manifest.
 
         Args:
             mels: of real audio by its front end, float32 [windows, 1, n_mels, frames]: the measure of parity.
+            predictions: of its validation, by what they are on; they let a submission judge its blend.
             int8: from the float IR it writes an INT8 IR to a second path and says what that is worth; where it is
                 taken, it stands in the float one's place. None, or None from it: the model stays float.
             name and all others: as ``ModelEntry`` has them.
@@ -107,6 +110,11 @@ class WeightDataset:
             verdict = self._try(int8, name)
             if verdict and verdict.taken:
                 precision, files = INT8, {file: sha256(self.folder / file) for file in files}
+        validation = {}
+        for kind, of_kind in (predictions or {}).items():
+            path = self.folder / f"{name}.{kind}.npz"
+            of_kind.save(path)
+            validation[kind] = sha256(path)
         seconds = seconds_per_window(self.folder / f"{name}.xml", mels.numpy(), self.measured_seconds)
         entry = ModelEntry(
             name=name,
@@ -125,6 +133,7 @@ class WeightDataset:
             commit=self.commit,
             padding=padding,
             int8=verdict,
+            validation=validation,
         )
         self.entries.append(entry)
         write_manifest(self.folder, self.entries)

@@ -7,26 +7,28 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from birdlib.competition.editions import MACRO_ROC_AUC, PADDED_CMAP
-from birdlib.competition.forms import check_submission
-from birdlib.competition.row_plan import RowPlan
-from birdlib.competition.rows import ROW_ID, doubles, shown, split_row_id
-from birdlib.competition.table import read_table
 from birdlib.errors import BirdlibError
-from birdlib.metrics.ranking import Interval, bootstrap, class_table, macro_roc_auc, padded_cmap
-
-METRICS = {PADDED_CMAP: padded_cmap, MACRO_ROC_AUC: macro_roc_auc}
+from birdlib.metrics.decisions import DecisionMetric
+from birdlib.metrics.intervals import Interval, ends_of, group_draws
+from birdlib.metrics.label_tables import WINDOWS, aligned, read_label_table
+from birdlib.metrics.metric import Metric
+from birdlib.metrics.of_years import METRICS
+from birdlib.metrics.ranking import class_table
 
 
 @dataclass(frozen=True)
 class ScoreReport:
     """What a submission is worth.
 
-    truth, scores: float64 [rows, classes], in the truth's order; row_ids and classes name them.
+    Attributes:
+        metrics: by title, the competition's first.
+        per_class: see ``birdlib.metrics.ranking.class_table``.
+        row_ids, classes: of the truth, and the submission's in its order.
+        truth, scores: float64 [rows, classes].
     """
 
     metrics: dict[str, Interval]
-    per_class: pd.DataFrame  # see class_table
+    per_class: pd.DataFrame
     row_ids: tuple[str, ...]
     classes: tuple[str, ...]
     truth: np.ndarray
@@ -35,47 +37,46 @@ class ScoreReport:
     def table(self) -> pd.DataFrame:
         """A row per metric: metric, value, low, high."""
         rows = [(name, i.value, i.low, i.high) for name, i in self.metrics.items()]
-        return pd.DataFrame(rows, columns=["metric", "value", "low", "high"])
+        return pd.DataFrame(rows, columns=["metric", "value", "low", "high"]).astype(
+            dict.fromkeys(("value", "low", "high"), np.float64)
+        )
 
 
-def score_submission(submission: Path | str, truth: Path | str, *, repeats: int = 200, seed: int = 0) -> ScoreReport:
-    """Scores a submission with every metric known here, aligned with the truth by row id and class name.
+def score_submission(
+    submission: Path | str, truth: Path | str, metric: Metric, *, repeats: int = 200, seed: int = 0
+) -> ScoreReport:
+    """Score a submission by the competition's metric, and by the others that are defined for what it holds.
 
-    The intervals are over soundscapes; they are NaN where there is one soundscape only.
-    Raises BirdlibError if the tables do not hold the same rows and classes, or a value is not a number.
+    Metrics of probabilities are for tables of windows, those of labels for 2021's and 2022's forms. The intervals are
+    over soundscapes; there is none where there is one soundscape only. Submission and truth are aligned by row id and
+    class name, and each may be in any form.
+
+    Raises:
+        BirdlibError: the tables do not hold the same rows and classes, a value is out of its range, or the metric is
+            not one for what the submission holds.
     """
-    wanted = read_table(truth)
-    row_ids, columns = tuple(wanted[ROW_ID].astype(str)), tuple(wanted.columns)
-    classes = tuple(name for name in columns if name != ROW_ID)
-    for names, what in ((row_ids, "row"), (columns, "column")):
-        if doubled := doubles(names):
-            raise BirdlibError(f"{truth}: {shown(doubled, what)} more than once")
-    found = read_table(submission)
-    # Kaggle aligns by name, so another order is no fault here.
-    if set(found.columns) == set(columns):
-        found = found[list(columns)]
-    if sorted(found[ROW_ID].astype(str)) == sorted(row_ids):
-        found = found.set_index(ROW_ID).loc[list(row_ids)].reset_index()[list(found.columns)]
-    plan = RowPlan(row_ids, columns)
-    if problems := check_submission(found, plan):
-        raise BirdlibError(f"{submission} does not fit {truth}: " + "; ".join(problems))
-    try:
-        labels = wanted[list(classes)].to_numpy(dtype=np.float64)
-    except ValueError as error:
-        raise BirdlibError(f"{truth}: not a table of 0 and 1 ({error})") from None
-    scores = found[list(classes)].to_numpy(dtype=np.float64)
-    soundscapes = [split_row_id(row_id)[0] for row_id in row_ids]
+    submitted, known, counted = aligned(read_label_table(submission), read_label_table(truth))
+    holds_labels = submitted.form != WINDOWS
+    if isinstance(metric, DecisionMetric) != holds_labels:
+        held = "labels" if holds_labels else "probabilities"
+        raise BirdlibError(f"{submission}: holds {held}, which {metric.title} cannot score; name its own competition")
+    copies = group_draws(known.soundscapes, repeats, seed)
     metrics = {}
-    for name, metric in METRICS.items():
-        if len(set(soundscapes)) > 1:
-            metrics[name] = bootstrap(metric, labels, scores, soundscapes, repeats, seed)
-        else:
-            metrics[name] = Interval(metric(labels, scores), float("nan"), float("nan"))
-    return ScoreReport(metrics, class_table(labels, scores, classes), row_ids, classes, labels, scores)
+    try:
+        for one in dict.fromkeys((metric, *METRICS)):
+            if isinstance(one, DecisionMetric) != holds_labels:
+                continue
+            value, draws = (one.of_decisions, one.draws_of_decisions) if holds_labels else (one, one.draws)
+            ends = ends_of(draws(known.values, submitted.values, copies, counted))
+            metrics[one.title] = Interval(value(known.values, submitted.values, counted), *ends)
+        per_class = class_table(known.values, submitted.values, known.classes, counted)
+    except BirdlibError as error:
+        raise BirdlibError(f"{submission} against {truth}: {error}") from None
+    return ScoreReport(metrics, per_class, known.row_ids, known.classes, known.values, submitted.values)
 
 
 def score_submissions(
-    submissions: Mapping[str, Path | str], truth: Path | str, *, repeats: int = 200, seed: int = 0
+    submissions: Mapping[str, Path | str], truth: Path | str, metric: Metric, *, repeats: int = 200, seed: int = 0
 ) -> dict[str, ScoreReport]:
     """The report of each submission, all against the same truth and over the same draws of soundscapes.
 
@@ -89,7 +90,9 @@ def score_submissions(
         other = of_file.setdefault(Path(path).resolve(), name)
         if other != name:
             raise BirdlibError(f"{other} and {name} are the same file {path}; attach the submission of each")
-    return {name: score_submission(path, truth, repeats=repeats, seed=seed) for name, path in submissions.items()}
+    return {
+        name: score_submission(path, truth, metric, repeats=repeats, seed=seed) for name, path in submissions.items()
+    }
 
 
 def scores_table(reports: Mapping[str, ScoreReport]) -> pd.DataFrame:

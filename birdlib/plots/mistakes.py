@@ -14,7 +14,7 @@ from birdlib.data.labelled_soundscapes import LabelledSoundscapes
 from birdlib.data.prepared import Prepared
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.plots.style import INK, RIGHT, TRAINING, WIDTH, WRONG, cut, show_mel
-from birdlib.training.predictions import Predictions
+from birdlib.scores.predictions import Predictions
 
 MelsOf = Callable[[Sequence[int]], Sequence[np.ndarray]]
 

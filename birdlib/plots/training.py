@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from birdlib.metrics.of_years import METRICS
 from birdlib.plots.style import CLIPS, INK, SOUNDSCAPES, TRAINING, WIDTH, plain, plain_numbers
 
 _MEMBERS = (
@@ -24,7 +25,7 @@ _MEMBERS = (
     "#5b6270",
     "#7a9a01",
 )
-_METRICS = {"padded_cmap": "padded cmAP", "macro_roc_auc": "macro ROC-AUC"}
+_METRICS = {metric.key: metric.title for metric in METRICS}
 SIZE = (WIDTH, 3.3)  # inches
 _STEPS = (1, 2, 5, 10)  # of ticks
 

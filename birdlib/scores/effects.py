@@ -8,9 +8,13 @@ import pandas as pd
 from birdlib.competition.rows import split_row_id
 from birdlib.components import component
 from birdlib.errors import BirdlibError
-from birdlib.metrics.resampling import interval_of, ranking_draws
-from birdlib.metrics.validation import KEYS, validation_metrics
+from birdlib.metrics.intervals import ends_of, group_draws
+from birdlib.metrics.metric import Metric
+from birdlib.metrics.of_years import USUAL
 from birdlib.scores.post_process import PostprocessingStep, post_process
+
+# Each metric's value and its draws.
+Measured = dict[Metric, tuple[float | None, np.ndarray]]
 
 
 def effects_table(
@@ -19,6 +23,7 @@ def effects_table(
     row_ids: Sequence[str],
     steps: Sequence[dict],
     *,
+    metrics: Sequence[Metric] = USUAL,
     weights: np.ndarray | None = None,
     taxa: Sequence[str] | None = None,
     repeats: int = 200,
@@ -37,7 +42,12 @@ def effects_table(
         weights: float [rows, classes]; a cell of weight 0 does not count.
         taxa: of the classes; None where the competition has no taxonomy.
     """
-    groups = [split_row_id(row_id)[0] for row_id in row_ids]
+    copies = group_draws([split_row_id(row_id)[0] for row_id in row_ids], repeats)
+    counted = None if weights is None else weights > 0
+
+    def measure(scores: np.ndarray) -> Measured:
+        return {one: (one(truth, scores, counted), one.draws(truth, scores, copies, counted)) for one in metrics}
+
     given = np.asarray(probabilities, np.float32)
     lists: dict[str, tuple[PostprocessingStep, ...]] = {"none": ()}
     lists |= {_text(step): (component("postprocessing", step),) for step in steps}
@@ -51,35 +61,25 @@ def effects_table(
             print(f"{name} cannot be tried here: {error}")
             continue
         usable += chosen
-        measured = _measured(truth, scores, groups, weights, repeats)
+        measured = measure(scores)
         before = before or measured
         rows.append({"step": name} | _cells(measured, before if chosen else None))
     if len(usable) > 1:
         scores = post_process(usable, given, row_ids, taxa)
-        rows.append({"step": "all, in this order"} | _cells(_measured(truth, scores, groups, weights, repeats), before))
+        rows.append({"step": "all, in this order"} | _cells(measure(scores), before))
     return pd.DataFrame(rows).set_index("step")
 
 
-def _measured(
-    truth: np.ndarray, scores: np.ndarray, groups: Sequence[str], weights: np.ndarray | None, repeats: int
-) -> dict[str, tuple[float | None, np.ndarray]]:
-    """Each metric's value and draws."""
-    values = validation_metrics(truth, scores, weights)
-    draws = ranking_draws(truth, scores, groups, weights=weights, repeats=repeats)._asdict()
-    return {key: (values[key], draws[key]) for key in KEYS.values()}
-
-
-def _cells(measured: dict, before: dict | None) -> dict[str, str]:
+def _cells(measured: Measured, before: Measured | None) -> dict[str, str]:
     """A metric's value and its change, as text; no change where there is nothing before."""
     cells = {}
-    for title, key in KEYS.items():
-        value, draws = measured[key]
-        cells[title] = "" if value is None else f"{value:.3f}"
-        cells[f"change of {title}"] = ""
+    for metric, (value, draws) in measured.items():
+        cells[metric.title] = "" if value is None else f"{value:.3f}"
+        cells[f"change of {metric.title}"] = ""
         if before is not None and value is not None:
-            low, high = interval_of(draws - before[key][1])
+            low, high = ends_of(draws - before[metric][1])
             interval = "" if low is None else f" ({low:+.3f} to {high:+.3f})"
-            cells[f"change of {title}"] = f"{value - before[key][0]:+.3f}{interval}"
+            cells[f"change of {metric.title}"] = f"{value - before[metric][0]:+.3f}{interval}"
     return cells
 
 

@@ -4,22 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from birdlib.competition.rows import split_row_id
-from birdlib.data.authors import people
-from birdlib.data.prepared import Prepared
+from birdlib.metrics.intervals import ends_of, group_draws
+from birdlib.metrics.metric import Metric
+from birdlib.metrics.of_years import METRICS, USUAL
 from birdlib.metrics.ranking import class_table
-from birdlib.metrics.resampling import Ends, ranking_intervals
-from birdlib.metrics.validation import KEYS
+from birdlib.scores.prediction_tables import ON_SOUNDSCAPES, OUT_OF_FOLD, combine_out_of_fold, read_predictions
+from birdlib.scores.predictions import CLIPS, SOUNDSCAPES, Predictions, mean_of
 from birdlib.training.members import Members
-from birdlib.training.predictions import Predictions, combine_out_of_fold, read_predictions
-from birdlib.training.validation import ON_SOUNDSCAPES, OUT_OF_FOLD
 from birdlib.weights.checkpoint import Checkpoint, checkpoints_in, load_checkpoint
-
-_METRICS = {key: title for title, key in KEYS.items()}
-_CLIPS, _SOUNDSCAPES = "clips", "soundscapes"
 
 
 @dataclass(frozen=True)
@@ -50,7 +44,7 @@ def trained_models(folder: Path, members: Members) -> tuple[ModelResult, ...]:
     return tuple(sorted(models, key=lambda model: (str(model.saved.fold), model.saved.seed)))
 
 
-def models_table(models: Sequence[ModelResult], prepared: Prepared) -> pd.DataFrame:
+def models_table(models: Sequence[ModelResult]) -> pd.DataFrame:
     """A row per model: how far it is, and its last scores with their 95 % intervals, as text.
 
     The intervals of clips are over authors, and there once a model is finished; those of soundscapes over these.
@@ -64,15 +58,17 @@ def models_table(models: Sequence[ModelResult], prepared: Prepared) -> pd.DataFr
             ("training", "best epoch"): "" if saved.best_epoch is None else str(saved.best_epoch),
             ("training", "time"): _spoken(saved.seconds / 60),
         }
-        of_clips = _clip_intervals(read_predictions(model.out_of_fold), prepared) if model.out_of_fold else {}
-        for where, intervals in ((_CLIPS, of_clips), (_SOUNDSCAPES, {})):
+        heard = read_predictions(model.out_of_fold) if model.out_of_fold else None
+        for where in (CLIPS, SOUNDSCAPES):
             scores = saved.scores.get(where) or {}
-            for metric, title in _METRICS.items():
-                ends = intervals.get(metric) or (scores.get(f"{metric}_low"), scores.get(f"{metric}_high"))
-                row[where, title] = score_text(scores.get(metric), *ends)
+            for metric in METRICS:
+                ends = (scores.get(f"{metric.key}_low"), scores.get(f"{metric.key}_high"))
+                if where == CLIPS and heard and metric.key in scores:
+                    ends = _ends(heard, metric)
+                row[where, metric.title] = score_text(scores.get(metric.key), *ends)
         rows.append(row)
     columns = [("training", name) for name in ("epoch", "finished", "best epoch", "time")]
-    columns += [(where, title) for where in (_CLIPS, _SOUNDSCAPES) for title in _METRICS.values()]
+    columns += [(where, metric.title) for where in (CLIPS, SOUNDSCAPES) for metric in METRICS]
     columns = [column for column in columns if column[0] == "training" or any(row[column] for row in rows)]
     names = pd.Index([model.saved.name for model in models], name="model")
     return pd.DataFrame(
@@ -83,15 +79,16 @@ def models_table(models: Sequence[ModelResult], prepared: Prepared) -> pd.DataFr
 def out_of_fold(models: Sequence[ModelResult]) -> Predictions | None:
     """What the models' folds held back, all folds as one table; of several seeds the mean. None if there is none."""
     seeds = sorted({model.saved.seed for model in models if model.out_of_fold})
-    return _mean([_of_seed(models, seed) for seed in seeds])
+    return mean_of([_of_seed(models, seed) for seed in seeds]) if seeds else None
 
 
 def on_soundscapes(models: Sequence[ModelResult]) -> Predictions | None:
     """What the models heard in the labelled soundscapes: their mean. None if there is none."""
-    return _mean([read_predictions(model.on_soundscapes) for model in models if model.on_soundscapes])
+    heard = [read_predictions(model.on_soundscapes) for model in models if model.on_soundscapes]
+    return mean_of(heard) if heard else None
 
 
-def together_table(models: Sequence[ModelResult], prepared: Prepared) -> pd.DataFrame:
+def together_table(models: Sequence[ModelResult]) -> pd.DataFrame:
     """Scores of several models as one, with their 95 % intervals, as text; empty where one model says it all.
 
     A row per seed for the clips that its folds held back, one for the mean of the seeds, and one for the mean of
@@ -112,27 +109,20 @@ def together_table(models: Sequence[ModelResult], prepared: Prepared) -> pd.Data
     heard = sum(model.on_soundscapes is not None for model in models)
     if heard > 1:
         rows.append((f"soundscapes, mean of {heard} models", on_soundscapes(models)))
+    metrics = [metric for metric in METRICS if metric in USUAL or any(metric.key == one.saved.metric for one in models)]
     table = []
     for what, predictions in rows:
-        is_clips = what.startswith(_CLIPS)
-        ends = _clip_intervals(predictions, prepared) if is_clips else _soundscape_intervals(predictions)
-        scores = predictions.metrics()
+        scores = predictions.metrics(metrics)
         row = {"scored on": what, "windows": len(predictions.row_ids)}
-        table.append(row | {title: score_text(scores[name], *ends[name]) for name, title in _METRICS.items()})
-    return pd.DataFrame(table, columns=["scored on", "windows", *_METRICS.values()]).set_index("scored on")
+        row |= {one.title: score_text(scores[one.key], *_ends(predictions, one)) for one in metrics}
+        table.append(row)
+    columns = ["scored on", "windows", *(metric.title for metric in metrics)]
+    return pd.DataFrame(table, columns=columns).set_index("scored on")
 
 
 def classes_of(predictions: Predictions) -> pd.DataFrame:
     """A row per class, as ``birdlib.metrics.ranking.class_table`` has it; masked cells do not count."""
-    counted = predictions.weights > 0
-    if counted.all():
-        return class_table(predictions.truth, predictions.scores, predictions.classes)
-    parts = []
-    for c, name in enumerate(predictions.classes):
-        rows = counted[:, c] if counted[:, c].any() else slice(None)
-        truth = predictions.truth[rows, c : c + 1] * counted[rows, c : c + 1]
-        parts.append(class_table(truth, predictions.scores[rows, c : c + 1], [name]))
-    return pd.concat(parts, ignore_index=True)
+    return class_table(predictions.truth, predictions.scores, predictions.classes, predictions.weights > 0)
 
 
 def outcome(models: Sequence[ModelResult], members: Members, kernel: str, note: Path) -> str:
@@ -172,34 +162,10 @@ def _of_seed(models: Sequence[ModelResult], seed: int) -> Predictions:
     return combine_out_of_fold([one.out_of_fold for one in models if one.out_of_fold and one.saved.seed == seed])[0]
 
 
-def _mean(parts: Sequence[Predictions]) -> Predictions | None:
-    """The mean of the scores of each row, over those that have it; rows in the order of their first appearance."""
-    if len(parts) <= 1:
-        return parts[0] if parts else None
-    place = {row_id: at for at, row_id in enumerate(dict.fromkeys(one for part in parts for one in part.row_ids))}
-    classes = parts[0].classes
-    summed, truth, weights = (np.zeros((len(place), len(classes)), np.float32) for _ in range(3))
-    times = np.zeros((len(place), 1), np.float32)
-    for part in parts:
-        rows = [place[row_id] for row_id in part.row_ids]
-        summed[rows] += part.scores
-        times[rows] += 1
-        truth[rows], weights[rows] = part.truth, part.weights
-    names = {row_id: name for part in parts for row_id, name in zip(part.row_ids, part.filenames, strict=True)}
-    return Predictions(tuple(place), tuple(names[one] for one in place), classes, summed / times, truth, weights)
-
-
-def _clip_intervals(predictions: Predictions, prepared: Prepared) -> dict[str, Ends]:
-    recordings = prepared.recordings
-    authors = people(recordings["author"], recordings["filename"])
-    author_of = dict(zip(recordings["filename"], authors, strict=True))
-    groups = [author_of[name] for name in predictions.filenames]
-    return ranking_intervals(predictions.truth, predictions.scores, groups, weights=predictions.weights)._asdict()
-
-
-def _soundscape_intervals(predictions: Predictions) -> dict[str, Ends]:
-    groups = [split_row_id(row_id)[0] for row_id in predictions.row_ids]
-    return ranking_intervals(predictions.truth, predictions.scores, groups, weights=predictions.weights)._asdict()
+def _ends(predictions: Predictions, metric: Metric) -> tuple[float | None, float | None]:
+    """The 95 % interval over the predictions' groups."""
+    copies = group_draws(predictions.groups)
+    return ends_of(metric.draws(predictions.truth, predictions.scores, copies, predictions.weights > 0))
 
 
 def _spoken(minutes: float) -> str:

@@ -12,18 +12,18 @@ from torch.utils.data import DataLoader
 
 from birdlib.clip_sources.soundscapes import learnt_soundscapes
 from birdlib.competition.rows import shown, split_row_id
+from birdlib.data.authors import people
 from birdlib.data.clips import Clips
 from birdlib.data.labelled_soundscapes import LabelledSoundscapes
 from birdlib.data.prepared import Prepared
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
-from birdlib.metrics.validation import AUC, KEYS, soundscape_metrics
+from birdlib.metrics.of_years import metric_of, watched
+from birdlib.metrics.validation import soundscape_metrics
+from birdlib.scores.prediction_tables import ON_SOUNDSCAPES, OUT_OF_FOLD, clip_row_ids, write_predictions
+from birdlib.scores.predictions import CLIPS, SOUNDSCAPES, Predictions
 from birdlib.training.life import sign_of_life
 from birdlib.training.loading import read
-from birdlib.training.predictions import Predictions, clip_row_ids, write_predictions
-
-CLIPS, SOUNDSCAPES = "clips", "soundscapes"
-OUT_OF_FOLD, ON_SOUNDSCAPES = ".oof.csv", ".soundscapes.csv"
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ class ValidationReport:
                     heard.truth,
                     filenames=heard.filenames,
                     weights=heard.weights,
+                    groups=heard.groups,
                 )
             except BirdlibError as error:
                 self.faults[where] = str(error)
@@ -71,12 +72,16 @@ class Validation:
 
     Args:
         prepared: the recordings and their folds; of each held-out one, the first window is heard.
-        metric: the competition's, as ``birdlib.competition.editions`` names it.
+        metric: the competition's, as ``birdlib.competition.editions`` names it; one of labels that are there or not
+            judges probabilities at their best single threshold.
         soundscapes: labelled ones, None if the competition has none.
         clips: the recipe's clip sources: a model hears no soundscape that it learns from.
         batch_size: windows at a time.
         workers: processes that read audio.
         padding: how short recordings fill a window.
+
+    Raises:
+        BirdlibError: the metric is not known.
     """
 
     def __init__(
@@ -92,7 +97,7 @@ class Validation:
         clips: Sequence[dict] = (),
     ) -> None:
         self.prepared, self.front_end, self.soundscapes = prepared, front_end, soundscapes
-        self.metric = KEYS.get(metric, AUC)  # other years ranked by none of ours
+        self.metric, self.metrics = metric_of(metric).key, watched(metric_of(metric))
         self.batch_size, self.workers, self.padding = batch_size, workers, padding
         self.clips = clips
 
@@ -110,13 +115,16 @@ class Validation:
         faults: dict[str, str] = {}
         judging = self._judging(fold)
         clips, of_clips = _guarded(
-            CLIPS, faults, lambda: self._hear_clips(model, fold, mel, autocast), lambda heard: heard.metrics()
+            CLIPS,
+            faults,
+            lambda: self._hear_clips(model, fold, mel, autocast),
+            lambda heard: heard.metrics(self.metrics),
         )
         soundscapes, of_soundscapes = _guarded(
             SOUNDSCAPES,
             faults,
             lambda: self._hear_soundscapes(model, judging, mel, autocast),
-            lambda heard: soundscape_metrics(heard.truth, heard.scores, heard.row_ids),
+            lambda heard: soundscape_metrics(heard.truth, heard.scores, heard.row_ids, metrics=self.metrics),
         )
         # Where soundscapes choose the best epoch, clips do not take over for an epoch.
         main = (of_clips if judging is None else of_soundscapes) or {}
@@ -149,8 +157,12 @@ class Validation:
         scores, truth, weights = (np.concatenate(one) for one in zip(*heard, strict=True))
         filenames = tuple(self.prepared.recordings["filename"].iloc[rows])
         row_ids = tuple(clip_row_ids(filenames, round(self.front_end.window_seconds)))
+        recordings = self.prepared.recordings
+        authors = people(recordings["author"], recordings["filename"])
         # A target between 0 and 1 is a matter of training; for ranking, a label is there or not.
-        return Predictions(row_ids, filenames, self.prepared.classes, scores, (truth >= 0.5) * np.float32(1), weights)
+        labels = (truth >= 0.5) * np.float32(1)
+        groups = tuple(map(str, authors[rows]))
+        return Predictions(row_ids, filenames, self.prepared.classes, scores, labels, weights, groups)
 
     def _judging(self, fold: int | str) -> LabelledSoundscapes | None:
         """The soundscapes that a model of this fold has not learnt from."""
@@ -171,14 +183,10 @@ class Validation:
         if not row_ids:
             names = shown(soundscapes.soundscapes, "labelled soundscape")
             raise BirdlibError(f"{names}: no window can be decoded")
-        labels = np.concatenate(truth)
+        labels, stems = np.concatenate(truth), tuple(split_row_id(row_id)[0] for row_id in row_ids)
+        scores = np.concatenate(probabilities)
         return Predictions(
-            tuple(row_ids),
-            tuple(split_row_id(row_id)[0] for row_id in row_ids),
-            self.prepared.classes,
-            np.concatenate(probabilities),
-            labels,
-            np.ones_like(labels),
+            tuple(row_ids), stems, self.prepared.classes, scores, labels, np.ones_like(labels), groups=stems
         )
 
 

@@ -67,6 +67,7 @@ class ModelEntry:
         commit: of the source that built the kernel which wrote it.
         int8: what INT8 was found to cost and to bring, None where it was not tried or could not be done.
         padding: how the model learnt to hear a window that is short of audio; see ``birdlib.audio.padding``.
+        validation: SHA-256 of the files of its predictions, by what they are on: "soundscapes" is NAME.soundscapes.npz.
     """
 
     name: str
@@ -85,6 +86,7 @@ class ModelEntry:
     commit: str
     int8: Int8Verdict | None = None
     padding: str = CYCLIC
+    validation: dict[str, str] | None = None
 
     @property
     def xml(self) -> str:
@@ -159,6 +161,7 @@ _TYPES = {
     "commit": str,
     "padding": str,
     "int8": (dict, type(None)),
+    "validation": (dict, type(None)),
 }
 _INT8_TYPES = {
     "taken": bool,

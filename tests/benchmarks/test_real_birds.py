@@ -144,5 +144,5 @@ def test_accuracy_is_the_share_of_clips_whose_class_scores_highest(real_birds):
     scores = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.3], [0.1, 0.2]], np.float32)
     truth = np.array([[1, 0], [0, 1], [0, 1], [0, 1]], np.float32)
     names = ("a_5", "b_5", "c_5", "d_5")
-    heard = real_birds.Predictions(names, names, ("dog", "rain"), scores, truth, np.ones_like(truth))
+    heard = real_birds.Predictions(names, names, ("dog", "rain"), scores, truth, np.ones_like(truth), names)
     assert real_birds.accuracy(heard) == 0.75

@@ -14,8 +14,8 @@ from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.prepared import Prepared
 from birdlib.frontend.mel import MelSpectrogram
+from birdlib.scores.prediction_tables import read_predictions
 from birdlib.training.log import read_metrics
-from birdlib.training.predictions import read_predictions
 from birdlib.weights.checkpoint import load_checkpoint, save_checkpoint
 from birdlib.weights.manifest import read_manifest
 

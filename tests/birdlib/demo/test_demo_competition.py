@@ -17,6 +17,7 @@ from birdlib.demo.competition import DemoCompetition, make_competition
 from birdlib.demo.ogg import page_checksum, with_serial
 from birdlib.demo.truth import make_truth
 from birdlib.errors import BirdlibError
+from birdlib.metrics.ranking import MACRO_ROC_AUC
 from birdlib.metrics.scoring import score_submission
 
 SMALL = {"seed": 3, "species": 3, "recordings_per_species": 2, "soundscapes": 2, "soundscape_seconds": 20}
@@ -240,7 +241,7 @@ def test_mel_statistics_and_logistic_regression_learn_it_and_chance_does_not(
     areas = {}
     for name, table in {"learnt": submission, "chance": chance}.items():
         write_table(table, tmp_path / f"{name}.csv")
-        report = score_submission(tmp_path / f"{name}.csv", default_truth, repeats=5)
+        report = score_submission(tmp_path / f"{name}.csv", default_truth, MACRO_ROC_AUC, repeats=5)
         areas[name] = report.metrics["macro ROC-AUC"].value
     assert areas["learnt"] >= 0.9
     assert areas["chance"] == pytest.approx(0.5, abs=0.12)

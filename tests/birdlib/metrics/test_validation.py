@@ -8,8 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from birdlib.errors import BirdlibError
-from birdlib.metrics.ranking import bootstrap, macro_roc_auc, padded_cmap
+from birdlib.metrics.decisions import ROWWISE_F1
+from birdlib.metrics.of_years import watched
+from birdlib.metrics.ranking import MACRO_ROC_AUC, PADDED_CMAP
 from birdlib.metrics.validation import soundscape_metrics, validation_metrics
+
+from . import references
 
 sklearn_metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is the reference here")
 torch = pytest.importorskip("torch", reason="torch is the reference here")
@@ -77,6 +81,14 @@ def test_a_class_is_ranked_among_the_rows_that_count_for_it():
     assert metrics["loss"] == pytest.approx(sklearn_metrics.log_loss(truth[cells], scores[cells]))
 
 
+def test_a_metric_of_labels_stands_beside_those_of_probabilities():
+    truth, scores, row_ids = soundscapes(4)
+    metrics = soundscape_metrics(truth, scores, row_ids, metrics=watched(ROWWISE_F1), repeats=20)
+    assert list(metrics)[:4] == ["loss", "rowwise_f1", "padded_cmap", "macro_roc_auc"]
+    assert metrics["rowwise_f1"] == ROWWISE_F1(truth, scores)
+    assert metrics["rowwise_f1_low"] < metrics["rowwise_f1"] < metrics["rowwise_f1_high"]
+
+
 def test_what_cannot_be_told_is_none_and_never_nan():
     nothing = np.zeros((0, 3))
     assert validation_metrics(nothing, nothing) == {"loss": None, "padded_cmap": None, "macro_roc_auc": None}
@@ -116,9 +128,9 @@ def test_soundscapes_have_the_same_figures_and_the_intervals_of_whole_soundscape
     metrics = soundscape_metrics(truth, scores, row_ids, repeats=40)
     assert validation_metrics(truth, scores).items() <= metrics.items()
     groups = [row_id.rsplit("_", 1)[0] for row_id in row_ids]
-    for name, metric in (("padded_cmap", padded_cmap), ("macro_roc_auc", macro_roc_auc)):
-        interval = bootstrap(metric, truth, scores, groups, repeats=40)
-        assert (metrics[f"{name}_low"], metrics[f"{name}_high"]) == pytest.approx((interval.low, interval.high))
+    for name, metric in (("padded_cmap", PADDED_CMAP), ("macro_roc_auc", MACRO_ROC_AUC)):
+        ends = references.ends(references.draws(metric, truth, scores, groups, repeats=40))
+        assert (metrics[f"{name}_low"], metrics[f"{name}_high"]) == pytest.approx(ends)
         assert metrics[f"{name}_low"] < metrics[name] < metrics[f"{name}_high"]
 
 
@@ -129,9 +141,9 @@ def test_intervals_are_those_of_all_classes_also_where_most_are_never_heard(high
     truth, scores = np.hstack([truth, np.zeros_like(silent)]), np.hstack([scores, silent])
     metrics = soundscape_metrics(truth, scores, row_ids, repeats=30)
     groups = [row_id.rsplit("_", 1)[0] for row_id in row_ids]
-    for name, metric in (("padded_cmap", padded_cmap), ("macro_roc_auc", macro_roc_auc)):
-        interval = bootstrap(metric, truth, scores, groups, repeats=30)
-        assert (metrics[f"{name}_low"], metrics[f"{name}_high"]) == pytest.approx((interval.low, interval.high))
+    for name, metric in (("padded_cmap", PADDED_CMAP), ("macro_roc_auc", MACRO_ROC_AUC)):
+        ends = references.ends(references.draws(metric, truth, scores, groups, repeats=30))
+        assert (metrics[f"{name}_low"], metrics[f"{name}_high"]) == pytest.approx(ends)
 
 
 @pytest.mark.parametrize("case", ["one soundscape", "no bird", "no draws asked for"])
@@ -146,7 +158,7 @@ def test_without_an_interval_low_and_high_are_none(case: str):
 
 def test_row_ids_must_fit_the_rows():
     truth, scores, row_ids = soundscapes(2)
-    with pytest.raises(BirdlibError, match="5 row ids for 24 rows"):
+    with pytest.raises(BirdlibError, match="5 group names for 24 rows"):
         soundscape_metrics(truth, scores, row_ids[:5])
     with pytest.raises(BirdlibError, match="'soundscape' does not end in"):
         soundscape_metrics(truth, scores, ["soundscape"] * 24)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from birdlib.plots.mistakes import plot_mistakes
-from birdlib.training.predictions import Predictions
+from birdlib.scores.predictions import Predictions
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def gallery(truth, scores, weights=None, count: int = 2) -> tuple[list[int], str
     truth, scores = np.array(truth, np.float32), np.array(scores, np.float32)
     names = tuple(f"$/r{row}_5" for row in range(len(truth)))
     weights = np.ones_like(truth) if weights is None else weights
-    figure = plot_mistakes(Predictions(names, names, tuple("abc"), scores, truth, weights), mels_of, count=count)
+    figure = plot_mistakes(Predictions(names, names, tuple("abc"), scores, truth, weights, names), mels_of, count=count)
     figure.canvas.draw()
     texts = [text.get_text() for axis in figure.axes for text in axis.texts]
     texts += [text for axis in figure.axes for text in (axis.get_title(loc="left"), axis.get_xlabel())]

@@ -7,14 +7,14 @@ import torch
 
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.plots.mistakes import mels_of_clips, mels_of_soundscapes
-from birdlib.training.predictions import Predictions
+from birdlib.scores.predictions import Predictions
 
 FRONT_END = FrontEnd(32000, 5, 2048, 2000, 32, 50, 14000)
 
 
 def predictions(row_ids, filenames) -> Predictions:
     cells = np.zeros((len(row_ids), 1), np.float32)
-    return Predictions(tuple(row_ids), tuple(filenames), ("a",), cells, cells, cells + 1)
+    return Predictions(tuple(row_ids), tuple(filenames), ("a",), cells, cells, cells + 1, tuple(filenames))
 
 
 def mel(wave: np.ndarray) -> np.ndarray:

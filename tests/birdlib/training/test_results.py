@@ -11,8 +11,8 @@ import torch
 from birdlib.frontend.mel import FrontEnd
 from birdlib.metrics.ranking import average_precision, roc_auc
 from birdlib.metrics.validation import validation_metrics
+from birdlib.scores.prediction_tables import write_predictions
 from birdlib.training.launch import Members
-from birdlib.training.predictions import write_predictions
 from birdlib.training.results import (
     classes_of,
     models_table,

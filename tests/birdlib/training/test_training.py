@@ -14,10 +14,10 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from birdlib.data.clips import Clips
 from birdlib.data.labelled_soundscapes import LabelledSoundscapes
 from birdlib.frontend.mel import MelSpectrogram
+from birdlib.scores.prediction_tables import read_predictions
 from birdlib.training import safekeeping
 from birdlib.training.log import read_metrics
 from birdlib.training.members import Members
-from birdlib.training.predictions import read_predictions
 from birdlib.training.resuming import take_up
 from birdlib.training.teacher import build_teacher
 from birdlib.training.trainer import Trainer

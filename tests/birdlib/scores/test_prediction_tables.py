@@ -7,7 +7,7 @@ import pytest
 
 from birdlib.errors import BirdlibError
 from birdlib.metrics.validation import validation_metrics
-from birdlib.training.predictions import clip_row_ids, combine_out_of_fold, read_predictions, write_predictions
+from birdlib.scores.prediction_tables import clip_row_ids, combine_out_of_fold, read_predictions, write_predictions
 
 CLASSES = ("1139490", "abethr1", "NA")
 FILENAMES = ["abethr1/XC1.ogg", "1139490/XC1.ogg", "NA/a_b.wav", "abethr1/iNat7.ogg"]
@@ -83,7 +83,7 @@ def test_folds_that_do_not_belong_together_are_never_scored_as_one(tmp_path: Pat
         ({"scores": SCORES[:2]}, r"scores of shape \(2, 3\), expected \(4, 3\)"),
         ({"truth": TRUTH + 0.5}, "truth other than 0 and 1"),
         ({"scores": SCORES * np.nan}, "not finite"),
-        ({"filenames": FILENAMES[:3]}, "3 filenames for 4 row ids"),
+        ({"filenames": FILENAMES[:3]}, "3 filenames and 3 groups for 4 row ids"),
         ({"classes": ("truth", "b", "c")}, r"1 class \(truth\)"),
         ({"classes": ("a b", "b", "c")}, r"1 class \(a b\)"),
     ],
@@ -97,10 +97,13 @@ def test_what_could_not_be_read_back_is_not_written(tmp_path: Path, changes: dic
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("row_id,crow\na_5,0.5\n", "no predictions; expected the columns row_id, filename, truth, masked"),
-        ("row_id,filename,truth,masked,crow\na_5,a,owl,,0.5\n", "'owl' in row 1 is none of its classes"),
-        ("row_id,filename,truth,masked,crow\na_5,a,crow,,loud\n", "not readable as predictions"),
-        ("row_id,filename,truth,masked,crow\na_5,a,crow,,0.5\na_5,a,crow,,0.5\n", r"row id \(a_5\) more than once"),
+        ("row_id,crow\na_5,0.5\n", "no predictions; expected the columns row_id, filename, group, truth, masked"),
+        ("row_id,filename,group,truth,masked,crow\na_5,a,g,owl,,0.5\n", "'owl' in row 1 is none of its classes"),
+        ("row_id,filename,group,truth,masked,crow\na_5,a,g,crow,,loud\n", "not readable as predictions"),
+        (
+            "row_id,filename,group,truth,masked,crow\na_5,a,g,crow,,0.5\na_5,a,g,crow,,0.5\n",
+            r"row id \(a_5\) more than once",
+        ),
     ],
 )
 def test_a_file_that_holds_no_predictions_is_refused(tmp_path: Path, text: str, message: str):

@@ -1,7 +1,6 @@
-"""Predictions of a validation, kept as CSV; those of several folds as one table."""
+"""Predictions of a validation as CSV; those of several folds as one table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -10,29 +9,12 @@ import pandas as pd
 from birdlib.competition.rows import ROW_ID, doubles, one_line, read_header, shown, split_row_id, table_form
 from birdlib.competition.table import write_table
 from birdlib.errors import BirdlibError
-from birdlib.metrics.validation import validation_metrics
+from birdlib.scores.predictions import Predictions, mean_of
 
-_NAMES = (ROW_ID, "filename", "truth", "masked")
+_NAMES = (ROW_ID, "filename", "group", "truth", "masked")
+# What they are called, behind a model's name.
+OUT_OF_FOLD, ON_SOUNDSCAPES = ".oof.csv", ".soundscapes.csv"
 _EXACT = 17  # digits that tell any two floats apart: with fewer, the surest scores would tie
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Scores of rows and what they should have been.
-
-    scores: float [rows, classes]. truth, weights: float32 [rows, classes] of 0 and 1; weight 0 is "do not count".
-    """
-
-    row_ids: tuple[str, ...]
-    filenames: tuple[str, ...]  # of recordings as in train_audio, of soundscapes their stem
-    classes: tuple[str, ...]
-    scores: np.ndarray
-    truth: np.ndarray
-    weights: np.ndarray
-
-    def metrics(self) -> dict[str, float | None]:
-        """See ``birdlib.metrics.validation.validation_metrics``."""
-        return validation_metrics(self.truth, self.scores, self.weights)
 
 
 def clip_row_ids(filenames: Sequence[str], end_second: int = 5) -> list[str]:
@@ -52,10 +34,11 @@ def write_predictions(
     *,
     filenames: Sequence[str] | None = None,
     weights: np.ndarray | None = None,
+    groups: Sequence[str] | None = None,
 ) -> None:
     """Write predictions as CSV, whole or not at all; what is read again are the same numbers.
 
-    Columns: row_id, filename, truth and masked (names of classes, separated by spaces), then a score per class.
+    Columns: row_id, filename, group, truth and masked (names of classes, separated by spaces), then a score per class.
 
     Args:
         row_ids: unique, each ends in ``_<end of the window in seconds>``.
@@ -63,6 +46,7 @@ def write_predictions(
         truth: 0/1 [rows, classes].
         filenames: None: the row ids without their end.
         weights: float [rows, classes]; cells of 0 are those masked. None: none is.
+        groups: see ``Predictions``; None: the filenames.
 
     Raises:
         BirdlibError: a row id stands twice or has no end, shapes do not fit, or a value is out of its range.
@@ -81,12 +65,15 @@ def write_predictions(
     if bad := doubles(classes) or [name for name in classes if not name or name in _NAMES or len(name.split()) != 1]:
         raise BirdlibError(f"{path}: {shown(bad, 'class')}: doubled, with a space, or named as another column")
     stems = [split_row_id(row_id)[0] for row_id in row_ids]
-    if filenames is not None and len(filenames) != len(row_ids):
-        raise BirdlibError(f"{path}: {len(filenames)} filenames for {len(row_ids)} row ids")
+    filenames = stems if filenames is None else [str(filename) for filename in filenames]
+    groups = filenames if groups is None else [str(group) for group in groups]
+    if not len(filenames) == len(groups) == len(row_ids):
+        raise BirdlibError(f"{path}: {len(filenames)} filenames and {len(groups)} groups for {len(row_ids)} row ids")
     names = np.array(classes, dtype=object)
     columns = {
         ROW_ID: row_ids,
-        "filename": stems if filenames is None else [str(filename) for filename in filenames],
+        "filename": filenames,
+        "group": groups,
         "truth": [" ".join(names[row]) for row in truth == 1],
         "masked": [" ".join(names[row]) for row in weights == 0],
     }
@@ -129,6 +116,7 @@ def read_predictions(path: Path | str) -> Predictions:
         scores=table[list(classes)].to_numpy(),
         truth=_cells(path, table["truth"], classes),
         weights=1 - _cells(path, table["masked"], classes),
+        groups=tuple(table["group"]),
     )
 
 
@@ -151,14 +139,7 @@ def combine_out_of_fold(paths: Sequence[Path | str]) -> tuple[Predictions, dict[
                 f"{path}: {shown(shared, 'row')} in {where[shared[0]]} too; name one model of each fold of one split"
             )
         where |= dict.fromkeys(part.row_ids, path)
-    combined = Predictions(
-        row_ids=tuple(row_id for part in parts for row_id in part.row_ids),
-        filenames=tuple(filename for part in parts for filename in part.filenames),
-        classes=first.classes,
-        scores=np.concatenate([part.scores for part in parts]),
-        truth=np.concatenate([part.truth for part in parts]),
-        weights=np.concatenate([part.weights for part in parts]),
-    )
+    combined = mean_of(parts)  # no row is in two
     return combined, combined.metrics()
 
 
