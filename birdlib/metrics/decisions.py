@@ -103,12 +103,6 @@ class RowwiseF1(DecisionMetric):
         hits, labels, wanted = (decided & there).sum(axis=1), decided.sum(axis=1), there.sum(axis=1)
         return rows, _f1(hits + there[:, column], labels + 1, wanted) - _f1(hits, labels, wanted)
 
-    def silence_gains(self, truth: np.ndarray, decisions: np.ndarray, counted: np.ndarray) -> np.ndarray:
-        """What it adds to leave a row without any label, float64 [rows]."""
-        decided, there = decisions & counted, truth & counted
-        wanted, nothing = there.sum(axis=1), np.zeros(len(truth), int)
-        return _f1(nothing, nothing, wanted) - _f1((decided & there).sum(axis=1), decided.sum(axis=1), wanted)
-
 
 class WeightedAccuracy(DecisionMetric):
     """The mean over classes of the share of right rows, where the true and the false rows of a class weigh the same.

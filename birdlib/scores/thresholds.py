@@ -10,6 +10,7 @@ from birdlib.metrics.decisions import DecisionMetric, RowwiseF1, best_cut
 from birdlib.metrics.metric import checked
 
 ONE, PER_CLASS = "one", "per_class"
+_HEIGHTS = np.linspace(0.1, 0.9, 9)  # shares of the rows that have no label, which are tried
 FOLDS = 5  # of groups, where decisions are judged on rows that their thresholds have not seen
 
 
@@ -52,8 +53,9 @@ def fit_thresholds(
 ) -> Thresholds:
     """The thresholds by which the metric is best on some rows; never worse there than 0.5 for all.
 
-    One threshold is the best there is. Those per class begin with it, and each is then the best for its class, the
-    others as they are. A class without rows of both kinds keeps the one threshold. The threshold for nocall comes last.
+    One threshold is the best there is; of several heights for nocall, each with the one threshold that suits it, the
+    best is taken. Thresholds per class begin with the one, and each is then the best for its class, the others as they
+    are. A class without rows of both kinds keeps the one threshold.
 
     Args:
         truth: 0/1 [rows, classes].
@@ -66,21 +68,24 @@ def fit_thresholds(
     if not counted.any():
         return Thresholds.constant(truth.shape[1], 0.5)
     thresholds = Thresholds.constant(truth.shape[1], metric.best_threshold(truth, scores, counted))
+    highest = scores.max(axis=1)
+    if isinstance(metric, RowwiseF1):
+        value = metric.of_decisions(truth, thresholds.decide(scores), counted)
+        for height in np.unique(np.quantile(highest, _HEIGHTS)):
+            loud = highest >= height
+            one = metric.best_threshold(truth[loud], scores[loud], counted[loud])
+            other = replace(Thresholds.constant(truth.shape[1], one), nocall=float(height))
+            if (better := metric.of_decisions(truth, other.decide(scores), counted)) > value:
+                thresholds, value = other, better
     if (kind or metric.thresholds) == PER_CLASS:
+        loud = highest >= thresholds.nocall
+        truth, scores, counted = truth[loud], scores[loud], counted[loud]
         decisions = thresholds.decide(scores)
         for column in range(truth.shape[1]):
             gains = metric.class_gains(truth, decisions, counted, column)
             if gains is not None:
                 thresholds.values[column] = best_cut(scores[gains[0], column], gains[1])
                 decisions[:, column] = scores[:, column] >= thresholds.values[column]
-    if isinstance(metric, RowwiseF1):
-        decisions = thresholds.decide(scores)
-        labelled = (decisions & counted).any(axis=1)
-        highest = scores[labelled].max(axis=1, initial=0.0)
-        gains = metric.silence_gains(truth[labelled], decisions[labelled], counted[labelled])
-        cut = best_cut(-highest, gains)
-        if (-highest >= cut).any():
-            thresholds = replace(thresholds, nocall=float(np.nextafter(-cut, np.inf)))
     return thresholds
 
 
