@@ -30,8 +30,8 @@ from birdlib.competition.rows import split_row_id  # noqa: E402
 from birdlib.data.preparation import prepare  # noqa: E402
 from birdlib.data.prepared import Prepared  # noqa: E402
 from birdlib.frontend.mel import MelSpectrogram  # noqa: E402
-from birdlib.metrics.ranking import macro_roc_auc, padded_cmap  # noqa: E402
-from birdlib.metrics.resampling import ranking_intervals  # noqa: E402
+from birdlib.metrics.intervals import ends_of, group_draws  # noqa: E402
+from birdlib.metrics.ranking import MACRO_ROC_AUC, PADDED_CMAP  # noqa: E402
 from birdlib.scores.pipeline import Scoring  # noqa: E402
 from birdlib.scores.score_table import ScoreTable  # noqa: E402
 from birdlib.submission.preparation import Task  # noqa: E402
@@ -112,12 +112,12 @@ class Judge:
     def line(self, name: str, several: Sequence[np.ndarray]) -> str:
         """A row of a table: the mean over seeds and their range, and one table's interval over soundscapes."""
         cells = [name]
-        for metric in (macro_roc_auc, padded_cmap):
+        for metric in (MACRO_ROC_AUC, PADDED_CMAP):
             values = [metric(self.truth, scores) for scores in several]
             low, high = min(values), max(values)
             cells.append(f"{np.mean(values):.3f}" + (f" ({low:.3f} to {high:.3f})" if len(values) > 1 else ""))
         middle = several[len(several) // 2]
-        low, high = ranking_intervals(self.truth, middle, self.soundscapes).macro_roc_auc
+        low, high = ends_of(MACRO_ROC_AUC.draws(self.truth, middle, group_draws(self.soundscapes)))
         return f"| {' | '.join(cells)} | {low:.3f} to {high:.3f} |"
 
     def head(self, what: str) -> str:

@@ -34,8 +34,8 @@ from birdlib.competition.rows import ROW_ID  # noqa: E402
 from birdlib.competition.table import read_table  # noqa: E402
 from birdlib.data.prepared import Prepared  # noqa: E402
 from birdlib.frontend.mel import FrontEnd  # noqa: E402
-from birdlib.metrics.ranking import macro_roc_auc, padded_cmap  # noqa: E402
-from birdlib.metrics.validation import AUC, CMAP  # noqa: E402
+from birdlib.metrics.of_years import USUAL  # noqa: E402
+from birdlib.metrics.ranking import MACRO_ROC_AUC, PADDED_CMAP  # noqa: E402
 from birdlib.scores.prediction_tables import combine_out_of_fold, read_predictions  # noqa: E402
 from birdlib.scores.predictions import Predictions  # noqa: E402
 from birdlib.training.clock import SessionClock  # noqa: E402
@@ -168,14 +168,14 @@ def mean_of(scores: Mapping[str, np.ndarray]) -> np.ndarray:
 def scored(name: str, scores: Sequence[np.ndarray], truth: np.ndarray) -> Scored:
     return Scored(
         name,
-        tuple(padded_cmap(truth, one) for one in scores),
-        tuple(macro_roc_auc(truth, one) for one in scores),
+        tuple(PADDED_CMAP(truth, one) for one in scores),
+        tuple(MACRO_ROC_AUC(truth, one) for one in scores),
     )
 
 
 def write_each(groups: Mapping[str, Mapping[str, np.ndarray]], truth: np.ndarray, path: Path) -> None:
     rows = [
-        {"model": name, "kind": kind, CMAP: padded_cmap(truth, scores), AUC: macro_roc_auc(truth, scores)}
+        {"model": name, "kind": kind, **{one.key: one(truth, scores) for one in USUAL}}
         for kind, models in groups.items()
         for name, scores in models.items()
     ]
@@ -202,9 +202,9 @@ def esc10(audio: Path, out: Path, epochs: int) -> None:
     for arm, (whole, folds) in tables.items():
         print(f"| {arm}, all {len(whole.row_ids)} out of fold | {accuracy(whole):.3f} | ", end="")
         metrics = whole.metrics()
-        print(f"{metrics[CMAP]:.3f} | {metrics[AUC]:.3f} |")
+        print(" | ".join(f"{metrics[one.key]:.3f}" for one in USUAL), "|")
         each = [fold.metrics() for fold in folds]
-        cells = [[accuracy(fold) for fold in folds], *([one[key] for one in each] for key in (CMAP, AUC))]
+        cells = [[accuracy(fold) for fold in folds], *([metrics[one.key] for metrics in each] for one in USUAL)]
         print(f"| {arm}, fold by fold | {' | '.join(spread(cell) for cell in cells)} |")
     for arm, (_, folds) in tables.items():
         print(f"\n{arm}, accuracy of folds 1 to 5:", *(f"{accuracy(fold):.3f}" for fold in folds), end="")

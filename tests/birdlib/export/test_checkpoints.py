@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,8 +13,10 @@ from birdlib.export.checkpoints import find_models, models_table
 from birdlib.export.weight_dataset import WeightDataset
 from birdlib.frontend.mel import FrontEnd
 from birdlib.inference.requests import compile_for_cpu
+from birdlib.scores.prediction_tables import ON_SOUNDSCAPES, OUT_OF_FOLD, write_predictions
+from birdlib.scores.predictions import Predictions
 from birdlib.weights.checkpoint import BEST, LAST, Checkpoint, save_checkpoint
-from birdlib.weights.manifest import read_manifest
+from birdlib.weights.manifest import read_manifest, sha256
 from birdlib.weights.names import model_name
 
 from ..networks import build_model, split_variant
@@ -191,10 +194,69 @@ def test_soundscapes_count_where_every_model_heard_some(folder):
 
 
 def test_the_table_names_every_model_and_its_score(folder):
-    models = find_models([folder(checkpoint(0, 1, clips=0.9), checkpoint("full", 1))], metric="row-wise micro F1")
+    models = find_models([folder(checkpoint(0, 1, clips=0.9), checkpoint("full", 1))], metric=MACRO_ROC_AUC)
     table = models_table(models)
     assert table["score"].tolist() == pytest.approx([1.0, 1.0]) and table["fold"].tolist() == ["0", "full"]
     assert table["which score"].str.startswith("macro ROC-AUC").all()
+
+
+def test_models_are_ordered_by_the_metric_of_the_competition_or_not_at_all(folder):
+    scores = {"clips": {"rowwise_f1": 0.6, "macro_roc_auc": 0.9}, "soundscapes": None}
+    (model,) = find(folder(checkpoint(0, 1, scores=scores)), metric="row-wise micro F1").values()
+    assert (model.score, model.score_name) == (0.6, "row-wise micro F1 on clips out of fold")
+    assert "metric 'accuracy' is not known; expected one of " in problem(folder(checkpoint()), metric="accuracy")
+
+
+# ---------------------------------------------------------------- what its validation predicted
+
+
+def predict(where, saved, rows, soundscapes=False, seed=0):
+    """Leave the predictions of some rows beside a checkpoint."""
+    ids = [f"s{row}_5" if soundscapes else f"crow/XC{row}_5" for row in rows]
+    scores, truth = np.random.default_rng(seed).random((len(rows), 3)), np.eye(3)[np.array(rows) % 3]
+    suffix = ON_SOUNDSCAPES if soundscapes else OUT_OF_FOLD
+    write_predictions(where / f"{saved.name}{suffix}", ids, CLASSES, scores, truth)
+    return scores
+
+
+def test_a_model_brings_along_what_it_predicted_of_its_fold_and_of_soundscapes(folder):
+    saved = checkpoint(0, 1, clips=0.5)
+    where = folder(saved)
+    clips, heard = predict(where, saved, range(4)), predict(where, saved, range(6), soundscapes=True, seed=1)
+    (model,) = find(where).values()
+    found = model.predictions()
+    assert list(found) == ["soundscapes", "clips"] and {one.note for one in found.values()} == {""}
+    np.testing.assert_array_equal(found["clips"].scores, clips)
+    np.testing.assert_array_equal(found["soundscapes"].scores, heard)
+    (plain,) = find(where, weights="model").values()
+    assert plain.predictions()["clips"].note == "of the averaged weights"
+
+
+def test_fold_siblings_of_one_seed_stand_in_for_a_model_of_all_data(folder):
+    siblings = [checkpoint(0, 1), checkpoint(1, 1), checkpoint(0, 2)]
+    where = folder(*siblings, checkpoint("full", 1), checkpoint("full", 9))
+    scores = [predict(where, saved, range(4 * saved.fold, 4 * saved.fold + 4), seed=saved.seed) for saved in siblings]
+    found = find(where, wanted=["*full*"])
+    for model in found.values():  # its own seed's, or the first one's
+        clips = model.predictions()["clips"]
+        assert clips.note == "of 2 fold siblings" and clips.row_ids == tuple(f"crow/XC{row}_5" for row in range(8))
+        np.testing.assert_array_equal(clips.scores, np.concatenate(scores[:2]))
+    (alone,) = find(folder(checkpoint("full", 1), name="alone")).values()
+    assert alone.predictions() == {}
+
+
+def test_predictions_are_stored_beside_the_weights_with_their_hashes(folder, tmp_path, mels):
+    saved = checkpoint(clips=0.5, weights=True)
+    where = folder(saved)
+    scores = predict(where, saved, range(6))
+    (tmp_path / "out").mkdir()
+    dataset = WeightDataset(tmp_path / "out", commit="c", measured_seconds=0.1)
+    (model,) = find(where).values()
+    dataset.add(model.load(), mels=mels, **model.facts())
+    (entry,) = read_manifest(tmp_path / "out", print)
+    path = tmp_path / "out" / f"{saved.name}.clips.npz"
+    assert entry.validation == {"clips": sha256(path)}
+    np.testing.assert_allclose(Predictions.load(path).scores, scores, rtol=1e-6)
 
 
 # ---------------------------------------------------------------- which models

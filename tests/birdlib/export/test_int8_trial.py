@@ -305,6 +305,7 @@ def test_a_model_of_all_data_is_told_apart_in_the_manifest(verdict):
     [
         ({"max_loss": -0.1}, "INT8_MAX_LOSS = -0.1: expected a loss from 0 to 1"),
         ({"max_loss": float("nan")}, "INT8_MAX_LOSS = nan"),
+        ({"metric": "accuracy"}, "metric 'accuracy' is not known"),
         ({"calibration_windows": 0}, "INT8_CALIBRATION = 0: expected at least one window"),
     ],
 )

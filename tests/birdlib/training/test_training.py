@@ -13,7 +13,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from birdlib.data.clips import Clips
 from birdlib.data.labelled_soundscapes import LabelledSoundscapes
+from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import MelSpectrogram
+from birdlib.metrics.of_years import metric_of
 from birdlib.scores.prediction_tables import read_predictions
 from birdlib.training import safekeeping
 from birdlib.training.log import read_metrics
@@ -190,6 +192,9 @@ def test_the_log_the_checkpoint_and_the_predictions_tell_the_same_scores(setting
         labels = recordings.set_index("filename").loc[filename]
         expected = {labels["primary_label"], *labels["secondary_labels"].split()}
         assert {predictions.classes[place] for place in np.flatnonzero(row)} == expected
+    authors = recordings.set_index("filename")["author"].loc[list(predictions.filenames)]
+    assert authors.groupby(list(predictions.groups)).nunique().eq(1).all()
+    assert len(set(predictions.groups)) == authors.nunique() > 1
     expected = by_hand(predictions.truth, predictions.scores)
     assert checkpoint.scores["clips"] == pytest.approx(expected, rel=1e-4)
     _, epochs = read_metrics(tmp_path / "out" / f"{checkpoint.name}.metrics.jsonl")
@@ -253,15 +258,17 @@ def labelled(competition, prepared, tmp_path):
     return LabelledSoundscapes.read(tmp_path / "labels.csv", competition.root / "test_soundscapes", prepared.classes)
 
 
-@pytest.mark.parametrize("fold", [0, "full"])
-def test_where_labelled_soundscapes_exist_they_choose_the_best_epoch(
-    settings, session, prepared, labelled, tmp_path, fold
+@pytest.mark.parametrize(
+    ("fold", "metric", "key"), [(0, "padded cmAP", "padded_cmap"), ("full", "row-wise micro F1", "rowwise_f1")]
+)
+def test_where_labelled_soundscapes_exist_they_choose_the_best_epoch_by_the_competitions_metric(
+    settings, session, prepared, labelled, tmp_path, fold, metric, key
 ):
     around = session("out")
     validation = Validation(
         prepared,
         around.front_end,
-        metric="padded cmAP",
+        metric=metric,
         soundscapes=labelled,
         batch_size=8,
         workers=0,
@@ -275,8 +282,15 @@ def test_where_labelled_soundscapes_exist_they_choose_the_best_epoch(
     expected = by_hand(predictions.truth, predictions.scores)
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-4)
     _, epochs = read_metrics(tmp_path / "out" / f"{checkpoint.name}.metrics.jsonl")
-    assert checkpoint.best_score == epochs["soundscapes_padded_cmap"].max()
+    assert checkpoint.best_score == epochs[f"soundscapes_{key}"].max() and checkpoint.metric == key
+    assert found[key] == metric_of(metric)(predictions.truth, predictions.scores)
     assert (checkpoint.scores["clips"] is None) == (fold == "full")
+
+
+def test_a_metric_that_nobody_knows_is_refused_before_training(session, prepared):
+    options = {"soundscapes": None, "batch_size": 8, "workers": 0, "padding": "cyclic"}
+    with pytest.raises(BirdlibError, match="metric 'accuracy' is not known; expected one of row-wise micro F1"):
+        Validation(prepared, session("out").front_end, metric="accuracy", **options)
 
 
 # ---------------------------------------------------------------- several sessions
