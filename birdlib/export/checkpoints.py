@@ -18,8 +18,8 @@ from birdlib.frontend.mel import FrontEnd
 from birdlib.metrics.metric import Metric
 from birdlib.metrics.of_years import metric_of
 from birdlib.models.architectures import BirdModel
-from birdlib.scores.prediction_tables import ON_SOUNDSCAPES, OUT_OF_FOLD, combine_out_of_fold, read_predictions
-from birdlib.scores.predictions import CLIPS, SOUNDSCAPES, Predictions
+from birdlib.scores.prediction_tables import ON_SOUNDSCAPES, OUT_OF_FOLD, read_predictions
+from birdlib.scores.predictions import CLIPS, SOUNDSCAPES, Predictions, mean_of
 from birdlib.weights.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
 
 FULL = "full"
@@ -86,17 +86,23 @@ class TrainedModel:
         Of a model of all data, for which nothing was held back, its fold siblings' stand in.
 
         Raises:
-            BirdlibError: a file cannot be read, or siblings have predicted one row.
+            BirdlibError: a file cannot be read.
         """
         predictions = {}
         for kind, suffix in _FILES.items():
             if (own := _beside(self.path, self.checkpoint.name, suffix)).is_file():
                 predictions[kind] = replace(read_predictions(own), note=_WHOSE[self.weights])
                 continue
-            files = [_beside(path, path.name.removesuffix(LAST), suffix) for path in self.siblings]
-            if files := [file for file in files if file.is_file()]:
-                note = f"of {len(files)} fold sibling{'s' if len(files) > 1 else ''}"
-                predictions[kind] = replace(combine_out_of_fold(files)[0], note=note)
+            parts: list[Predictions] = []
+            for path in self.siblings:
+                file = _beside(path, path.name.removesuffix(LAST), suffix)
+                part = read_predictions(file) if file.is_file() else None
+                # Where each has heard all soundscapes one is enough: their mean would be better than the model.
+                if part and not any(set(part.row_ids) & set(other.row_ids) for other in parts):
+                    parts.append(part)
+            if parts:
+                note = f"of {len(parts)} fold sibling{'s' if len(parts) > 1 else ''}"
+                predictions[kind] = replace(mean_of(parts), note=note)
         return predictions
 
     def facts(self) -> dict:

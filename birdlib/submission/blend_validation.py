@@ -16,7 +16,7 @@ from birdlib.metrics.metric import Metric
 from birdlib.scores.pipeline import Scoring
 from birdlib.scores.predictions import CLIPS, SOUNDSCAPES, Predictions
 from birdlib.scores.score_table import ScoreTable
-from birdlib.scores.thresholds import Thresholds, check_kind, fit_thresholds, unseen_decisions
+from birdlib.scores.thresholds import Thresholds, fit_thresholds, unseen_decisions
 from birdlib.weights.manifest import INT8, sha256
 
 _ON = {SOUNDSCAPES: "labelled soundscapes", CLIPS: "clips out of fold"}
@@ -49,7 +49,6 @@ class BlendValidation:
         kind: str,
         on_fault: Callable[[Exception], None],
     ) -> None:
-        check_kind(kind)
         self.members, self.classes, self.scoring, self.taxa = list(members), list(classes), scoring, taxa
         self.metric, self.kind, self.on_fault = metric, kind, on_fault
 

@@ -1,6 +1,7 @@
 """The ranges of a submission's settings."""
 
 from birdlib.errors import BirdlibError
+from birdlib.scores.thresholds import check_kind
 
 PRECISIONS = ("f32", "bf16", "f16")
 
@@ -12,8 +13,10 @@ def check_settings(
     streams: int,
     missing_score: float,
     dry_run_recordings: int,
+    thresholds: str,
 ) -> None:
     """Raises BirdlibError, a line naming every setting that is out of range."""
+    check_kind(thresholds)
     problems = []
     if precision not in PRECISIONS:
         problems.append(f"PRECISION = {precision!r}: expected one of {', '.join(PRECISIONS)}")

@@ -241,6 +241,10 @@ def test_fold_siblings_of_one_seed_stand_in_for_a_model_of_all_data(folder):
         clips = model.predictions()["clips"]
         assert clips.note == "of 2 fold siblings" and clips.row_ids == tuple(f"crow/XC{row}_5" for row in range(8))
         np.testing.assert_array_equal(clips.scores, np.concatenate(scores[:2]))
+    heard = [predict(where, saved, range(6), soundscapes=True, seed=saved.fold) for saved in siblings[:2]]
+    soundscapes = found[checkpoint("full", 1).name].predictions()["soundscapes"]
+    assert soundscapes.note == "of 1 fold sibling"  # the mean of two would be better than the model
+    np.testing.assert_array_equal(soundscapes.scores, heard[0])
     (alone,) = find(folder(checkpoint("full", 1), name="alone")).values()
     assert alone.predictions() == {}
 

@@ -94,7 +94,7 @@ def test_a_damaged_clip_costs_the_scores_on_clips_and_soundscapes_choose_the_bes
 
 def test_any_other_fault_of_a_validation_is_told_by_its_name(settings, spoilt, monkeypatch, capsys):
     case = spoilt()
-    monkeypatch.setattr(validation_module, "soundscape_metrics", lambda *_: 1 / 0)
+    monkeypatch.setattr(validation_module, "soundscape_metrics", lambda *_, **__: 1 / 0)
     assert train_here(Members(settings(), [1], [0]), case.around)
     checkpoint, _, faults = scores_of(case.around)
     assert checkpoint.scores["soundscapes"] is None and checkpoint.scores["clips"]
