@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from birdlib.competition.editions import BIRDS, TARGETS, WINDOWS
 from birdlib.competition.rows import ROW_ID, doubles, one_line, shown, split_row_id
 from birdlib.competition.table import read_table
 from birdlib.errors import BirdlibError
 
-WINDOWS, BIRDS, TARGETS = "windows", "birds", "targets"
 _BIRDS, _TARGET, _NO_BIRD = "birds", "target", "nocall"
 _TRUE = {"true": 1.0, "1": 1.0, "1.0": 1.0, "false": 0.0, "0": 0.0, "0.0": 0.0}
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from birdlib.competition.editions import WINDOWS
 from birdlib.errors import BirdlibError
 from birdlib.metrics.decisions import DecisionMetric
 from birdlib.metrics.intervals import Interval, ends_of, group_draws
-from birdlib.metrics.label_tables import WINDOWS, aligned, read_label_table
+from birdlib.metrics.label_tables import aligned, read_label_table
 from birdlib.metrics.metric import Metric
 from birdlib.metrics.of_years import METRICS
 from birdlib.metrics.ranking import class_table

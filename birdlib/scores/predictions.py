@@ -59,7 +59,7 @@ class Predictions:
     def load(cls, path: Path) -> "Predictions":
         """Read what ``save`` wrote; BirdlibError where the file is missing, damaged or something else."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 logits = stored["logits"]
                 texts = {name: tuple(stored[name].tolist()) for name in _TEXTS}
                 bits = {
