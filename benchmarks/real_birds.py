@@ -36,6 +36,7 @@ from birdlib.data.prepared import Prepared  # noqa: E402
 from birdlib.frontend.mel import FrontEnd  # noqa: E402
 from birdlib.metrics.of_years import USUAL  # noqa: E402
 from birdlib.metrics.ranking import MACRO_ROC_AUC, PADDED_CMAP  # noqa: E402
+from birdlib.metrics.validation import validation_metrics  # noqa: E402
 from birdlib.scores.prediction_tables import combine_out_of_fold, read_predictions  # noqa: E402
 from birdlib.scores.predictions import Predictions  # noqa: E402
 from birdlib.training.clock import SessionClock  # noqa: E402
@@ -201,9 +202,9 @@ def esc10(audio: Path, out: Path, epochs: int) -> None:
     print("\n| | accuracy | padded cmAP | macro ROC-AUC |\n| --- | ---: | ---: | ---: |")
     for arm, (whole, folds) in tables.items():
         print(f"| {arm}, all {len(whole.row_ids)} out of fold | {accuracy(whole):.3f} | ", end="")
-        metrics = whole.metrics()
+        metrics = metrics_of(whole)
         print(" | ".join(f"{metrics[one.key]:.3f}" for one in USUAL), "|")
-        each = [fold.metrics() for fold in folds]
+        each = [metrics_of(fold) for fold in folds]
         cells = [[accuracy(fold) for fold in folds], *([metrics[one.key] for metrics in each] for one in USUAL)]
         print(f"| {arm}, fold by fold | {' | '.join(spread(cell) for cell in cells)} |")
     for arm, (_, folds) in tables.items():
@@ -219,7 +220,7 @@ def out_of_fold(prepared: Prepared, settings: Mapping, folder: Path) -> tuple[Pr
     if not train_members(members, surroundings_of(prepared, settings, folder), 1):
         raise SystemExit("twelve hours were not enough")
     paths = [next(folder.glob(f"*-fold{fold}-*{OUT_OF_FOLD}")) for fold in range(prepared.n_folds)]
-    return combine_out_of_fold(paths)[0], [read_predictions(path) for path in paths]
+    return combine_out_of_fold(paths), [read_predictions(path) for path in paths]
 
 
 def settings_of(settings: Mapping) -> TrainSettings:
@@ -252,6 +253,10 @@ def surroundings_of(prepared: Prepared, settings: Mapping, folder: Path) -> Surr
         clock=SessionClock(720.0, 1.0),
         commit="",
     )
+
+
+def metrics_of(predictions: Predictions) -> dict[str, float | None]:
+    return validation_metrics(predictions.truth, predictions.scores, predictions.weights)
 
 
 def accuracy(heard: Predictions) -> float:

@@ -120,8 +120,8 @@ def read_predictions(path: Path | str) -> Predictions:
     )
 
 
-def combine_out_of_fold(paths: Sequence[Path | str]) -> tuple[Predictions, dict[str, float | None]]:
-    """The predictions of several folds as one, and their metrics over all rows together.
+def combine_out_of_fold(paths: Sequence[Path | str]) -> Predictions:
+    """The predictions of several folds as one.
 
     Raises:
         BirdlibError: no file, other classes in one of them, or a row in two: then the folds were not of one split.
@@ -139,8 +139,7 @@ def combine_out_of_fold(paths: Sequence[Path | str]) -> tuple[Predictions, dict[
                 f"{path}: {shown(shared, 'row')} in {where[shared[0]]} too; name one model of each fold of one split"
             )
         where |= dict.fromkeys(part.row_ids, path)
-    combined = mean_of(parts)  # no row is in two
-    return combined, combined.metrics()
+    return mean_of(parts)  # no row is in two
 
 
 def _cells(path: Path | str, labels: pd.Series, classes: Sequence[str]) -> np.ndarray:

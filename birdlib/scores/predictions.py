@@ -9,9 +9,6 @@ import numpy as np
 from scipy.special import expit, logit
 
 from birdlib.errors import BirdlibError
-from birdlib.metrics.metric import Metric
-from birdlib.metrics.of_years import USUAL
-from birdlib.metrics.validation import validation_metrics
 
 # What a model is judged on, and how files and logs call it.
 CLIPS, SOUNDSCAPES = "clips", "soundscapes"
@@ -39,10 +36,6 @@ class Predictions:
     weights: np.ndarray
     groups: tuple[str, ...]
     note: str = ""
-
-    def metrics(self, metrics: Sequence[Metric] = USUAL) -> dict[str, float | None]:
-        """See ``birdlib.metrics.validation.validation_metrics``."""
-        return validation_metrics(self.truth, self.scores, self.weights, metrics)
 
     @property
     def logits(self) -> np.ndarray:

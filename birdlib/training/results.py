@@ -10,6 +10,7 @@ from birdlib.metrics.intervals import ends_of, group_draws
 from birdlib.metrics.metric import Metric
 from birdlib.metrics.of_years import METRICS, USUAL
 from birdlib.metrics.ranking import class_table
+from birdlib.metrics.validation import validation_metrics
 from birdlib.scores.prediction_tables import ON_SOUNDSCAPES, OUT_OF_FOLD, combine_out_of_fold, read_predictions
 from birdlib.scores.predictions import CLIPS, SOUNDSCAPES, Predictions, mean_of
 from birdlib.training.members import Members
@@ -112,7 +113,7 @@ def together_table(models: Sequence[ModelResult]) -> pd.DataFrame:
     metrics = [metric for metric in METRICS if metric in USUAL or any(metric.key == one.saved.metric for one in models)]
     table = []
     for what, predictions in rows:
-        scores = predictions.metrics(metrics)
+        scores = validation_metrics(predictions.truth, predictions.scores, predictions.weights, metrics)
         row = {"scored on": what, "windows": len(predictions.row_ids)}
         row |= {one.title: score_text(scores[one.key], *_ends(predictions, one)) for one in metrics}
         table.append(row)
@@ -159,7 +160,7 @@ def score_text(value: float | None, low: float | None = None, high: float | None
 
 
 def _of_seed(models: Sequence[ModelResult], seed: int) -> Predictions:
-    return combine_out_of_fold([one.out_of_fold for one in models if one.out_of_fold and one.saved.seed == seed])[0]
+    return combine_out_of_fold([one.out_of_fold for one in models if one.out_of_fold and one.saved.seed == seed])
 
 
 def _ends(predictions: Predictions, metric: Metric) -> tuple[float | None, float | None]:

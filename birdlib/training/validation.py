@@ -19,7 +19,7 @@ from birdlib.data.prepared import Prepared
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
 from birdlib.metrics.of_years import metric_of, watched
-from birdlib.metrics.validation import soundscape_metrics
+from birdlib.metrics.validation import soundscape_metrics, validation_metrics
 from birdlib.scores.prediction_tables import ON_SOUNDSCAPES, OUT_OF_FOLD, clip_row_ids, write_predictions
 from birdlib.scores.predictions import CLIPS, SOUNDSCAPES, Predictions
 from birdlib.training.life import sign_of_life
@@ -118,7 +118,7 @@ class Validation:
             CLIPS,
             faults,
             lambda: self._hear_clips(model, fold, mel, autocast),
-            lambda heard: heard.metrics(self.metrics),
+            lambda heard: validation_metrics(heard.truth, heard.scores, heard.weights, self.metrics),
         )
         soundscapes, of_soundscapes = _guarded(
             SOUNDSCAPES,

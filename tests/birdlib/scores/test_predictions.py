@@ -32,7 +32,6 @@ def test_what_is_stored_comes_back_with_scores_to_seven_digits(tmp_path):
     np.testing.assert_array_equal(after.weights, before.weights)
     np.testing.assert_allclose(after.scores, before.scores, rtol=1e-6, atol=1e-7)
     assert after.scores[0, 2] < 1  # the surest scores do not tie
-    assert after.metrics() == pytest.approx(before.metrics(), abs=1e-5)
 
 
 def test_the_mean_is_over_those_that_have_a_row():
