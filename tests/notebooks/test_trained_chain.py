@@ -14,6 +14,7 @@ from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.prepared import Prepared
 from birdlib.frontend.mel import MelSpectrogram
+from birdlib.metrics.ranking import MACRO_ROC_AUC
 from birdlib.scores.prediction_tables import read_predictions
 from birdlib.training.log import read_metrics
 from birdlib.weights.checkpoint import load_checkpoint, save_checkpoint
@@ -151,6 +152,18 @@ def test_the_submission_is_what_torch_makes_of_the_averaged_weights(trained):
             expected.append(model.scores(MelSpectrogram(student.front_end)(windows)).sigmoid().numpy())
     found = table.loc[[f"{path.stem}_{end}" for end in range(5, 30, 5)], list(student.classes)]
     np.testing.assert_allclose(found, np.mean(expected, axis=0), atol=1e-4)
+
+
+def test_cross_validation_scores_the_blend_on_what_was_held_back(trained):
+    folder = trained.out / "demo-submission" / "run"
+    said = json.loads((folder / "cross_validation.json").read_text())
+    suffix = ".soundscapes.csv" if "soundscapes" in said["name"] else ".oof.csv"
+    students = [read_predictions(trained.out / kernel / "run" / f"{name}{suffix}") for kernel, name in STUDENTS.items()]
+    assert said["members"] and sorted(said["members"]) == sorted(STUDENTS.values()) and not said["stand_ins"]
+    assert students[0].row_ids == students[1].row_ids and said["rows"] == len(students[0].row_ids)
+    blend = np.mean([student.scores for student in students], axis=0)
+    assert said["score"] == pytest.approx(MACRO_ROC_AUC(students[0].truth, blend, students[0].weights > 0), abs=1e-6)
+    assert said["low"] <= said["score"] <= said["high"]
 
 
 def test_a_student_of_another_fold_than_its_teachers_is_not_built(trained, tmp_path):
