@@ -246,7 +246,7 @@ def _scored(models: list[TrainedModel], others: list[tuple[Checkpoint, Path]], m
         score, whose, siblings = _score(model.checkpoint, heard, metric), WEIGHTS[model.weights], []
         if model.checkpoint.fold == FULL:
             recipe = _recipe(model.checkpoint)
-            siblings = [one for one in others if one[0].fold != FULL and _recipe(one[0]) == recipe]
+            siblings = [(saved, path) for saved, path in others if saved.fold != FULL and _recipe(saved) == recipe]
             values = [value for saved, _ in siblings if (value := _score(saved, heard, metric)) is not None]
             if score is None and values:
                 plural = "s" if len(values) > 1 else ""

@@ -14,7 +14,7 @@ def metric_of(name: str) -> Metric:
     for metric in METRICS:
         if metric.title == name:
             return metric
-    raise BirdlibError(f"metric {name!r} is not known; expected one of {', '.join(one.title for one in METRICS)}")
+    raise BirdlibError(f"metric {name!r} is not known; expected one of {', '.join(metric.title for metric in METRICS)}")
 
 
 def watched(metric: Metric) -> tuple[Metric, ...]:

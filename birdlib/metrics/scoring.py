@@ -64,12 +64,12 @@ def score_submission(
     copies = group_draws(known.soundscapes, repeats, seed)
     metrics = {}
     try:
-        for one in dict.fromkeys((metric, *METRICS)):
-            if isinstance(one, DecisionMetric) != holds_labels:
+        for each in dict.fromkeys((metric, *METRICS)):
+            if isinstance(each, DecisionMetric) != holds_labels:
                 continue
-            value, draws = (one.of_decisions, one.draws_of_decisions) if holds_labels else (one, one.draws)
+            value, draws = (each.of_decisions, each.draws_of_decisions) if holds_labels else (each, each.draws)
             ends = ends_of(draws(known.values, submitted.values, copies, counted))
-            metrics[one.title] = Interval(value(known.values, submitted.values, counted), *ends)
+            metrics[each.title] = Interval(value(known.values, submitted.values, counted), *ends)
         per_class = class_table(known.values, submitted.values, known.classes, counted)
     except BirdlibError as error:
         raise BirdlibError(f"{submission} against {truth}: {error}") from None

@@ -46,7 +46,7 @@ def effects_table(
     counted = None if weights is None else weights > 0
 
     def measure(scores: np.ndarray) -> Measured:
-        return {one: (one(truth, scores, counted), one.draws(truth, scores, copies, counted)) for one in metrics}
+        return {m: (m(truth, scores, counted), m.draws(truth, scores, copies, counted)) for m in metrics}
 
     given = np.asarray(probabilities, np.float32)
     lists: dict[str, tuple[PostprocessingStep, ...]] = {"none": ()}

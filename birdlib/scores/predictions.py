@@ -73,7 +73,7 @@ def mean_of(parts: Sequence[Predictions]) -> Predictions:
     first = parts[0]
     if len(parts) == 1:
         return first
-    place = {row_id: at for at, row_id in enumerate(dict.fromkeys(one for part in parts for one in part.row_ids))}
+    place = {row_id: at for at, row_id in enumerate(dict.fromkeys(row_id for part in parts for row_id in part.row_ids))}
     shape = len(place), len(first.classes)
     summed, times = np.zeros(shape, np.float64), np.zeros((len(place), 1))
     truth, weights = np.zeros(shape, np.float32), np.zeros(shape, np.float32)

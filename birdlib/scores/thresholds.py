@@ -73,8 +73,8 @@ def fit_thresholds(
         value = metric.of_decisions(truth, thresholds.decide(scores), counted)
         for height in np.unique(np.quantile(highest, _HEIGHTS)):
             loud = highest >= height
-            one = metric.best_threshold(truth[loud], scores[loud], counted[loud])
-            other = replace(Thresholds.constant(truth.shape[1], one), nocall=float(height))
+            single = metric.best_threshold(truth[loud], scores[loud], counted[loud])
+            other = replace(Thresholds.constant(truth.shape[1], single), nocall=float(height))
             if (better := metric.of_decisions(truth, other.decide(scores), counted)) > value:
                 thresholds, value = other, better
     if (kind or metric.thresholds) == PER_CLASS:

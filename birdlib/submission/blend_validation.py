@@ -17,6 +17,7 @@ from birdlib.scores.pipeline import Scoring
 from birdlib.scores.predictions import CLIPS, SOUNDSCAPES, Predictions
 from birdlib.scores.score_table import ScoreTable
 from birdlib.scores.thresholds import Thresholds, fit_thresholds, unseen_decisions
+from birdlib.submission.preparation import HIGHEST_SCORE
 from birdlib.weights.manifest import INT8, sha256
 
 _ON = {SOUNDSCAPES: "labelled soundscapes", CLIPS: "clips out of fold"}
@@ -111,7 +112,7 @@ class BlendValidation:
     @cached_property
     def _kind(self) -> str:
         """What the members are judged on: soundscapes, or clips where more members have those."""
-        count = {kind: sum(kind in (one.entry.validation or {}) for one in self.members) for kind in _ON}
+        count = {kind: sum(kind in (member.entry.validation or {}) for member in self.members) for kind in _ON}
         return max(_ON, key=count.get)
 
     @cached_property
@@ -169,4 +170,4 @@ class BlendValidation:
                 groups[row] = group
         scores = self.scoring(tables, self.classes, self.taxa).astype(np.float64)
         counted &= ~np.isnan(scores)
-        return truth, np.nan_to_num(scores, nan=0.0).clip(0, 1), counted, groups
+        return truth, np.nan_to_num(scores, nan=0.0).clip(0, HIGHEST_SCORE), counted, groups

@@ -110,12 +110,14 @@ def together_table(models: Sequence[ModelResult]) -> pd.DataFrame:
     heard = sum(model.on_soundscapes is not None for model in models)
     if heard > 1:
         rows.append((f"soundscapes, mean of {heard} models", on_soundscapes(models)))
-    metrics = [metric for metric in METRICS if metric in USUAL or any(metric.key == one.saved.metric for one in models)]
+    metrics = [
+        metric for metric in METRICS if metric in USUAL or any(metric.key == model.saved.metric for model in models)
+    ]
     table = []
     for what, predictions in rows:
         scores = validation_metrics(predictions.truth, predictions.scores, predictions.weights, metrics)
         row = {"scored on": what, "windows": len(predictions.row_ids)}
-        row |= {one.title: score_text(scores[one.key], *_ends(predictions, one)) for one in metrics}
+        row |= {metric.title: score_text(scores[metric.key], *_ends(predictions, metric)) for metric in metrics}
         table.append(row)
     columns = ["scored on", "windows", *(metric.title for metric in metrics)]
     return pd.DataFrame(table, columns=columns).set_index("scored on")
