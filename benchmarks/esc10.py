@@ -7,9 +7,8 @@ import pandas as pd
 
 from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
-from birdlib.competition.table import write_table
-from birdlib.data.preparation import prepare
-from birdlib.data.prepared import FOLDS_FILE, RECORDINGS_FILE, Prepared, data_version
+from birdlib.data.preparation import prepare, write_preparation
+from birdlib.data.prepared import FOLDS_FILE, RECORDINGS_FILE, Prepared
 
 SAMPLE_RATE = 32_000
 
@@ -51,10 +50,7 @@ def prepare_with_its_folds(source: Path, files: CompetitionFiles, folder: Path) 
     recordings = pd.read_csv(folder / RECORDINGS_FILE, dtype=str, keep_default_na=False)
     usable = recordings["fold"] != ""
     recordings.loc[usable, "fold"] = recordings.loc[usable, "filename"].map(theirs).astype(str)
-    write_table(recordings, folder / RECORDINGS_FILE)
-    facts = json.loads((folder / FOLDS_FILE).read_text(encoding="utf-8"))
-    facts["data_version"] = data_version(recordings)  # that of these folds
-    (folder / FOLDS_FILE).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    write_preparation(recordings, json.loads((folder / FOLDS_FILE).read_text(encoding="utf-8")), folder)
     return Prepared.read(folder, files)
 
 

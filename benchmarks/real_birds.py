@@ -33,11 +33,12 @@ from birdlib.competition.layout import CompetitionFiles  # noqa: E402
 from birdlib.competition.rows import ROW_ID  # noqa: E402
 from birdlib.competition.table import read_table  # noqa: E402
 from birdlib.data.prepared import Prepared  # noqa: E402
+from birdlib.evaluation.together import combine_out_of_fold  # noqa: E402
 from birdlib.frontend.mel import FrontEnd  # noqa: E402
 from birdlib.metrics.of_years import USUAL  # noqa: E402
 from birdlib.metrics.ranking import MACRO_ROC_AUC, PADDED_CMAP  # noqa: E402
 from birdlib.metrics.validation import validation_metrics  # noqa: E402
-from birdlib.scores.prediction_tables import combine_out_of_fold, read_predictions  # noqa: E402
+from birdlib.scores.prediction_tables import read_predictions  # noqa: E402
 from birdlib.scores.predictions import Predictions  # noqa: E402
 from birdlib.training.clock import SessionClock  # noqa: E402
 from birdlib.training.launch import train_members  # noqa: E402

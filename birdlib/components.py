@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
 from importlib import import_module
 from inspect import isabstract
@@ -74,20 +75,30 @@ def where(made: object) -> str:
 
 
 def _class(kind: str, name: str) -> type:
+    """The dataclass of a component; BirdlibError where there is none."""
+    if made := _class_or_none(kind, name):
+        return made
+    raise BirdlibError(f"{kind}: unknown name {name!r}; expected one of {', '.join(_names(kind))}")
+
+
+def _class_or_none(kind: str, name: str) -> type | None:
     """The dataclass of a component: CamelCase of its file's name."""
     module = f"birdlib.{kind}.{name}"
-    if re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        try:
-            made = getattr(import_module(module), "".join(word.capitalize() for word in name.split("_")), None)
-        except ModuleNotFoundError as error:
-            if error.name != module:  # a package that the component needs
-                raise
-        else:
-            if is_dataclass(made) and not isabstract(made):
-                return made
-    raise BirdlibError(f"{kind}: unknown name {name!r}; expected one of {', '.join(_names(kind))}")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        return None
+    try:
+        made = getattr(import_module(module), "".join(word.capitalize() for word in name.split("_")), None)
+    except ModuleNotFoundError as error:
+        if error.name != module:  # a package that the component needs
+            raise
+        return None
+    return made if is_dataclass(made) and not isabstract(made) else None
 
 
 def _names(kind: str) -> list[str]:
     """The components of a kind that this library holds; of a built notebook's, those that its recipe includes."""
-    return sorted(module.name for module in iter_modules(import_module(f"birdlib.{kind}").__path__)) or ["..."]
+    names = []
+    for module in iter_modules(import_module(f"birdlib.{kind}").__path__):
+        with suppress(ModuleNotFoundError):  # what needs a package that is missing cannot be made
+            names += [module.name] if _class_or_none(kind, module.name) else []
+    return sorted(names) or ["..."]

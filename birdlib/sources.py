@@ -1,10 +1,8 @@
-"""Where the attached sources are mounted, and where scratch files may go."""
+"""Where the attached sources are mounted."""
 
 import fnmatch
-import functools
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -42,10 +40,10 @@ def find_source(source: str | None, marker: str | None = None) -> Path:
         raise BirdlibError("a source that is needed here is None in the settings; attach it, and name it there")
     kind, owner, slug = _parse(source)
     root = input_root()
-    found: list[Path] = []
+    candidates: list[Path] = []
     for tier in _tiers(root, kind, owner, slug):
-        folders = list(dict.fromkeys(folder for folder in tier if folder not in found))
-        found += folders
+        folders = list(dict.fromkeys(folder for folder in tier if folder not in candidates))
+        candidates += folders
         fitting = [folder for folder in folders if _holds(folder, marker)]
         if len(fitting) == 1:
             return fitting[0]
@@ -53,13 +51,13 @@ def find_source(source: str | None, marker: str | None = None) -> Path:
             raise BirdlibError(_ambiguous(source, root, fitting))
     if marker:
         # A folder inside the named one (a dataset that was uploaded with sub-folders) before any other.
-        inside = [f for folder in found for f in _folders(folder, 2) if _holds(f, marker)]
+        inside = [f for folder in candidates for f in _folders(folder, 2) if _holds(f, marker)]
         fitting = inside or [f for f in _folders(root, _SEARCH_DEPTH) if _holds(f, marker)]
         if len(fitting) == 1:
             return fitting[0]
         if fitting:
             raise BirdlibError(_ambiguous(source, root, fitting))
-    raise BirdlibError(_missing(source, kind, slug, root, found, marker))
+    raise BirdlibError(_missing(source, kind, slug, root, candidates, marker))
 
 
 def find_folders(sources: Sequence[str] | None) -> dict[str, Path]:
@@ -75,24 +73,6 @@ def find_folders(sources: Sequence[str] | None) -> dict[str, Path]:
             raise BirdlibError(f"source {source!r}: another one is called {name!r}, too; attach one of them")
         folders[name] = find_source(source)
     return folders
-
-
-@functools.cache
-def scratch_folder() -> Path:
-    """A folder for large intermediate files: on Kaggle's scratch disk, else in the temporary folder.
-
-    The same folder at each call in one process; files in it are the caller's to remove.
-    """
-    kaggle = Path("/kaggle")
-    if kaggle.is_dir():
-        scratch = kaggle / "temp"
-        try:
-            scratch.mkdir(exist_ok=True)
-        except OSError:
-            pass
-        if os.access(scratch, os.W_OK | os.X_OK):
-            return scratch
-    return Path(tempfile.mkdtemp(prefix="birdlib-"))
 
 
 def _parse(source: str) -> tuple[str, str, str]:
@@ -163,9 +143,9 @@ def _mounted(root: Path) -> str:
     return "mounted: " + ", ".join(shown[:_LISTED]) + more
 
 
-def _missing(source: str, kind: str, slug: str, root: Path, found: list[Path], marker: str | None) -> str:
-    if found:
-        where = f"{found[0]} is there but holds no {marker}"
+def _missing(source: str, kind: str, slug: str, root: Path, candidates: list[Path], marker: str | None) -> str:
+    if candidates:
+        where = f"{candidates[0]} is there but holds no {marker}"
     else:
         room, owners = _NEW_LAYOUT[kind]
         usual = f"{root}/{room}/{'<owner>/' * owners}{slug}"

@@ -24,8 +24,8 @@ def streams(content: mmap.mmap | bytes) -> tuple[list[bytes | None], str]:
         changed, cut = _with_right_length(content)
         return [changed], cut
     parts = [content[begin:end] for begin, end in zip(begins, [*begins[1:], len(content)], strict=True)]
-    found = [_with_right_length(part) for part in parts]
-    return [changed or part for (changed, _), part in zip(found, parts, strict=True)], found[-1][1]
+    fitted = [_with_right_length(part) for part in parts]
+    return [changed or part for (changed, _), part in zip(fitted, parts, strict=True)], fitted[-1][1]
 
 
 def _with_right_length(content: mmap.mmap | bytes) -> tuple[bytes | None, str]:

@@ -31,9 +31,9 @@ def mono(wave: np.ndarray, second: int) -> np.ndarray:
         mixed += wave[:, channel]
     mixed /= wave.shape[1]
     for start in range(0, len(wave), second):
-        part = slice(start, start + second)
-        if (channel := _instead_of_mean(wave[part], mixed[part])) is not None:
-            mixed[part] = wave[part, channel]
+        whole = slice(start, start + second)
+        if (channel := _instead_of_mean(wave[whole], mixed[whole])) is not None:
+            mixed[whole] = wave[whole, channel]
     return mixed
 
 

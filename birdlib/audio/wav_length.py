@@ -23,16 +23,16 @@ def with_right_length(content: mmap.mmap | bytes) -> tuple[bytes | None, str]:
             byte_rate = struct.unpack_from("<I", content, begin + 8)[0]
         if name != b"data":
             continue
-        there = len(content) - begin
-        if claim > there:
+        size = len(content) - begin
+        if claim > size:
             if claim >= _STREAMED or not byte_rate:
                 return None, ""
-            seconds = f"the header says {claim / byte_rate:.1f} s, the file holds {there / byte_rate:.1f} s"
+            seconds = f"the header says {claim / byte_rate:.1f} s, the file holds {size / byte_rate:.1f} s"
             return None, f"{seconds}: cut off"
         if _is_end(content, begin + claim + claim % 2) or _is_end(content, begin + claim):
             return None, ""
         changed = bytearray(content)
-        struct.pack_into("<I", changed, begin - 4, min(there, 0xFFFF_FFFF))
+        struct.pack_into("<I", changed, begin - 4, min(size, 0xFFFF_FFFF))
         return bytes(changed), ""
     return None, ""
 

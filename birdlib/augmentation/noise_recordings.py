@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from birdlib.audio.recording import read_clip
 from birdlib.audio.recordings import probe
 from birdlib.competition.layout import AUDIO_SUFFIXES
 from birdlib.competition.rows import shown
-from birdlib.data.reading import read_clip
 from birdlib.errors import BirdlibError
 
 _PIECE_SECONDS = 30.0
@@ -30,8 +30,8 @@ def noise_pieces(folder: Path, sample_rate: int, minutes: float) -> tuple[torch.
     Raises:
         BirdlibError: nothing in the folder can be read. Single recordings that cannot are named and left out.
     """
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
-    paths = sorted((path for path in found if not path.name.startswith(".")), key=lambda path: path.relative_to(folder))
+    files = (path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+    paths = sorted((path for path in files if not path.name.startswith(".")), key=lambda path: path.relative_to(folder))
     order = np.random.default_rng(0).permutation(len(paths))
     pieces, left, broken = [], minutes * 60 * sample_rate, []
     for piece in _pieces([paths[number] for number in order], sample_rate, broken):
@@ -54,7 +54,7 @@ def _pieces(paths: Sequence[Path], sample_rate: int, broken: list[str]) -> Itera
         for path in paths:
             try:
                 info = probe(path)
-                piece = read_clip(path, start, _PIECE_SECONDS, sample_rate, info)
+                piece = read_clip(info, start, _PIECE_SECONDS, sample_rate)
             except BirdlibError as error:
                 broken.append(str(error))
                 continue

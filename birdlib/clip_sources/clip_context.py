@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from birdlib.data.labelled_soundscapes import LabelledSoundscapes
+from birdlib.data.known_soundscapes import KnownSoundscapes
 from birdlib.data.prepared import Prepared
 from birdlib.errors import BirdlibError
 
@@ -21,15 +21,15 @@ class ClipContext:
     """
 
     prepared: Prepared
-    soundscapes: LabelledSoundscapes | None = None
+    soundscapes: KnownSoundscapes | None = None
     folders: Mapping[str, Path] = field(default_factory=dict)
     competition: Path | None = None
 
     def folder(self, name: str) -> Path:
         """An attached folder. Raises BirdlibError where there is none of this name."""
         if name not in self.folders:
-            there = ", ".join(self.folders) or "none"
-            raise BirdlibError(f"the folder {name!r} is not attached (there is {there}); name it in sources.extra")
+            names = ", ".join(self.folders) or "none"
+            raise BirdlibError(f"the folder {name!r} is not attached (there is {names}); name it in sources.extra")
         return self.folders[name]
 
     def audio(self, name: str) -> Path:

@@ -68,8 +68,8 @@ class LabelledFolder:
         table = table.assign(
             first=0.0, recording_seconds=table["seconds"], cached=-1, weight=self.weight, source=self.folder
         )
-        found = np.stack(targets).astype(np.float16)
-        return ClipTable(context.prepared.classes, table, found, np.ones(found.shape, bool))
+        labels_of = np.stack(targets).astype(np.float16)
+        return ClipTable(context.prepared.classes, table, labels_of, np.ones(labels_of.shape, bool), look_again=probe)
 
 
 def _read(path: Path) -> pd.DataFrame:

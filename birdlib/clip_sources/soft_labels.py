@@ -99,14 +99,14 @@ def _table(rows: list, soft: np.ndarray, known: np.ndarray, classes: tuple[str, 
         cached=-1,
         source=source,
     )
-    return ClipTable(classes, table, soft.astype(np.float16), np.tile(known, (len(table), 1)))
+    return ClipTable(classes, table, soft.astype(np.float16), np.tile(known, (len(table), 1)), look_again=probe)
 
 
 def _recordings(folder: Path) -> dict[str, Path]:
-    found = {path.stem: path for path in recordings_in(folder)}
-    if not found:
+    paths = {path.stem: path for path in recordings_in(folder)}
+    if not paths:
         raise BirdlibError(f"{folder}: no recordings in it")
-    return found
+    return paths
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 from birdlib.clip_sources.clip_context import ClipContext
 from birdlib.competition.editions import WINDOW_SECONDS
 from birdlib.data.clip_table import ClipTable
-from birdlib.data.labelled_soundscapes import LabelledSoundscapes
+from birdlib.data.known_soundscapes import KnownSoundscapes
 from birdlib.data.prepared import FULL, Prepared
 from birdlib.errors import BirdlibError
 
@@ -19,7 +19,7 @@ class Soundscapes:
     """The labelled windows of the soundscapes that the fold does not hold back; of all for a model of all data.
 
     A soundscape that is learnt from never judges (``learnt_soundscapes``). Whole sites are held back together where
-    names tell them (``LabelledSoundscapes.fold_of``).
+    names tell them (``KnownSoundscapes.fold_of``).
 
     Attributes:
         without_birds: whether windows without any label are learnt from, too.
@@ -30,7 +30,7 @@ class Soundscapes:
     without_birds: bool = True
     if_needed: bool = False
 
-    def stems(self, soundscapes: LabelledSoundscapes | None, prepared: Prepared, fold: int | str) -> list[str]:
+    def stems(self, soundscapes: KnownSoundscapes | None, prepared: Prepared, fold: int | str) -> list[str]:
         """The soundscapes that a model of this fold may learn from."""
         stems = [] if soundscapes is None else list(soundscapes.recordings)
         if self.if_needed and stems:
@@ -67,7 +67,7 @@ class Soundscapes:
 
 
 def learnt_soundscapes(
-    clips: Iterable[dict], soundscapes: LabelledSoundscapes | None, prepared: Prepared, fold: int | str
+    clips: Iterable[dict], soundscapes: KnownSoundscapes | None, prepared: Prepared, fold: int | str
 ) -> set[str]:
     """The soundscapes that a model of this fold has learnt from, and that must not judge it.
 

@@ -1,12 +1,14 @@
 """The clip table: what can be learnt from, whatever it comes from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 import numpy as np
 import pandas as pd
 
+from birdlib.audio.recording import RecordingInfo
 from birdlib.data.cache import Cache
 from birdlib.errors import BirdlibError
 
@@ -39,6 +41,7 @@ class ClipTable:
             ("probabilities", [rows, classes]) or its embeddings ("embedding", [rows, size]). They are mixed as
             targets are.
         cache: of the starts of recordings, None without one.
+        look_again: finds out what a file holds that libsndfile does not read as it is; None where there is none.
     """
 
     classes: tuple[str, ...]
@@ -47,6 +50,7 @@ class ClipTable:
     known: np.ndarray
     extra: Mapping[str, np.ndarray] = field(default_factory=dict)
     cache: Cache | None = None
+    look_again: Callable[[Path], RecordingInfo] | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.rows), len(self.classes))
@@ -72,6 +76,7 @@ class ClipTable:
             self.known[rows],
             {name: values[rows] for name, values in self.extra.items()},
             self.cache,
+            self.look_again,
         )
 
 
@@ -94,6 +99,7 @@ def join_tables(tables: Sequence[ClipTable]) -> ClipTable:
         np.concatenate([table.known for table in tables]),
         {name: np.concatenate([_extra(table, name, tables) for table in tables]) for name in names},
         next(iter(caches.values()), None),
+        next((table.look_again for table in tables if table.look_again), None),
     )
 
 

@@ -7,9 +7,8 @@ import torch
 
 from birdlib.audio.cut import Cut
 from birdlib.audio.padding import check_padding, padded
-from birdlib.audio.recordings import RecordingInfo
+from birdlib.audio.recording import RecordingInfo, read_clip
 from birdlib.data.clip_table import RECORDINGS, ClipTable
-from birdlib.data.reading import read_clip
 from birdlib.errors import BirdlibError
 
 CROPS = ("random", "first")
@@ -94,8 +93,8 @@ class Clips(torch.utils.data.Dataset):
             if begin + wanted <= self._cache.samples[cached] + 1:
                 return self._cache.read(cached, begin, wanted)
         rate = int(self._rows["sample_rate"][row])
-        expected = RecordingInfo.ordinary(path, round(seconds * rate), rate, int(self._rows["channels"][row]))
-        wave = read_clip(path, start, self.cut.seconds, self.sample_rate, expected)
+        info = RecordingInfo.ordinary(path, round(seconds * rate), rate, int(self._rows["channels"][row]))
+        wave = read_clip(info, start, self.cut.seconds, self.sample_rate, self.table.look_again)
         if len(wave) < wanted - 1:
             raise BirdlibError(
                 f"{path}: {len(wave)} instead of {wanted} samples at {start:.1f} s; "

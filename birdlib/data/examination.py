@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from birdlib.audio.recordings import probe
-from birdlib.data.cache import CachePlan, CacheWriter, plan_cache
-from birdlib.data.reading import Decoded, Resampled, decode
+from birdlib.data.cache_writing import CachePlan, CacheWriter, plan_cache
+from birdlib.data.decoding import Decoded, Resampled, decode, write_copy
 from birdlib.errors import BirdlibError
 from birdlib.progress import progress_bar
 
@@ -27,7 +27,9 @@ _COLUMNS = (
     "cache_samples",
     "cut",
     "silent",
+    "copy",
 )
+_COPIES = "copies"  # the folder of copies of recordings that libsndfile does not read as they are
 
 
 def probe_lengths(filenames: Sequence[str], audio: Path, workers: int = 0) -> np.ndarray:
@@ -56,7 +58,8 @@ def examine(
     """Decodes all recordings, on threads, a piece at a time: memory does not grow with their length.
 
     Args:
-        folder: where the cache is written, if there is to be one.
+        folder: where the cache is written, if there is to be one, and copies of recordings that libsndfile does not
+            read as they are.
         sample_rate: of the cache, in Hz.
         cache_gigabytes: at most so many 10^9 bytes; 0 for no cache.
         cache_seconds: more of one recording is never kept.
@@ -66,7 +69,7 @@ def examine(
     Returns:
         A row per recording, in their order: seconds (float), sample_rate, channels, audio_sha256 ("" where
         unreadable), fault ("" or the reason), cache_start (-1 where not cached), cache_samples, cut ("" or what of
-        the file is missing), silent (bool).
+        the file is missing), silent (bool), copy ("" or its path below the folder).
 
     Raises:
         BirdlibError: more than ``max_unreadable`` cannot be read (said as soon as it is certain), or the cache
@@ -81,35 +84,44 @@ def examine(
         plan = plan_cache(lengths, sample_rate, cache_gigabytes, cache_seconds)
         writer = CacheWriter(folder, plan)
 
-    def look_at(position: int) -> tuple[Decoded | str, int]:
-        first = Resampled(int(plan.samples[position]), sample_rate)
+    def look_at(position: int) -> tuple[Decoded | str, int, str]:
+        path, first = audio / filenames[position], Resampled(int(plan.samples[position]), sample_rate)
         try:
-            decoded = decode(audio / filenames[position], first)
+            decoded = decode(path, first)
         except BirdlibError as error:
-            return str(error), 0
-        return decoded, writer.write(position, first.pieces) if first.pieces else 0
+            return str(error), 0, ""
+        copy = "" if decoded.is_ordinary else copy_of(filenames[position])
+        if copy:
+            write_copy(path, folder / copy)
+        return decoded, writer.write(position, first.pieces) if first.pieces else 0, copy
 
     rows, faults = [], []
     try:
         with closing(_in_threads(look_at, range(len(filenames)), workers, "decode")) as results:
-            for position, (found, cached) in enumerate(results):
-                if isinstance(found, str):
-                    faults.append(f"{filenames[position]}: {found}")
+            for position, (result, cached, copy) in enumerate(results):
+                if isinstance(result, str):
+                    faults.append(f"{filenames[position]}: {result}")
                     if len(faults) > max_unreadable * len(filenames):
                         raise BirdlibError(_too_many(faults, position + 1, len(filenames), audio, max_unreadable))
-                rows.append(_row(found, int(plan.starts[position]), cached))
+                rows.append(_row(result, int(plan.starts[position]), cached, copy))
     finally:
         if writer is not None:
             writer.close()
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def _row(found: Decoded | str, cache_start: int, cache_samples: int) -> tuple:
-    """What is found of a recording, or why nothing is, in the order of the columns."""
-    if isinstance(found, str):
-        return 0.0, 0, 0, "", found, -1, 0, "", False
+def copy_of(filename: str) -> str:
+    """Where the copy of a recording lies below the preparation's folder, if it has one."""
+    return f"{_COPIES}/{filename}.w64"
+
+
+def _row(result: Decoded | str, cache_start: int, cache_samples: int, copy: str) -> tuple:
+    """What is known of a recording, or why nothing is, in the order of the columns."""
+    if isinstance(result, str):
+        return 0.0, 0, 0, "", result, -1, 0, "", False, ""
     cached = (cache_start, cache_samples) if cache_samples else (-1, 0)
-    return found.seconds, found.sample_rate, found.channels, found.sha256, "", *cached, found.cut, found.silent
+    known = result.seconds, result.sample_rate, 1 if copy else result.channels, result.sha256
+    return *known, "", *cached, result.cut, result.silent, copy
 
 
 def _too_many(faults: list[str], done: int, total: int, audio: Path, max_unreadable: float) -> str:

@@ -48,7 +48,7 @@ def assign_folds(
     notes = []
     for of_whom, parts, what in ((authors, sessions, "authors"), (themselves, themselves, "recordings")):
         try:
-            folds, found = _by_groups(
+            folds, more_notes = _by_groups(
                 recordings["primary_label"].to_numpy(), of_whom, parts, n_folds, seed, rare_below, what
             )
         except _TooFew as error:
@@ -59,7 +59,7 @@ def assign_folds(
                     "Recordings are shared out one by one: the same person is on both sides of a fold, and validation "
                     "looks better than the models are; fewer folds may keep people apart"
                 )
-            return folds, notes + found
+            return folds, notes + more_notes
     notes.append('No folds: all recordings are always in training, and only folds = ["full"] can be trained')
     return np.full(len(recordings), ALWAYS_IN_TRAINING, dtype=np.int64), notes
 

@@ -1,43 +1,35 @@
-"""Soundscapes whose birds are known: what validation on clips cannot tell, they can."""
+"""The labelled soundscapes of a competition, in the form of each year that has some."""
 
 import math
-import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from birdlib.audio.padding import CYCLIC
-from birdlib.audio.recordings import RecordingInfo, probe, read_windows
+from birdlib.audio.recording import RecordingInfo
+from birdlib.audio.recordings import probe
 from birdlib.competition.editions import WINDOW_SECONDS
 from birdlib.competition.layout import CompetitionFiles, composed, recordings_in
 from birdlib.competition.rows import shown
+from birdlib.data.known_soundscapes import KnownSoundscapes
 from birdlib.data.soundscape_labels import LabelRow, read_label_rows
 from birdlib.errors import BirdlibError
 
 _FOLDER = "train_soundscapes"
 _NO_BIRD = "nocall"
-_SITE = re.compile(r"_([A-Z]{3}|S\d{2,3})(?=_|$)")
 _NO_AUDIO = 0.1  # seconds: a window that has less of the recording has none
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledSoundscapes:
-    """Recordings with a known truth for each of their windows.
+class LabelledSoundscapes(KnownSoundscapes):
+    """Soundscapes as the competition labels them.
 
     Attributes:
         notes: what a person should know, a line each.
-        recordings: by stem, the file and what its header says.
-        truth: by stem, then by the window's end in seconds, float32 [classes] of 0 and 1.
     """
 
-    classes: tuple[str, ...]
-    notes: tuple[str, ...]
-    recordings: Mapping[str, tuple[Path, RecordingInfo]]
-    truth: Mapping[str, Mapping[int, np.ndarray]]
-    _faults: dict[str, str] = field(default_factory=dict)  # stem -> what decoding found
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def find(cls, files: CompetitionFiles, classes: tuple[str, ...]) -> "LabelledSoundscapes | None":
@@ -92,72 +84,8 @@ class LabelledSoundscapes:
                 notes += [f"{table.name}: left out: {what}", *lines]
         if not truth:
             raise BirdlibError(f"{audio}: no window of {table.name} can be used ({'; '.join([*missing, *wrong][:3])})")
-        return cls(tuple(classes), tuple(notes), {stem: recordings[stem] for stem in sorted(truth)}, truth)
-
-    def fold_of(self, stem: str, n_folds: int) -> int:
-        """The fold that a soundscape is held back in: whole sites, or recordings, are held back together."""
-        groups = sorted({group_of(other) for other in self.recordings})
-        return groups.index(group_of(stem)) % n_folds
-
-    def only(self, stems: Collection[str]) -> "LabelledSoundscapes | None":
-        """Some of the soundscapes; None where there is none among them."""
-        kept = {stem: recording for stem, recording in self.recordings.items() if stem in stems}
-        return replace(self, recordings=kept) if kept else None
-
-    def without(self, stems: Collection[str]) -> "LabelledSoundscapes | None":
-        """The others: those that a model has not learnt from; None where there is none."""
-        return self.only(self.recordings.keys() - set(stems))
-
-    @property
-    def soundscapes(self) -> tuple[str, ...]:
-        """The recordings' stems, in order."""
-        return tuple(self.recordings)
-
-    @property
-    def row_ids(self) -> tuple[str, ...]:
-        """All windows, in the order of ``windows``, also those that decoding finds to be without audio."""
-        return tuple(f"{stem}_{end}" for stem in self.recordings for end in sorted(self.truth[stem]))
-
-    def windows(
-        self, sample_rate: int, window_seconds: float, padding: str = CYCLIC
-    ) -> Iterator[tuple[tuple[str, ...], np.ndarray, np.ndarray]]:
-        """Row ids, waves float32 [windows, samples] and truth float32 [windows, classes], a soundscape at a time.
-
-        What is short of audio is padded as the model learnt it. A window without any is left out, and so is a
-        recording that cannot be decoded: what is damaged is printed when it is met first.
-        """
-        for stem, (path, _) in self.recordings.items():
-            ends = sorted(self.truth[stem])
-            try:
-                waves, damage = read_windows(
-                    path,
-                    [float(end) for end in ends],
-                    window_seconds=window_seconds,
-                    row_seconds=WINDOW_SECONDS,
-                    sample_rate=sample_rate,
-                    padding=padding,
-                )
-            except Exception as error:  # whatever a decoder raises, it is this recording's fault
-                self._tell(stem, f"{error!r}" if not isinstance(error, BirdlibError) else str(error), len(ends))
-                continue
-            audible = ~np.isnan(waves[:, 0])
-            if damage:
-                self._tell(stem, damage, int((~audible).sum()))
-            if audible.any():
-                ends = np.array(ends)[audible].tolist()
-                truth = np.stack([self.truth[stem][end] for end in ends])
-                yield tuple(f"{stem}_{end}" for end in ends), waves[audible], truth
-
-    def _tell(self, stem: str, damage: str, windows: int) -> None:
-        if stem not in self._faults:
-            self._faults[stem] = damage
-            print(f"{_FOLDER}: {damage}; {windows} of its {len(self.truth[stem])} windows left out", flush=True)
-
-
-def group_of(stem: str) -> str:
-    """The site that a soundscape's name tells (`_COL_` in 2021, `_S05_` in 2026); else the name without its count."""
-    site = _SITE.search(stem)
-    return site[1] if site else re.sub(r"_\d{1,2}$", "", stem)
+        known = {stem: recordings[stem] for stem in sorted(truth)}
+        return cls(tuple(classes), known, truth, notes=tuple(notes))
 
 
 def _ends(row: LabelRow, seconds: float) -> list[int]:

@@ -1,8 +1,6 @@
 """The table of training recordings, as every year's competition wrote it."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +27,11 @@ class Metadata:
         table: a row per row of the metadata, all columns strings: filename (``label/XC1.ogg``, below the audio
             folder), primary_label, secondary_labels (space separated; classes only, the primary not among them),
             author, place ("" where unknown).
-        version: of the table's rows; another one is another version of the competition's data.
         notes: what a person should know, a line each.
     """
 
     classes: tuple[str, ...]
     table: pd.DataFrame
-    version: str
     notes: tuple[str, ...]
 
 
@@ -102,8 +98,7 @@ def read_metadata(files: CompetitionFiles, *, unknown_secondary: str = "report")
             "place": _places(raw),
         }
     )
-    rows = zip(filenames, raw["primary_label"], raw["secondary_labels"], raw[_AUTHOR], strict=True)
-    return Metadata(classes, table, version_of(rows), tuple(notes))
+    return Metadata(classes, table, tuple(notes))
 
 
 def _labels(text: str, filename: str, path: Path) -> list[str]:
@@ -111,14 +106,6 @@ def _labels(text: str, filename: str, path: Path) -> list[str]:
         return parse_labels(text)
     except ValueError:
         raise BirdlibError(f"{path}: secondary_labels of {filename} is no list of labels: {text!r}") from None
-
-
-def version_of(rows: Iterable[Iterable[str]]) -> str:
-    """A name for some rows of text, the same in whatever order they come: 16 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for row in sorted("\x1f".join(row) for row in rows):
-        digest.update(row.encode() + b"\x1e")
-    return digest.hexdigest()[:16]
 
 
 def _read(files: CompetitionFiles) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The preparation: computes once what every training needs to know of a competition's recordings."""
 
+import hashlib
 import json
 import os
 import time
@@ -12,14 +13,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from birdlib.competition.editions import WINDOW_SECONDS
 from birdlib.competition.layout import CompetitionFiles, names_on_disk
-from birdlib.competition.rows import shown
+from birdlib.competition.rows import shown, split_row_id
 from birdlib.competition.table import write_table
+from birdlib.data.decoding import write_copy
 from birdlib.data.duplicates import mark_duplicates
-from birdlib.data.examination import examine
+from birdlib.data.examination import copy_of, examine
 from birdlib.data.folds import assign_folds
+from birdlib.data.known_soundscapes import COLUMNS as SOUNDSCAPE_COLUMNS
+from birdlib.data.known_soundscapes import SOUNDSCAPES_FILE
+from birdlib.data.labelled_soundscapes import LabelledSoundscapes
 from birdlib.data.metadata import read_metadata
-from birdlib.data.prepared import COLUMNS, FOLDS_FILE, RECORDINGS_FILE, SCHEMA, data_version
+from birdlib.data.prepared import COLUMNS, FOLDS_FILE, RECORDINGS_FILE, SCHEMA, competition_version
 
 
 @dataclass
@@ -53,7 +59,9 @@ def prepare(
     unknown_secondary: str = "report",
     workers: int = 0,
 ) -> Preparation:
-    """Reads the metadata, decodes every recording once, assigns folds; writes recordings.csv and folds.json.
+    """Reads the metadata, decodes every recording once, assigns folds.
+
+    Writes recordings.csv, soundscapes.csv (the labelled windows), folds.json, and if need be the cache and copies.
 
     What a person should know is printed, a line each, as soon as it is known. The arguments are those of
     ``read_metadata``, ``examine`` and ``assign_folds``; ``birdlib.data.prepared`` reads what is written.
@@ -71,7 +79,7 @@ def prepare(
         names = names_on_disk(files.train_audio, metadata.table["filename"])
         notes += _twins(names)
     with stage("Decode the recordings"):
-        found = examine(
+        examined = examine(
             names,
             files.train_audio,
             folder=folder,
@@ -81,8 +89,12 @@ def prepare(
             max_unreadable=max_unreadable,
             workers=workers,
         )
-        recordings = pd.concat([metadata.table.assign(filename=names), found], axis=1)
+        recordings = pd.concat([metadata.table.assign(filename=names), examined], axis=1)
         notes += _found(recordings, files)
+    with stage("Decode the labelled soundscapes"):
+        labelled = LabelledSoundscapes.find(files, metadata.classes)
+        notes += labelled.notes if labelled else ()
+        write_table(_soundscapes(labelled, files, folder, sample_rate), folder / SOUNDSCAPES_FILE)
     with stage("Find copies"):
         recordings, found_notes = mark_duplicates(recordings)
         notes += found_notes
@@ -91,13 +103,13 @@ def prepare(
         notes += found_notes
     with stage("Write"):
         facts = {
-            "competition": metadata.version,
+            "competition": competition_version(files),
             "n_folds": n_folds,
             "seed": fold_seed,
             "sample_rate": sample_rate,
             "classes": list(metadata.classes),
         }
-        version = _write(recordings, facts, folder)
+        version = write_preparation(_as_text(recordings), facts, folder)
     return Preparation(folder, metadata.classes, recordings, version, notes, stage.seconds)
 
 
@@ -117,6 +129,23 @@ class _Stages:
             print(note, flush=True)
 
 
+def _soundscapes(
+    labelled: LabelledSoundscapes | None, files: CompetitionFiles, folder: Path, sample_rate: int
+) -> pd.DataFrame:
+    """A row for each labelled window that has audio, as ``birdlib.data.known_soundscapes`` reads it."""
+    rows = []
+    for row_ids, _, truth in labelled.windows(sample_rate, WINDOW_SECONDS) if labelled else ():
+        path, info = labelled.recordings[split_row_id(row_ids[0])[0]]
+        filename = path.relative_to(files.root).as_posix()
+        copy = "" if info.is_ordinary else copy_of(filename)
+        if copy:
+            write_copy(path, folder / copy)
+        known = filename, copy, f"{info.seconds:.6f}", info.sample_rate, 1 if copy else info.channels
+        labels = (" ".join(np.array(labelled.classes)[row > 0]) for row in truth)
+        rows += [(row_id, listed, *known) for row_id, listed in zip(row_ids, labels, strict=True)]
+    return pd.DataFrame(rows, columns=list(SOUNDSCAPE_COLUMNS))
+
+
 def _with_folds(recordings: pd.DataFrame, n_folds: int, seed: int, rare_below: int) -> tuple[pd.DataFrame, list[str]]:
     """The table as it is written, with the folds of those that are used, and notes."""
     usable = (recordings["fault"] == "") & (recordings["duplicate_of"] == "")
@@ -128,13 +157,28 @@ def _with_folds(recordings: pd.DataFrame, n_folds: int, seed: int, rare_below: i
     return recordings[list(COLUMNS)], notes
 
 
-def _write(recordings: pd.DataFrame, facts: dict, folder: Path) -> str:
-    """Writes both files, folds.json last, and returns the data's version."""
-    written = _as_text(recordings)
-    version = data_version(written)
-    write_table(written, folder / RECORDINGS_FILE)
-    _write_json({"schema": SCHEMA, "data_version": version} | facts, folder / FOLDS_FILE)
-    return version
+def write_preparation(recordings: pd.DataFrame, facts: dict, folder: Path) -> str:
+    """Write recordings.csv and folds.json, the latter last.
+
+    Args:
+        recordings: with ``COLUMNS``, all text.
+        facts: of folds.json, but for those that follow from the recordings.
+
+    Returns:
+        The data's version.
+    """
+    write_table(recordings, folder / RECORDINGS_FILE)
+    table = hashlib.sha256((folder / RECORDINGS_FILE).read_bytes()).hexdigest()
+    facts = facts | {"schema": SCHEMA, "data_version": _data_version(recordings), "recordings": table}
+    _write_json(facts, folder / FOLDS_FILE)
+    return facts["data_version"]
+
+
+def _data_version(recordings: pd.DataFrame) -> str:
+    """A name for what a training sees and what it holds back: filenames, labels, audio and folds."""
+    columns = ("filename", "primary_label", "secondary_labels", "audio_sha256", "fold")
+    rows = sorted("\x1f".join(row) for row in zip(*(recordings[name] for name in columns), strict=True))
+    return hashlib.sha256("".join(f"{row}\x1e" for row in rows).encode()).hexdigest()[:16]
 
 
 def _twins(filenames: list[str]) -> list[str]:
@@ -158,6 +202,8 @@ def _found(recordings: pd.DataFrame, files: CompetitionFiles) -> list[str]:
         if len(some):
             notes.append(f"{files.root}: {consequence}: {len(some):,} {total}")
         notes += [f"{folder / name}: {why}" for name, why in zip(some["filename"], some[column], strict=True)]
+    if copies := [name for name in recordings["copy"] if name]:
+        notes.append(f"copied, since libsndfile does not read them as they are: {shown(copies, 'recording')}")
     if len(silent := recordings["filename"][recordings["silent"]]):
         advice = "take their rows out of the metadata, or a model learns its labels from silence"
         notes.append(f"{files.root}: silent: {len(silent):,} {total}; {advice}")

@@ -1,5 +1,7 @@
 """What a preparation wrote, as training reads it: recordings, folds and targets."""
 
+import hashlib
+import io
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,15 +11,14 @@ import numpy as np
 import pandas as pd
 
 from birdlib.competition.layout import CompetitionFiles
-from birdlib.competition.rows import one_line, shown
+from birdlib.competition.rows import one_line, read_header
 from birdlib.data.cache import CACHE_FILE, Cache
 from birdlib.data.clip_table import RECORDINGS, ClipTable
-from birdlib.data.metadata import read_metadata, version_of
 from birdlib.errors import BirdlibError
 
 RECORDINGS_FILE = "recordings.csv"
 FOLDS_FILE = "folds.json"
-SCHEMA = 1
+SCHEMA = 2
 COLUMNS = (
     "filename",
     "primary_label",
@@ -32,15 +33,8 @@ COLUMNS = (
     "fold",
     "cache_start",
     "cache_samples",
+    "copy",
 )
-_FACTS = {
-    "data_version": str,
-    "competition": str,
-    "n_folds": int,
-    "seed": int,
-    "sample_rate": int,
-    "classes": list,
-}
 _INTEGERS = ("sample_rate", "channels", "fold", "cache_start", "cache_samples")
 FULL = "full"  # the fold of models that are trained on everything
 SECONDARY = ("target", "mask", "ignore")
@@ -51,6 +45,7 @@ class Prepared:
     """The usable recordings of a competition: readable, no copies of each other, each in its fold.
 
     Attributes:
+        folder: that the preparation wrote.
         audio: the folder below which the recordings' filenames are.
         classes: in the order of sample_submission.csv.
         recordings: the columns of recordings.csv without fault and duplicate_of; row numbers count from 0.
@@ -61,6 +56,7 @@ class Prepared:
         cache: of the recordings' starts, or None.
     """
 
+    folder: Path
     audio: Path
     classes: tuple[str, ...]
     recordings: pd.DataFrame
@@ -80,27 +76,22 @@ class Prepared:
         if secondary not in SECONDARY:
             raise BirdlibError(f"secondary = {secondary!r}: expected one of {', '.join(SECONDARY)}")
         facts = _read_facts(folder / FOLDS_FILE)
-        table = _read_recordings(folder / RECORDINGS_FILE)
-        if (version := data_version(table)) != facts["data_version"]:
-            raise BirdlibError(
-                f"{folder}: {RECORDINGS_FILE} is of data version {version}, {FOLDS_FILE} of {facts['data_version']}; "
-                "take both from one run of the preparation"
-            )
-        metadata = read_metadata(files)
+        table = _read_recordings(folder / RECORDINGS_FILE, facts["recordings"])
         classes = tuple(facts["classes"])
-        if metadata.version != facts["competition"] or metadata.classes != classes:
+        if competition_version(files) != facts["competition"]:
             raise BirdlibError(
                 f"{folder}: prepared from another version of the data than {files.metadata} ({len(table)} recordings "
-                f"of {len(classes)} classes, here {len(metadata.table)} of {len(metadata.classes)}); prepare it again"
+                f"of {len(classes)} classes); prepare it again"
             )
         usable = table[(table["fault"] == "") & (table["duplicate_of"] == "")]
         recordings = usable.drop(columns=["fault", "duplicate_of"]).reset_index(drop=True)
-        recordings = _with_numbers(recordings, folder / RECORDINGS_FILE)
-        _check(recordings, classes, facts["n_folds"], folder / RECORDINGS_FILE)
+        recordings = recordings.astype(dict.fromkeys(_INTEGERS, np.int64) | {"seconds": np.float64})
+        if recordings.empty:
+            raise BirdlibError(f"{folder / RECORDINGS_FILE}: no recording is usable; run the preparation again")
         starts, samples = (recordings[name].to_numpy(np.int64) for name in ("cache_start", "cache_samples"))
         cache = Cache(folder / CACHE_FILE, facts["sample_rate"], starts, samples) if samples.any() else None
-        audio = files.train_audio
-        return cls(audio, classes, recordings, facts["n_folds"], facts["seed"], facts["data_version"], secondary, cache)
+        own = facts["n_folds"], facts["seed"], facts["data_version"]
+        return cls(folder, files.train_audio, classes, recordings, *own, secondary, cache)
 
     def training_rows(self, fold: int | str) -> np.ndarray:
         """Row numbers, int64, of what a model of this fold may see: all but the fold; for "full", all."""
@@ -128,7 +119,10 @@ class Prepared:
         seconds = recordings["seconds"].to_numpy(np.float64)
         table = pd.DataFrame(
             {
-                "path": [self.audio / filename for filename in recordings["filename"]],
+                "path": [
+                    self.folder / copy if copy else self.audio / filename
+                    for filename, copy in zip(recordings["filename"], recordings["copy"], strict=True)
+                ],
                 "number": rows,
                 "first": 0.0,
                 "seconds": seconds,
@@ -180,10 +174,26 @@ class Prepared:
         return folds
 
 
-def data_version(recordings: pd.DataFrame) -> str:
-    """A name for what a training sees and what it holds back: filenames, labels, audio and folds."""
-    columns = ("filename", "primary_label", "secondary_labels", "audio_sha256", "fold")
-    return version_of(zip(*(recordings[name] for name in columns), strict=True))
+def competition_version(files: CompetitionFiles) -> str:
+    """A name for the competition's metadata and its classes: another one is another version of the data."""
+    digest = hashlib.sha256(files.metadata.read_bytes())
+    digest.update(" ".join(read_header(files.sample_submission)).encode())
+    return digest.hexdigest()[:16]
+
+
+def _read_recordings(path: Path, sha256: str) -> pd.DataFrame:
+    """The table as it was written, all columns strings.
+
+    Raises:
+        BirdlibError: it is missing, or another one than that of this hash.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise BirdlibError(f"{path}: there is no such file; attach the output of the preparation") from None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise BirdlibError(f"{path}: not the one that {FOLDS_FILE} belongs to; take both from one preparation")
+    return pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False)
 
 
 def _read_facts(path: Path) -> dict:
@@ -195,37 +205,4 @@ def _read_facts(path: Path) -> dict:
         raise BirdlibError(f"{path}: not readable as JSON ({one_line(error)}); run the preparation again") from None
     if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
         raise BirdlibError(f"{path}: not written by this preparation (schema {SCHEMA}); run it again")
-    if wrong := [name for name, kind in _FACTS.items() if type(facts.get(name)) is not kind]:
-        raise BirdlibError(f"{path}: {', '.join(wrong)} missing or of the wrong kind; run the preparation again")
     return facts
-
-
-def _read_recordings(path: Path) -> pd.DataFrame:
-    """The table as it was written, all columns strings."""
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except FileNotFoundError:
-        raise BirdlibError(f"{path}: there is no such file; attach the output of the preparation") from None
-    except (ValueError, OSError) as error:
-        raise BirdlibError(f"{path}: not readable as a table ({one_line(error)})") from None
-    if missing := [name for name in COLUMNS if name not in table]:
-        raise BirdlibError(f"{path}: {shown(missing, 'column')} missing; run the preparation again")
-    return table[list(COLUMNS)]
-
-
-def _with_numbers(recordings: pd.DataFrame, path: Path) -> pd.DataFrame:
-    kinds = dict.fromkeys(_INTEGERS, np.int64) | {"seconds": np.float64}
-    try:
-        return recordings.astype(kinds)
-    except ValueError as error:
-        raise BirdlibError(f"{path}: {one_line(error)}; run the preparation again") from None
-
-
-def _check(recordings: pd.DataFrame, classes: tuple[str, ...], n_folds: int, path: Path) -> None:
-    if recordings.empty:
-        raise BirdlibError(f"{path}: no recording is usable; run the preparation again")
-    if not recordings["fold"].between(-1, n_folds - 1).all():
-        raise BirdlibError(f"{path}: folds outside -1 to {n_folds - 1}; run the preparation again")
-    labels = {label for labels in recordings["secondary_labels"] for label in labels.split()}
-    if unknown := sorted((labels | set(recordings["primary_label"])) - set(classes)):
-        raise BirdlibError(f"{path}: {shown(unknown, 'label')} of no class; run the preparation again")

@@ -1,6 +1,5 @@
 """From checkpoints to a weight dataset: which models, what each is worth, their weights."""
 
-import filecmp
 import fnmatch
 import re
 from collections.abc import Iterable, Sequence
@@ -21,6 +20,7 @@ from birdlib.models.architectures import BirdModel
 from birdlib.scores.prediction_tables import ON_SOUNDSCAPES, OUT_OF_FOLD, read_predictions
 from birdlib.scores.predictions import CLIPS, SOUNDSCAPES, Predictions, mean_of
 from birdlib.weights.checkpoint import BEST, LAST, Checkpoint, load_checkpoint
+from birdlib.weights.found_checkpoints import find_checkpoints
 
 FULL = "full"
 EMA, BEST_EPOCH, PLAIN = "ema", "best", "model"
@@ -156,7 +156,7 @@ def find_models(
     """
     if weights not in WEIGHTS:
         raise BirdlibError(f"WEIGHTS = {weights!r}: expected one of {', '.join(map(repr, WEIGHTS))}")
-    everything = {path.name.removesuffix(LAST): _facts(path) for path in _checkpoints(folders)}
+    everything = {path.name.removesuffix(LAST): _facts(path) for path in find_checkpoints(folders)}
     chosen = _chosen(everything, wanted)
     models = []
     for name in chosen:
@@ -174,7 +174,7 @@ def find_models(
     return _scored(models, finished, metric_of(metric))
 
 
-def models_table(models: Sequence[TrainedModel]) -> pd.DataFrame:
+def export_table(models: Sequence[TrainedModel]) -> pd.DataFrame:
     """A row per model, for people."""
     rows = [
         {
@@ -191,31 +191,12 @@ def models_table(models: Sequence[TrainedModel]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("model")
 
 
-def _checkpoints(folders: Iterable[Path]) -> list[Path]:
-    """Each checkpoint once: a session that went on from another holds copies of what was finished there."""
-    folders = list(folders)
-    found: dict[str, Path] = {}
-    for path in sorted(path for folder in folders for path in folder.rglob(f"*{LAST}") if path.is_file()):
-        other = found.setdefault(path.name, path)
-        if other is not path and not filecmp.cmp(other, path, shallow=False):
-            raise BirdlibError(f"{other} and {path} are two trainings of one name; attach one of them")
-    if not found:
-        raise BirdlibError(
-            f"no *{LAST} in {', '.join(map(str, folders)) or 'no folder'}; attach the output of a train kernel"
-        )
-    return [found[name] for name in sorted(found)]
-
-
 def _facts(path: Path) -> tuple[Checkpoint, Path]:
     saved = load_checkpoint(path)
     if path.name != f"{saved.name}{LAST}":
         raise BirdlibError(f"{path}: holds the model {saved.name}; give the file its name, {saved.name}{LAST}")
     check_window_seconds(saved.front_end.window_seconds, saved.name)
-    return _without_tensors(saved), path
-
-
-def _without_tensors(saved: Checkpoint) -> Checkpoint:
-    return replace(saved, model={}, ema={}, optimiser={}, scaler={})
+    return saved.without_tensors(), path
 
 
 def _chosen(names: Iterable[str], wanted: Sequence[str]) -> list[str]:
@@ -233,7 +214,7 @@ def _of_best_epoch(last: Checkpoint, path: Path) -> TrainedModel:
         raise BirdlibError(
             f"{best}: there is none: a training without a validation has no best epoch; set weights to {EMA!r}"
         )
-    return TrainedModel(best, _without_tensors(load_checkpoint(best)), BEST_EPOCH)
+    return TrainedModel(best, load_checkpoint(best).without_tensors(), BEST_EPOCH)
 
 
 def _scored(models: list[TrainedModel], others: list[tuple[Checkpoint, Path]], metric: Metric) -> list[TrainedModel]:

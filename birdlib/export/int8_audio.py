@@ -9,7 +9,7 @@ import torch
 from birdlib.clip_sources.soundscapes import learnt_soundscapes
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.clips import Clips
-from birdlib.data.labelled_soundscapes import LabelledSoundscapes
+from birdlib.data.known_soundscapes import KnownSoundscapes
 from birdlib.data.prepared import Prepared
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
@@ -78,7 +78,7 @@ class TrialAudio:
         return self._once("judging", saved, None, lambda: self._judging(prepared, saved))
 
     def _judging(self, prepared: Prepared, saved: Checkpoint) -> Heard:
-        soundscapes = LabelledSoundscapes.find(self.files, prepared.classes)
+        soundscapes = KnownSoundscapes.of_preparation(self.folder, self.files.root, prepared.classes)
         if soundscapes is not None:
             learnt = learnt_soundscapes(saved.clips, soundscapes, prepared, saved.fold)
             soundscapes = soundscapes.without(learnt)
@@ -138,7 +138,7 @@ def _clips(
     return Heard(what, torch.cat(mels), np.stack(truth).astype(np.float32), np.stack(weights))
 
 
-def _windows(soundscapes: LabelledSoundscapes, front_end: FrontEnd, padding: str) -> Heard:
+def _windows(soundscapes: KnownSoundscapes, front_end: FrontEnd, padding: str) -> Heard:
     transform, mels, truth = MelSpectrogram(front_end), [], []
     for _, waves, labels in soundscapes.windows(front_end.sample_rate, front_end.window_seconds, padding):
         with torch.no_grad():

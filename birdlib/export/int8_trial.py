@@ -72,8 +72,8 @@ class Int8Trials:
             if not (calls.any(axis=0) & ~calls.all(axis=0)).any():
                 scores = dict.fromkeys(scores)  # padding gives cmAP a value, which no model could change
             elif np.isfinite(after).all():
-                found = validation_metrics(heard.truth, after, heard.weights, self.metrics)
-                loss |= {key: scores[key] - found[key] for key in loss if scores[key] is not None}
+                int8_scores = validation_metrics(heard.truth, after, heard.weights, self.metrics)
+                loss |= {key: scores[key] - int8_scores[key] for key in loss if scores[key] is not None}
             gain = speedup(float_xml, int8_xml, calibration, self.measured_seconds)
             return Int8Verdict(
                 taken=loss[self.metric] is not None and loss[self.metric] <= self.max_loss and gain > 1,

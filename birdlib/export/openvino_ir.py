@@ -134,7 +134,7 @@ def speedup(before: Path, after: Path, mels: np.ndarray, seconds: float = 0.5, r
     both, batches = [_requests(before, mels), _requests(after, mels)], _batches(mels)
     ratios = []
     for round_ in range(rounds + 1):
-        (slow, slow_cpu, _), (fast, fast_cpu, _) = (_work(one, batches, seconds * (round_ > 0)) for one in both)
+        (slow, slow_cpu, _), (fast, fast_cpu, _) = (_work(model, batches, seconds * (round_ > 0)) for model in both)
         ratios.append(fast / fast_cpu / (slow / slow_cpu))
     return statistics.median(ratios[1:])  # in the first one memory is allocated
 

@@ -36,8 +36,8 @@ class TableDistillation(LabelLoss):
 
     def of_logits(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         if self.table not in batch.extra:
-            there = ", ".join(batch.extra) or "none"
-            raise BirdlibError(f"loss table_distillation: the clips have no column {self.table!r} (there is {there})")
+            names = ", ".join(batch.extra) or "none"
+            raise BirdlibError(f"loss table_distillation: the clips have no column {self.table!r} (there is {names})")
         stored = batch.extra[self.table].float()
         known = stored.isfinite()
         teacher = torch.where(known, stored, 0.5).clamp(1e-6, 1 - 1e-6).logit() / self.temperature

@@ -1,4 +1,4 @@
-"""Weights to start from: ImageNet's from a dataset folder, or a teacher's backbone."""
+"""ImageNet's weights to start from, out of a dataset folder."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,7 +47,7 @@ def load_pretrained(model: BirdModel, architecture: str, folder: Path) -> Path:
         weight = tensors.get(f"{first}.weight")
         if weight is not None and weight.dim() == 4 and weight.shape[1] == 3:
             tensors[f"{first}.weight"] = adapt_input_conv(model.channels, weight)
-    _fill(model.backbone, tensors, str(path), "put in the file of this very architecture")
+    fill_backbone(model.backbone, tensors, str(path), "put in the file of this very architecture")
     return path
 
 
@@ -57,36 +57,23 @@ def find_pretrained(architecture: str, folder: Path) -> Path:
     Raises:
         BirdlibError: there is none, or more than one.
     """
-    found = sorted(path for suffix in _SUFFIXES for path in Path(folder).rglob(f"{architecture}{suffix}"))
-    if len(found) != 1:
-        there = ", ".join(sorted(path.name for path in found or Path(folder).rglob("*") if path.is_file())) or "nothing"
-        count = f"{len(found)} files" if found else "no file"
+    paths = sorted(path for suffix in _SUFFIXES for path in Path(folder).rglob(f"{architecture}{suffix}"))
+    if len(paths) != 1:
+        names = ", ".join(sorted(path.name for path in paths or Path(folder).rglob("*") if path.is_file())) or "nothing"
+        count = f"{len(paths)} files" if paths else "no file"
         raise BirdlibError(
-            f"{folder}: {count} {architecture}.safetensors or {architecture}.pth (there: {there}); "
-            + ("keep one of them" if found else _HOW_TO_FILL)
+            f"{folder}: {count} {architecture}.safetensors or {architecture}.pth (there: {names}); "
+            + ("keep one of them" if paths else _HOW_TO_FILL)
         )
-    return found[0]
+    return paths[0]
 
 
-def start_from_backbone(student: BirdModel, teacher_state_dict: Mapping[str, torch.Tensor]) -> None:
-    """Copy a teacher's backbone into a student's; the student's head stays as it is.
+def fill_backbone(backbone: torch.nn.Module, tensors: Mapping[str, torch.Tensor], source: str, hint: str) -> None:
+    """Load every tensor, or raise before the first is changed.
 
     Args:
-        teacher_state_dict: of a ``BirdModel`` whose backbone is the student's.
-
-    Raises:
-        BirdlibError: its backbone's tensors are not the student's.
+        source, hint: for the message: whose tensors they are, and what to do.
     """
-    prefix = "backbone."
-    tensors = {
-        name.removeprefix(prefix): value for name, value in teacher_state_dict.items() if name.startswith(prefix)
-    }
-    hint = "a student can start from a teacher of its own architecture and channels only"
-    _fill(student.backbone, tensors, "the teacher's backbone", hint)
-
-
-def _fill(backbone: torch.nn.Module, tensors: Mapping[str, torch.Tensor], source: str, hint: str) -> None:
-    """Load every tensor, or raise before the first is changed."""
     expected = backbone.state_dict()
     # How many batches a batch norm has seen is no weight; old files have none.
     counters = {name for name in expected if name.endswith("num_batches_tracked")}

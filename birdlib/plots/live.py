@@ -1,11 +1,10 @@
 """The curves of trainings while they run, and how far each is."""
 
 import io
-import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from birdlib.plots.training import SIZE, Tables, draw_curves
+from birdlib.plots.training import SIZE, draw_curves
 from birdlib.progress import COLUMNS, NotebookLine, in_notebook
 from birdlib.training.clock import SessionClock
 from birdlib.training.log import SUFFIX, metrics_tables, parse_record
@@ -25,8 +24,8 @@ class LiveCurves:
 
     A context manager around the training. A thread follows the logs, so the training may run here or in other
     processes. The picture is redrawn at most every ``every_seconds`` and once at the end; below it each training of
-    this session has a line that says how far it is. Outside of a notebook nothing is drawn. A picture that fails is
-    never the end of a training: it is told in one line, at the end.
+    this session has a line that says how far it is. Outside of a notebook nothing is drawn. A picture that fails never
+    ends a training: one line says so, at the end.
 
     Args:
         epochs: of each training; None for no such lines.
@@ -46,15 +45,13 @@ class LiveCurves:
         epochs: int | None = None,
         clock: SessionClock | None = None,
     ) -> None:
-        self._folder = Path(folder)
-        self._every = every_seconds
-        self._epochs = epochs
-        self._clock = clock
-        self._followed: dict[Path, _Followed] = {}
-        self._old_sessions: dict[Path, int] = {}
+        self._folder, self._every, self._epochs, self._clock = Path(folder), every_seconds, epochs, clock
+        self._records: dict[Path, list[dict]] = {}  # of each log
+        self._sizes: dict[Path, int] = {}
         self._lines: dict[Path, NotebookLine] = {}
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        # A daemon, so that not even a display that hangs could keep the process from ending.
+        self._thread = threading.Thread(target=self._watch, name="live curves", daemon=True)
         self._handle: Any = None
         self._drawn = self._behind = False
         self._fault = ""
@@ -62,19 +59,16 @@ class LiveCurves:
     def __enter__(self) -> "LiveCurves":
         self._handle = _notebook_place()
         if self._handle is not None:
-            self._follow()
-            self._old_sessions = {path: log.sessions for path, log in self._followed.items()}
-            # A daemon, so that not even a display that hangs could keep the process from ending.
-            self._thread = threading.Thread(target=self._watch, name="live curves", daemon=True)
+            self._read()
+            self._old_sessions = {path: _sessions(records) for path, records in self._records.items()}
             self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._thread is None:
+        if self._handle is None:
             return
         self._stop.set()
         self._thread.join()
-        self._thread = None
         self._guarded(self._show_lines)
         self._guarded(self._redraw)
         if not self._drawn:
@@ -104,21 +98,24 @@ class LiveCurves:
         except Exception as error:
             self._fault = f"{type(error).__name__}: {error}"
 
-    def _follow(self) -> None:
-        """Read what is new."""
-        paths = _logs(self._folder)
-        self._followed = {path: self._followed.get(path) or _Followed(path) for path in paths}
-        self._behind |= any([log.read_on() for log in self._followed.values()])
+    def _read(self) -> None:
+        """Read the logs that have changed. What is no record is passed over: it may be a line that is being written."""
+        paths = sorted(self._folder.glob(f"[!.]*{SUFFIX}"))
+        self._records = {path: self._records.get(path, []) for path in paths}
+        for path in paths:
+            with suppress(FileNotFoundError):  # a training that continues for other epochs gets another name
+                if path.stat().st_size != self._sizes.get(path):
+                    data = path.read_bytes()
+                    self._sizes[path] = len(data)
+                    self._records[path] = [record for line in data.splitlines() if (record := parse_record(line))]
+                    self._behind |= bool(self._records[path])
 
     def _redraw(self) -> None:
-        self._follow()
-        if self._behind:
-            self._behind = False
-            self._show_curves()
-            self._drawn = True
-
-    def _show_curves(self) -> None:
-        logs = {path.name.removesuffix(SUFFIX): log.tables() for path, log in self._followed.items()}
+        self._read()
+        if not self._behind:
+            return
+        self._behind = False
+        logs = {path.name.removesuffix(SUFFIX): metrics_tables(records) for path, records in self._records.items()}
         # pyplot keeps one current figure for all threads: here a figure is made without it. The labels hold no
         # formulas, since matplotlib's parser of these is shared between threads as well.
         figure = Figure(figsize=SIZE, dpi=120, layout="constrained")
@@ -130,123 +127,58 @@ class LiveCurves:
         self._handle.update(
             {"image/png": png.getvalue()}, metadata={"image/png": {"width": width, "height": height}}, raw=True
         )
+        self._drawn = True
 
-    def _running(self) -> dict[Path, "_Position"]:
-        """How far the trainings of this session are, in the order in which they were begun."""
-        self._follow()
-        logs = sorted(self._followed.items(), key=lambda item: item[1].modified)
-        positions = {path: log.position() for path, log in logs if log.sessions > self._old_sessions.get(path, 0)}
-        return {path: position for path, position in positions.items() if position}
+    def _steps(self) -> dict[Path, list[dict]]:
+        """Of each training of this session the records of its present session, that of the session's start first."""
+        self._read()
+        present = {}
+        for path, records in self._records.items():
+            start = max((number for number, record in enumerate(records) if record["event"] == "session"), default=0)
+            steps = [
+                record for record in records[start:] if record["event"] == "step" and record.get("loss") is not None
+            ]
+            if steps and _sessions(records) > self._old_sessions.get(path, 0):
+                before = max((record.get("seconds") or 0.0 for record in records[:start]), default=0.0)
+                present[path] = [{"step": records[start]["step"], "seconds": before}, *steps]
+        return present
 
     def _show_lines(self) -> None:
-        if self._epochs is not None:
-            for path, position in self._running().items():
-                line = self._lines.setdefault(path, NotebookLine())
-                line.show(position.bar(self._epochs, self._left()))
+        if self._epochs is None:
+            return
+        for path, (start, *steps) in self._steps().items():
+            last = steps[-1]
+            total = round(last["step"] / last["epoch"] * self._epochs)
+            state = f"epoch {last['epoch']:.0f}/{self._epochs}, loss {_mean_loss(steps):.4f}"
+            bar = tqdm.format_meter(
+                last["step"],
+                total,
+                last["seconds"] - start["seconds"],
+                ncols=COLUMNS,
+                prefix="train",
+                unit="step",
+                initial=start["step"],
+                postfix=state + ("" if last["step"] >= total else self._left()),
+            )
+            self._lines.setdefault(path, NotebookLine()).show(bar)
 
     def _print(self) -> None:
-        running = self._running()
-        if running:
-            path, last = running.popitem()
+        if running := self._steps():
+            path = max(running, key=lambda path: path.stat().st_mtime)
             of = "" if self._epochs is None else f" of {self._epochs}"
-            name = path.name.removesuffix(SUFFIX)
-            print(f"{name}: epoch {last.epoch:.1f}{of}, loss {last.loss:.4f}{self._left()}", flush=True)
+            state = f"epoch {running[path][-1]['epoch']:.1f}{of}, loss {_mean_loss(running[path][1:]):.4f}"
+            print(f"{path.name.removesuffix(SUFFIX)}: {state}{self._left()}", flush=True)
 
     def _left(self) -> str:
         return "" if self._clock is None else f", {max(self._clock.left(), 0) / 60:.0f} min left"
 
 
-@dataclass(frozen=True)
-class _Position:
-    """How far a training is, and where its session began. loss: mean of the last steps; seconds: of this session."""
-
-    first_step: int
-    step: int
-    epoch: float
-    loss: float
-    seconds: float
-
-    def bar(self, epochs: int, left: str) -> str:
-        """As tqdm draws it."""
-        total = round(self.step / self.epoch * epochs)
-        finished = self.step >= total
-        return tqdm.format_meter(
-            self.step,
-            total,
-            self.seconds,
-            ncols=COLUMNS,
-            prefix="train",
-            unit="step",
-            initial=self.first_step,
-            postfix=f"epoch {self.epoch:.0f}/{epochs}, loss {self.loss:.4f}{'' if finished else left}",
-        )
+def _sessions(records: list[dict]) -> int:
+    return sum(record["event"] == "session" for record in records)
 
 
-class _Followed:
-    """A log that is being written, read piece by piece. What is no record is passed over."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: tuple[int, int] | None = None
-        self._begin()
-
-    def _begin(self) -> None:
-        self.modified = 0.0  # when something was appended last
-        self._offset = 0
-        self._records: list[dict] = []
-        self._tables: Tables | None = None
-
-    def read_on(self) -> bool:
-        """Take in what was appended; whether anything was. A log that was written anew is read from its start."""
-        try:
-            with self._path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                if self._file != (status.st_dev, status.st_ino) or status.st_size < self._offset:
-                    self._file = (status.st_dev, status.st_ino)
-                    self._begin()
-                file.seek(self._offset)
-                data = file.read()
-        except FileNotFoundError:
-            return False
-        whole = data[: data.rfind(b"\n") + 1]
-        if not whole:
-            return False
-        self._offset += len(whole)
-        self.modified = status.st_mtime
-        self._records += [record for record in map(parse_record, whole.splitlines()) if record]
-        self._tables = None
-        return True
-
-    def tables(self) -> Tables:
-        if self._tables is None:
-            self._tables = metrics_tables(self._records)
-        return self._tables
-
-    @property
-    def sessions(self) -> int:
-        """How many sessions have written to it."""
-        return sum(record["event"] == "session" for record in self._records)
-
-    def position(self) -> _Position | None:
-        """None before the first step of its last session."""
-        start = max((at for at, record in enumerate(self._records) if record["event"] == "session"), default=0)
-        known = [one for one in self._records[start:] if one["event"] == "step" and one.get("loss") is not None]
-        if not known:
-            return None
-        before = max((record.get("seconds") or 0.0 for record in self._records[:start]), default=0.0)
-        last = known[-1]
-        return _Position(
-            first_step=self._records[start]["step"],
-            step=last["step"],
-            epoch=last["epoch"],
-            loss=float(np.mean([step["loss"] for step in known[-20:]])),
-            seconds=last["seconds"] - before,
-        )
-
-
-def _logs(folder: Path) -> list[Path]:
-    """The logs of a folder, in the order in which their trainings were begun, as far as the files tell."""
-    return sorted(folder.glob(f"[!.]*{SUFFIX}"))
+def _mean_loss(steps: list[dict]) -> float:
+    return float(np.mean([step["loss"] for step in steps[-20:]]))
 
 
 def _notebook_place() -> Any:

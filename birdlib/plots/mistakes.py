@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from birdlib.data.clips import Clips
-from birdlib.data.labelled_soundscapes import LabelledSoundscapes
+from birdlib.data.known_soundscapes import KnownSoundscapes
 from birdlib.data.prepared import Prepared
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.plots.style import INK, RIGHT, TRAINING, WIDTH, WRONG, cut, show_mel
@@ -38,18 +38,18 @@ def mels_of_clips(predictions: Predictions, prepared: Prepared, front_end: Front
 
 
 def mels_of_soundscapes(
-    predictions: Predictions, soundscapes: LabelledSoundscapes, front_end: FrontEnd, padding: str
+    predictions: Predictions, soundscapes: KnownSoundscapes, front_end: FrontEnd, padding: str
 ) -> MelsOf:
     """The same of rows of a validation on labelled soundscapes; these are gone through once."""
 
     def mels(rows: Sequence[int]) -> list[np.ndarray]:
         wanted = {predictions.row_ids[row]: None for row in rows}
-        found: dict[str, np.ndarray] = {}
+        waves: dict[str, np.ndarray] = {}
         for row_ids, waves, _ in soundscapes.windows(front_end.sample_rate, front_end.window_seconds, padding):
-            found |= {row_id: wave.copy() for row_id, wave in zip(row_ids, waves, strict=True) if row_id in wanted}
-            if len(found) == len(wanted):
+            waves |= {row_id: wave.copy() for row_id, wave in zip(row_ids, waves, strict=True) if row_id in wanted}
+            if len(waves) == len(wanted):
                 break
-        return _mels([found[row_id] for row_id in wanted], front_end)
+        return _mels([waves[row_id] for row_id in wanted], front_end)
 
     return mels
 
@@ -73,8 +73,8 @@ def plot_mistakes(predictions: Predictions, mels_of: MelsOf, *, seconds: float =
     """
     truth, scores = predictions.truth, predictions.scores.astype(np.float64)
     counted, classes = predictions.weights > 0, list(predictions.classes)
-    there, absent = (truth == 1) & counted, (truth == 0) & counted
-    alarms, misses = _mistakes(there, absent, scores, count)
+    present, absent = (truth == 1) & counted, (truth == 0) & counted
+    alarms, misses = _mistakes(present, absent, scores, count)
     lines = [
         (kind, cells) for kind, cells in (("heard, but not there", alarms), ("there, but missed", misses)) if cells
     ]
@@ -97,21 +97,21 @@ def plot_mistakes(predictions: Predictions, mels_of: MelsOf, *, seconds: float =
             axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} s"))
             axis.tick_params(labelsize=7, length=2, colors=TRAINING)
             axis.spines[:].set_visible(False)
-            _title_of_mistake(axis, there[row], absent[row], scores[row], classes, c)
+            _title_of_mistake(axis, present[row], absent[row], scores[row], classes, c)
             axis.set_xlabel(cut(predictions.row_ids[row], 34), fontsize=7, color=TRAINING, parse_math=False)
     return figure
 
 
 def _title_of_mistake(
-    axis: Axes, there: np.ndarray, absent: np.ndarray, scores: np.ndarray, classes: list[str], c: int
+    axis: Axes, present: np.ndarray, absent: np.ndarray, scores: np.ndarray, classes: list[str], c: int
 ) -> None:
-    if there[c]:
+    if present[c]:
         other = int(np.argmax(np.where(absent, scores, -np.inf)))
         second = f"heard {cut(classes[other], 16)} {scores[other]:.2f}"
-    elif there.any():
-        best = int(np.argmax(np.where(there, scores, -np.inf)))
+    elif present.any():
+        best = int(np.argmax(np.where(present, scores, -np.inf)))
         second = f"there: {cut(classes[best], 16)} {scores[best]:.2f}"
-        second += f" +{there.sum() - 1}" if there.sum() > 1 else ""
+        second += f" +{present.sum() - 1}" if present.sum() > 1 else ""
     else:
         second = "no labelled bird there"
     head = f"{cut(classes[c], 22)} {scores[c]:.2f}"
@@ -124,22 +124,22 @@ def _title_of_mistake(
         textcoords="offset points",
         fontsize=9.5,
         fontweight="bold",
-        color=RIGHT if there[c] else WRONG,
+        color=RIGHT if present[c] else WRONG,
         parse_math=False,
     )
 
 
 def _mistakes(
-    there: np.ndarray, absent: np.ndarray, scores: np.ndarray, count: int
+    present: np.ndarray, absent: np.ndarray, scores: np.ndarray, count: int
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """Cells (row, class) of the worst false alarms and of the worst misses, the worst first."""
-    typical = np.median(scores[there]) if there.any() else 0.0
-    best_there = np.where(there, scores, -np.inf).max(axis=1, keepdims=True)
-    best_there[~there.any(axis=1)] = typical
+    typical = np.median(scores[present]) if present.any() else 0.0
+    best_present = np.where(present, scores, -np.inf).max(axis=1, keepdims=True)
+    best_present[~present.any(axis=1)] = typical
     best_absent = np.where(absent, scores, -np.inf).max(axis=1, keepdims=True)
-    alarms = _worst(np.where(absent & (scores > best_there), scores, -np.inf), count, taken=set())
+    alarms = _worst(np.where(absent & (scores > best_present), scores, -np.inf), count, taken=set())
     # By the distance to what was heard instead: a bird that is quiet among quiet scores is no confident miss.
-    gap = np.where(there & (scores < best_absent), best_absent - scores, -np.inf)
+    gap = np.where(present & (scores < best_absent), best_absent - scores, -np.inf)
     return alarms, _worst(gap, count, taken={row for row, _ in alarms})
 
 
@@ -153,7 +153,7 @@ def _worst(badness: np.ndarray, count: int, taken: set[int]) -> list[tuple[int, 
             row, c = divmod(int(at), badness.shape[1])
             if len(chosen) == count:
                 break
-            if row not in taken and (again or c not in {one for _, one in chosen}):
+            if row not in taken and (again or c not in {taken_class for _, taken_class in chosen}):
                 chosen.append((row, c))
                 taken.add(row)
     return sorted(chosen, key=lambda cell: -badness[cell])

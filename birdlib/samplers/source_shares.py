@@ -35,8 +35,8 @@ class SourceShares:
     def __call__(self, table: ClipTable, random: np.random.Generator) -> np.ndarray:
         """An epoch's rows in their order, int64 [size]."""
         sources = table.rows["source"].to_numpy()
-        if there := sorted(set(sources) - set(self.shares)):
-            raise BirdlibError(f"sampler source_shares: no share for the source {there[0]!r}; give it one, or 0")
+        if others := sorted(set(sources) - set(self.shares)):
+            raise BirdlibError(f"sampler source_shares: no share for the source {others[0]!r}; give it one, or 0")
         # The last source gets what rounding left over.
         edges = np.rint(np.cumsum(list(self.shares.values())) * self.size(table)).astype(int)
         drawn = []

@@ -1,4 +1,4 @@
-"""Predictions of a validation as CSV; those of several folds as one table."""
+"""Predictions of a validation as CSV."""
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -6,10 +6,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from birdlib.competition.rows import ROW_ID, doubles, one_line, read_header, shown, split_row_id, table_form
+from birdlib.competition.rows import ROW_ID, doubles, one_line, shown, split_row_id
 from birdlib.competition.table import write_table
 from birdlib.errors import BirdlibError
-from birdlib.scores.predictions import Predictions, mean_of
+from birdlib.scores.predictions import Predictions
 
 _NAMES = (ROW_ID, "filename", "group", "truth", "masked")
 # What they are called, behind a model's name.
@@ -49,17 +49,9 @@ def write_predictions(
         groups: see ``Predictions``; None: the filenames.
 
     Raises:
-        BirdlibError: a row id stands twice or has no end, shapes do not fit, or a value is out of its range.
+        BirdlibError: a row id stands twice or has no end, a class could not be read again, or the disk is full.
     """
-    row_ids, classes = [str(row_id) for row_id in row_ids], [str(name) for name in classes]
-    scores, truth = np.asarray(scores), np.asarray(truth)
-    weights = np.ones(truth.shape) if weights is None else np.asarray(weights)
-    shape = (len(row_ids), len(classes))
-    for name, table in (("scores", scores), ("truth", truth), ("weights", weights)):
-        if table.shape != shape:
-            raise BirdlibError(f"{path}: {name} of shape {table.shape}, expected {shape} (row ids, classes)")
-    if not np.isfinite(scores).all() or not ((truth == 0) | (truth == 1)).all():
-        raise BirdlibError(f"{path}: scores that are not finite, or truth other than 0 and 1")
+    weights = np.ones(truth.shape) if weights is None else weights
     if doubled := doubles(row_ids):
         raise BirdlibError(f"{path}: {shown(doubled, 'row id')} more than once")
     if bad := doubles(classes) or [name for name in classes if not name or name in _NAMES or len(name.split()) != 1]:
@@ -67,8 +59,6 @@ def write_predictions(
     stems = [split_row_id(row_id)[0] for row_id in row_ids]
     filenames = stems if filenames is None else [str(filename) for filename in filenames]
     groups = filenames if groups is None else [str(group) for group in groups]
-    if not len(filenames) == len(groups) == len(row_ids):
-        raise BirdlibError(f"{path}: {len(filenames)} filenames and {len(groups)} groups for {len(row_ids)} row ids")
     names = np.array(classes, dtype=object)
     columns = {
         ROW_ID: row_ids,
@@ -90,22 +80,15 @@ def read_predictions(path: Path | str) -> Predictions:
     Raises:
         BirdlibError: the file cannot be read, or holds no predictions.
     """
-    columns, (encoding, delimiter) = read_header(path), table_form(path)
-    classes = columns[len(_NAMES) :]
-    if columns[: len(_NAMES)] != _NAMES or not classes:
-        raise BirdlibError(f"{path}: no predictions; expected the columns {', '.join(_NAMES)}, then the classes")
     try:
-        # Classes may have names that look like numbers.
-        table = pd.read_csv(
-            path,
-            sep=delimiter,
-            encoding=encoding,
-            dtype=dict.fromkeys(_NAMES, str) | dict.fromkeys(classes, np.float64),
-            keep_default_na=False,
-            float_precision="round_trip",
-        )
+        # All names are text, also those that look like numbers.
+        table = pd.read_csv(path, dtype=dict.fromkeys(_NAMES, str), keep_default_na=False, float_precision="round_trip")
+        classes = tuple(table.columns[len(_NAMES) :])
+        scores = table[list(classes)].to_numpy(np.float64)
     except (ValueError, OSError) as error:
         raise BirdlibError(f"{path}: not readable as predictions ({one_line(error)})") from None
+    if tuple(table.columns[: len(_NAMES)]) != _NAMES or not classes:
+        raise BirdlibError(f"{path}: no predictions; expected the columns {', '.join(_NAMES)}, then the classes")
     row_ids = tuple(table[ROW_ID])
     if doubled := doubles(row_ids):
         raise BirdlibError(f"{path}: {shown(doubled, 'row id')} more than once")
@@ -113,33 +96,11 @@ def read_predictions(path: Path | str) -> Predictions:
         row_ids=row_ids,
         filenames=tuple(table["filename"]),
         classes=classes,
-        scores=table[list(classes)].to_numpy(),
+        scores=scores,
         truth=_cells(path, table["truth"], classes),
         weights=1 - _cells(path, table["masked"], classes),
         groups=tuple(table["group"]),
     )
-
-
-def combine_out_of_fold(paths: Sequence[Path | str]) -> Predictions:
-    """The predictions of several folds as one.
-
-    Raises:
-        BirdlibError: no file, other classes in one of them, or a row in two: then the folds were not of one split.
-    """
-    if not paths:
-        raise BirdlibError("no out-of-fold predictions to combine; name a .oof.csv of each fold")
-    parts = [read_predictions(path) for path in paths]
-    first = parts[0]
-    where: dict[str, Path | str] = {}
-    for path, part in zip(paths, parts, strict=True):
-        if part.classes != first.classes:
-            raise BirdlibError(f"{path}: other classes than {paths[0]}; these models are not of one recipe")
-        if shared := [row_id for row_id in part.row_ids if row_id in where]:
-            raise BirdlibError(
-                f"{path}: {shown(shared, 'row')} in {where[shared[0]]} too; name one model of each fold of one split"
-            )
-        where |= dict.fromkeys(part.row_ids, path)
-    return mean_of(parts)  # no row is in two
 
 
 def _cells(path: Path | str, labels: pd.Series, classes: Sequence[str]) -> np.ndarray:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from birdlib.errors import BirdlibError
 from birdlib.models.architectures import BirdModel
-from birdlib.models.pretrained import start_from_backbone
+from birdlib.models.backbones import start_from_backbone
 from birdlib.starts.start_context import StartContext
 
 
@@ -21,6 +21,6 @@ class TeacherBackbone:
         if not context.teachers:
             raise BirdlibError("start from teacher_backbone: there is no teacher; attach one, or start otherwise")
         # Students that share a backbone differ little.
-        teacher = next((one for one in context.teachers if one.seed == context.seed), context.teachers[0])
+        teacher = next((teacher for teacher in context.teachers if teacher.seed == context.seed), context.teachers[0])
         start_from_backbone(model, teacher.ema)
         return f"teacher {teacher.name}"

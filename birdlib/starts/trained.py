@@ -8,7 +8,7 @@ import torch
 from birdlib.components import component
 from birdlib.errors import BirdlibError
 from birdlib.models.architectures import BirdModel
-from birdlib.models.pretrained import start_from_backbone
+from birdlib.models.backbones import start_from_backbone
 from birdlib.starts.start_context import StartContext
 from birdlib.weights.checkpoint import Checkpoint, checkpoints_in, load_checkpoint
 
@@ -59,13 +59,13 @@ def _fill_head(model: BirdModel, context: StartContext, saved: Checkpoint) -> in
     )
     if not shapes_fit or not common:
         return 0
-    here = torch.tensor([context.classes.index(label) for label in common])
-    there = torch.tensor([saved.classes.index(label) for label in common])
+    own_places = torch.tensor([context.classes.index(label) for label in common])
+    their_places = torch.tensor([saved.classes.index(label) for label in common])
     for name, tensor in own.items():
         if axes[name] is None:
             tensor.copy_(theirs[name])
         else:
-            tensor.index_copy_(axes[name], here, theirs[name].index_select(axes[name], there).to(tensor))
+            tensor.index_copy_(axes[name], own_places, theirs[name].index_select(axes[name], their_places).to(tensor))
     return len(common)
 
 
@@ -77,7 +77,7 @@ def _class_axes(saved: Checkpoint) -> dict[str, int | None]:
     axes = {}
     for name, tensor in less.items():
         pairs = zip(tensor.shape, more[name].shape, strict=True)
-        axes[name] = next((axis for axis, (one, other) in enumerate(pairs) if one != other), None)
+        axes[name] = next((axis for axis, (size, other) in enumerate(pairs) if size != other), None)
     return axes
 
 

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from birdlib.audio.padding import CYCLIC
-from birdlib.audio.recordings import DecodingMemory, read_windows
+from birdlib.audio.recording import DecodingMemory
+from birdlib.audio.recordings import read_windows
 from birdlib.competition.editions import WINDOW_SECONDS
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram

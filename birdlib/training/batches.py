@@ -14,7 +14,7 @@ from birdlib.training.loading import read
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """How an effective batch is spread over processes and over the parts that one device holds at a time.
+    """How an effective batch is spread over processes and over micro-batches, which one device holds at a time.
 
     Attributes:
         batch_size: clips of one optimiser step, over all processes.
@@ -41,7 +41,7 @@ class BatchPlan:
             )
 
     @property
-    def parts(self) -> int:
+    def micro_batches(self) -> int:
         """Device batches whose gradients are added up to one step."""
         return self.batch_size // (self.device_batch * self.processes)
 
@@ -51,7 +51,7 @@ class BatchPlan:
 
 
 class Batches:
-    """A DataLoader's ``batch_sampler``: the keys (epoch, position) of one process's batches, ``parts`` to a step.
+    """A DataLoader's ``batch_sampler``: the keys (epoch, position) of one process's micro-batches.
 
     It runs over all epochs in one go, so that loading never waits for an epoch to begin.
 
@@ -67,7 +67,7 @@ class Batches:
         self.plan, self.order, self.rank, self.steps, self.first_epoch = plan, order, rank, steps, first_epoch
 
     def __len__(self) -> int:
-        return len(self.steps) * self.plan.parts
+        return len(self.steps) * self.plan.micro_batches
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         plan, order, order_epoch = self.plan, None, None
@@ -77,15 +77,15 @@ class Batches:
             if epoch != order_epoch:
                 order, order_epoch = self.order(epoch), epoch
             batch = order[number * plan.batch_size : (number + 1) * plan.batch_size]
-            # [parts, processes, clips]: the same clips make up a step however many processes there are.
-            for part in batch.reshape(plan.parts, plan.processes, plan.device_batch)[:, self.rank]:
-                yield [(epoch, int(row)) for row in part]
+            # [micro-batches, processes, clips]: the same clips make up a step however many processes there are.
+            for rows in batch.reshape(plan.micro_batches, plan.processes, plan.device_batch)[:, self.rank]:
+                yield [(epoch, int(row)) for row in rows]
 
 
 def read_batches(
     clips: Clips, batches: Batches, *, workers: int, pin_memory: bool
 ) -> Iterator[tuple[torch.Tensor | dict[str, torch.Tensor], ...]]:
-    """One process's clips of some steps: waves, targets, weights, row numbers and extra of each part."""
+    """One process's clips of some steps: waves, targets, weights, row numbers and extra of each micro-batch."""
     loader = DataLoader(
         clips,
         batch_sampler=batches,

@@ -101,11 +101,11 @@ class Training:
 
     def end_stalled(self, minutes: float) -> None:
         """Dump the stacks of all its processes, print them, and end it."""
-        for one in self._family():
-            is_launcher = self._processes > 1 and one.pid == self._starter.pid  # which does not know the signal
+        for member in self._family():
+            is_launcher = self._processes > 1 and member.pid == self._starter.pid  # which does not know the signal
             if hasattr(signal, "SIGUSR1") and not is_launcher:  # not on Windows
                 with contextlib.suppress(psutil.Error):
-                    one.send_signal(signal.SIGUSR1)
+                    member.send_signal(signal.SIGUSR1)
                 time.sleep(1)  # one after another, or they would write into each other's lines
         time.sleep(1)
         print(f"{self.name}: no batch for {minutes:g} minutes. Where its processes are:")
@@ -126,12 +126,12 @@ class Training:
     def _family(self) -> list[psutil.Process]:
         """Its processes and their readers of data: a forked one has the command line of its process."""
         processes = psutil.process_iter(["pid", "cmdline"])
-        return [one for one in processes if str(self._folder) in (one.info["cmdline"] or ())]
+        return [member for member in processes if str(self._folder) in (member.info["cmdline"] or ())]
 
     def _kill(self) -> None:
-        for one in self._family():
+        for member in self._family():
             with contextlib.suppress(psutil.Error):  # it has ended by itself
-                one.kill()
+                member.kill()
 
     def _death(self) -> str:
         """Why it ended without saying so."""

@@ -38,7 +38,7 @@ class MetricsLog:
         if resume_step > 0 and self.path.exists():
             kept = b"".join(
                 _line(record)
-                for record in _records(self.path, self._bytes())
+                for record in _records(self.path)
                 if record["step"] <= resume_step
                 and not (resume_epoch is not None and record["event"] == "epoch" and record["epoch"] > resume_epoch)
             )
@@ -94,12 +94,6 @@ class MetricsLog:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _bytes(self) -> bytes:
-        try:
-            return self.path.read_bytes()
-        except OSError as error:
-            raise BirdlibError(f"{self.path}: cannot be read ({error.strerror})") from error
-
 
 def read_metrics(path: Path | str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A log's steps and epochs, a row each, in order.
@@ -113,12 +107,7 @@ def read_metrics(path: Path | str) -> tuple[pd.DataFrame, pd.DataFrame]:
     Raises:
         BirdlibError: the file cannot be read, or a line is no record. A last line that is not finished is left out.
     """
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BirdlibError(f"{path}: cannot be read ({error.strerror})") from error
-    return metrics_tables(_records(path, data))
+    return metrics_tables(_records(Path(path)))
 
 
 def metrics_tables(records: Iterable[Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -144,7 +133,11 @@ def _table(rows: dict[int, dict], columns: tuple[str, ...], whole: tuple[str, ..
     return table.astype(numeric)
 
 
-def _records(path: Path, data: bytes) -> Iterator[dict]:
+def _records(path: Path) -> Iterator[dict]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BirdlibError(f"{path}: cannot be read ({error.strerror})") from error
     # What follows the last line's end was being written when the session was killed.
     for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1):
         record = parse_record(line)
@@ -174,9 +167,9 @@ def _line(record: Mapping[str, Any]) -> bytes:
 def _plain(value: Any) -> Any:
     """A value as JSON has it: numbers of numpy and torch as Python's, NaN and infinities as None."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
+        return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if hasattr(value, "item"):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

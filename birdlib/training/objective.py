@@ -18,7 +18,7 @@ from birdlib.training.teacher import Teacher
 
 
 class Objective:
-    """The loss of a batch, with all random numbers drawn from seed, step, part and process.
+    """The loss of a batch, with all random numbers drawn from seed, step, micro-batch and process.
 
     Args:
         augmentations, loss: a stage's tables.
@@ -52,20 +52,20 @@ class Objective:
         extra: dict[str, torch.Tensor],
         *,
         step: int,
-        part: int,
+        micro_batch: int,
     ) -> torch.Tensor:
         """A scalar, float32, of waves [batch, samples] and targets and weights [batch, classes]."""
         device, rank = self.accelerator.device, self.accelerator.process_index
-        generator = mixing_generator(self.seed, step, part, rank)
-        decisions = decision_generator(self.seed, step, part)
-        waves, targets, weights = (one.to(device, non_blocking=True) for one in (waves, targets, weights))
+        generator = mixing_generator(self.seed, step, micro_batch, rank)
+        decisions = decision_generator(self.seed, step, micro_batch)
+        waves, targets, weights = (values.to(device, non_blocking=True) for values in (waves, targets, weights))
         extra = {name: values.to(device, non_blocking=True) for name, values in extra.items()}
         batch = Batch(waves, targets, weights, extra=extra)
         with torch.no_grad():
             batch = self.augmentation.waves(batch, generator, decisions)
             batch = replace(batch, input=mel_of_parts(self.mel, batch.input, batch.parts))
             batch = self.augmentation.mels(batch, generator, decisions)
-        seed_dropout(self.seed, step, part, rank)
+        seed_dropout(self.seed, step, micro_batch, rank)
         output = model(batch.input, batch.parts)
         with torch.autocast(device.type, enabled=False):
             if self.teacher is not None:

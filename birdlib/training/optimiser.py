@@ -21,8 +21,11 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     }
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return [
-        {"params": [one for one in parameters if id(one) not in spared], "weight_decay": weight_decay},
-        {"params": [one for one in parameters if id(one) in spared], "weight_decay": 0.0},
+        {
+            "params": [parameter for parameter in parameters if id(parameter) not in spared],
+            "weight_decay": weight_decay,
+        },
+        {"params": [parameter for parameter in parameters if id(parameter) in spared], "weight_decay": 0.0},
     ]
 
 
@@ -36,4 +39,4 @@ def gradient_norm(parameters: Iterable[nn.Parameter], limit: float) -> float:
     parameters = list(parameters)
     if limit:
         return nn.utils.clip_grad_norm_(parameters, limit).item()
-    return nn.utils.get_total_norm([one.grad for one in parameters if one.grad is not None]).item()
+    return nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None]).item()

@@ -67,7 +67,7 @@ def train(task: Task) -> bool:
     begins = f"goes on after step {trainer.step}" if trainer.step else "begins"
     accelerator.print(
         f"{trainer.name}: {begins}; {stage}{run.last_step - run.first_step} steps of {plan.batch_size} clips "
-        f"({plan.steps_per_epoch} an epoch), {plan.processes} process(es) x {plan.parts} part(s) of "
+        f"({plan.steps_per_epoch} an epoch), {plan.processes} process(es) x {plan.micro_batches} micro-batch(es) of "
         f"{plan.device_batch}, on {accelerator.device}",
         flush=True,
     )

@@ -1,6 +1,6 @@
-"""What trainings came to: a table of the models, what they heard together, and what is left to do."""
+"""What trainings came to: the table of models, their mean predictions, and what is left to do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,12 +8,9 @@ import pandas as pd
 
 from birdlib.metrics.intervals import ends_of, group_draws
 from birdlib.metrics.metric import Metric
-from birdlib.metrics.of_years import METRICS, USUAL
-from birdlib.metrics.ranking import class_table
-from birdlib.metrics.validation import validation_metrics
-from birdlib.scores.prediction_tables import ON_SOUNDSCAPES, OUT_OF_FOLD, combine_out_of_fold, read_predictions
+from birdlib.metrics.of_years import METRICS
+from birdlib.scores.prediction_tables import ON_SOUNDSCAPES, OUT_OF_FOLD, read_predictions
 from birdlib.scores.predictions import CLIPS, SOUNDSCAPES, Predictions, mean_of
-from birdlib.training.members import Members
 from birdlib.weights.checkpoint import Checkpoint, checkpoints_in, load_checkpoint
 
 
@@ -23,7 +20,7 @@ class ModelResult:
 
     Attributes:
         saved: its last checkpoint, without tensors.
-        out_of_fold, on_soundscapes: its predictions, None before it is finished or where it had nothing to hear.
+        out_of_fold, on_soundscapes: its predictions; None before it is finished, or where there was nothing to predict.
     """
 
     saved: Checkpoint
@@ -31,18 +28,23 @@ class ModelResult:
     on_soundscapes: Path | None
 
 
-def trained_models(folder: Path, members: Members) -> tuple[ModelResult, ...]:
-    """Of the models that were to be trained those that were begun, by fold and seed.
+def read_results(checkpoints: Iterable[Path]) -> tuple[ModelResult, ...]:
+    """The models of some checkpoints, with the predictions that lie beside them, by fold and seed."""
+    models = []
+    for path in checkpoints:
+        saved = load_checkpoint(path).without_tensors()
+        files = [path.with_name(saved.name + suffix) for suffix in (OUT_OF_FOLD, ON_SOUNDSCAPES)]
+        models.append(ModelResult(saved, *(file if saved.finished and file.is_file() else None for file in files)))
+    return tuple(sorted(models, key=lambda model: (str(model.saved.fold), model.saved.seed)))
+
+
+def trained_models(folder: Path, seeds: Sequence[int], folds: Sequence[int | str]) -> tuple[ModelResult, ...]:
+    """Of the models of these seeds and folds those that were begun, by fold and seed.
 
     An earlier session for other seeds or folds may have left more in the folder; that is passed over.
     """
-    models = []
-    for path in checkpoints_in(folder):
-        saved = load_checkpoint(path).without_tensors()
-        if saved.fold in members.folds and saved.seed in members.seeds:
-            beside = [path.with_name(saved.name + suffix) for suffix in (OUT_OF_FOLD, ON_SOUNDSCAPES)]
-            models.append(ModelResult(saved, *(one if saved.finished and one.is_file() else None for one in beside)))
-    return tuple(sorted(models, key=lambda model: (str(model.saved.fold), model.saved.seed)))
+    models = read_results(checkpoints_in(folder))
+    return tuple(model for model in models if model.saved.fold in folds and model.saved.seed in seeds)
 
 
 def models_table(models: Sequence[ModelResult]) -> pd.DataFrame:
@@ -59,13 +61,13 @@ def models_table(models: Sequence[ModelResult]) -> pd.DataFrame:
             ("training", "best epoch"): "" if saved.best_epoch is None else str(saved.best_epoch),
             ("training", "time"): _spoken(saved.seconds / 60),
         }
-        heard = read_predictions(model.out_of_fold) if model.out_of_fold else None
+        on_clips = read_predictions(model.out_of_fold) if model.out_of_fold else None
         for where in (CLIPS, SOUNDSCAPES):
             scores = saved.scores.get(where) or {}
             for metric in METRICS:
                 ends = (scores.get(f"{metric.key}_low"), scores.get(f"{metric.key}_high"))
-                if where == CLIPS and heard and metric.key in scores:
-                    ends = _ends(heard, metric)
+                if where == CLIPS and on_clips and metric.key in scores:
+                    ends = interval_of(on_clips, metric)
                 row[where, metric.title] = score_text(scores.get(metric.key), *ends)
         rows.append(row)
     columns = [("training", name) for name in ("epoch", "finished", "best epoch", "time")]
@@ -77,78 +79,38 @@ def models_table(models: Sequence[ModelResult]) -> pd.DataFrame:
     )
 
 
-def out_of_fold(models: Sequence[ModelResult]) -> Predictions | None:
-    """What the models' folds held back, all folds as one table; of several seeds the mean. None if there is none."""
-    seeds = sorted({model.saved.seed for model in models if model.out_of_fold})
-    return mean_of([_of_seed(models, seed) for seed in seeds]) if seeds else None
+def interval_of(predictions: Predictions, metric: Metric) -> tuple[float | None, float | None]:
+    """The ends of a metric's 95 % interval, over the predictions' groups."""
+    copies = group_draws(predictions.groups)
+    return ends_of(metric.draws(predictions.truth, predictions.scores, copies, predictions.weights > 0))
 
 
 def on_soundscapes(models: Sequence[ModelResult]) -> Predictions | None:
-    """What the models heard in the labelled soundscapes: their mean. None if there is none."""
-    heard = [read_predictions(model.on_soundscapes) for model in models if model.on_soundscapes]
-    return mean_of(heard) if heard else None
+    """The mean of the models' predictions on labelled soundscapes; None if there are none."""
+    tables = [read_predictions(model.on_soundscapes) for model in models if model.on_soundscapes]
+    return mean_of(tables) if tables else None
 
 
-def together_table(models: Sequence[ModelResult]) -> pd.DataFrame:
-    """Scores of several models as one, with their 95 % intervals, as text; empty where one model says it all.
-
-    A row per seed for the clips that its folds held back, one for the mean of the seeds, and one for the mean of
-    all models on the soundscapes.
-    """
-    rows = []
-    by_seed: dict[int, list[ModelResult]] = {}
-    for model in models:
-        if model.out_of_fold:
-            by_seed.setdefault(model.saved.seed, []).append(model)
-    for seed, of_seed in by_seed.items():
-        if len(of_seed) > 1:
-            folds = ", ".join(str(model.saved.fold) for model in of_seed)
-            rows.append((f"clips, seed {seed}, folds {folds}", _of_seed(models, seed)))
-    if len(by_seed) > 1:
-        seeds = ", ".join(map(str, by_seed))
-        rows.append((f"clips, mean of seeds {seeds}", out_of_fold(models)))
-    heard = sum(model.on_soundscapes is not None for model in models)
-    if heard > 1:
-        rows.append((f"soundscapes, mean of {heard} models", on_soundscapes(models)))
-    metrics = [
-        metric for metric in METRICS if metric in USUAL or any(metric.key == model.saved.metric for model in models)
-    ]
-    table = []
-    for what, predictions in rows:
-        scores = validation_metrics(predictions.truth, predictions.scores, predictions.weights, metrics)
-        row = {"scored on": what, "windows": len(predictions.row_ids)}
-        row |= {metric.title: score_text(scores[metric.key], *_ends(predictions, metric)) for metric in metrics}
-        table.append(row)
-    columns = ["scored on", "windows", *(metric.title for metric in metrics)]
-    return pd.DataFrame(table, columns=columns).set_index("scored on")
-
-
-def classes_of(predictions: Predictions) -> pd.DataFrame:
-    """A row per class, as ``birdlib.metrics.ranking.class_table`` has it; masked cells do not count."""
-    return class_table(predictions.truth, predictions.scores, predictions.classes, predictions.weights > 0)
-
-
-def outcome(models: Sequence[ModelResult], members: Members, kernel: str, note: Path) -> str:
-    """Whether all is finished, or what is left and how to go on; two lines at most.
+def outcome(models: Sequence[ModelResult], wanted: int, kernel: str, note: Path) -> str:
+    """Whether all is finished, or what is left and how to continue; two lines at most.
 
     Args:
-        members: the models that were to be trained.
+        wanted: how many models were to be trained.
         kernel: whose they are, by its name in the recipe.
         note: a file that says the same as long as something is left, and is not there afterwards.
     """
-    wanted = len(members.folds) * len(members.seeds)
     done = sum(model.saved.finished for model in models)
     if done >= wanted:
         note.unlink(missing_ok=True)
-        return f"FINISHED: {_count(done, 'model')}. Attach this output to a kernel that distils or exports."
+        return f"FINISHED: {_count(done, 'model')}. Attach this output to a kernel that distils, exports or evaluates."
     begun = [model.saved for model in models if not model.saved.finished]
     left = [f"{saved.name} is at epoch {saved.epoch} of {saved.settings['epochs']}" for saved in begun]
     if wanted > len(models):
         left.append(f"{_count(wanted - len(models), 'model')} not begun")
-    said = f"NOT FINISHED: {done} of {_count(wanted, 'model')} done, {', '.join(left)}. All is saved."
-    note.write_text(said + "\n", encoding="utf-8")
+    text = f"NOT FINISHED: {done} of {_count(wanted, 'model')} done, {', '.join(left)}. All is saved."
+    note.write_text(text + "\n", encoding="utf-8")
     return (
-        f"{said}\nTo go on, run the next version with this output attached: build_kernels.py --target {kernel} "
+        f"{text}\nTo continue, run the next version with this output attached: build_kernels.py --target {kernel} "
         "--push --resume does, or attach it by hand and name it in EARLIER."
     )
 
@@ -159,16 +121,6 @@ def score_text(value: float | None, low: float | None = None, high: float | None
         return ""
     # A narrow table breaks lines after a dash, but for the word joiner.
     return f"{value:.3f}" + ("" if low is None or high is None else f" ({low:.3f}–\u2060{high:.3f})")
-
-
-def _of_seed(models: Sequence[ModelResult], seed: int) -> Predictions:
-    return combine_out_of_fold([one.out_of_fold for one in models if one.out_of_fold and one.saved.seed == seed])
-
-
-def _ends(predictions: Predictions, metric: Metric) -> tuple[float | None, float | None]:
-    """The 95 % interval over the predictions' groups."""
-    copies = group_draws(predictions.groups)
-    return ends_of(metric.draws(predictions.truth, predictions.scores, copies, predictions.weights > 0))
 
 
 def _spoken(minutes: float) -> str:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from birdlib.errors import BirdlibError
+from birdlib.scores.prediction_tables import ON_SOUNDSCAPES, OUT_OF_FOLD
 from birdlib.training.log import SUFFIX
 from birdlib.training.safekeeping import BEFORE
 from birdlib.training.settings import CHANGEABLE, CHANGEABLE_IN_STAGE, TrainSettings
 from birdlib.training.surroundings import Surroundings
-from birdlib.training.validation import ON_SOUNDSCAPES, OUT_OF_FOLD
 from birdlib.weights.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
 
 _KINDS = (BEST, SUFFIX, OUT_OF_FOLD, ON_SOUNDSCAPES)

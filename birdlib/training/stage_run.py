@@ -80,7 +80,7 @@ class StageRun:
         return (step - self.first_step) % self.plan.steps_per_epoch == 0
 
     def batches(self, step: int) -> Iterator:
-        """This process's clips from a step on: waves, targets, weights, row numbers and extra of each part."""
+        """This process's clips from a step on: waves, targets, weights, row numbers and extra of each micro-batch."""
         clips = Clips(
             self.table,
             sample_rate=self.around.front_end.sample_rate,
@@ -102,7 +102,7 @@ class StageRun:
     def accumulate(
         self, batches: Iterator, step: int, seconds_needed: Callable[[], float]
     ) -> tuple[float, bool, list[int]]:
-        """Add up the gradients of one step's parts.
+        """Add up the gradients of one step's micro-batches.
 
         Args:
             batches: of ``batches``.
@@ -110,17 +110,17 @@ class StageRun:
             seconds_needed: asked after the step: for its end, the next one and what comes between.
 
         Returns:
-            The mean loss over all parts and processes (it may be NaN or infinite), whether the session has to close
-            after this step, and the row numbers of all processes' clips whose loss is not finite.
+            The mean loss over all micro-batches and processes (it may be NaN or infinite), whether the session has to
+            close after this step, and the row numbers of all processes' clips whose loss is not finite.
         """
         total = torch.zeros(2, device=self.accelerator.device)
         losses: list[tuple[torch.Tensor, torch.Tensor]] = []
-        for part in range(self.plan.parts):
+        for number in range(self.plan.micro_batches):
             waves, targets, weights, rows, extra = next(batches)
-            last = part == self.plan.parts - 1
+            last = number == self.plan.micro_batches - 1
             with nullcontext() if last else self.accelerator.no_sync(self.model):
-                loss = self.objective(self.model, waves, targets, weights, extra, step=step, part=part)
-                loss = loss / self.plan.parts
+                loss = self.objective(self.model, waves, targets, weights, extra, step=step, micro_batch=number)
+                loss = loss / self.plan.micro_batches
                 self.accelerator.backward(loss)
             losses.append((loss.detach(), rows))
             total[0] += losses[-1][0]

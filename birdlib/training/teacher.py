@@ -41,12 +41,12 @@ def find_teachers(
         BirdlibError: there is none of this fold, or one is unfinished, or learnt other classes, another front end,
             or folds of other data.
     """
-    found = [path for folder in folders for path in checkpoints_in(folder)]
-    if not found:
+    paths = [path for folder in folders for path in checkpoints_in(folder)]
+    if not paths:
         raise BirdlibError(f"no teacher: there is no *.last.pt in {', '.join(map(str, folders))}; train one first")
     teachers = []
     folds = set()
-    for path in found:
+    for path in paths:
         teacher = load_checkpoint(path)
         folds.add(str(teacher.fold))
         if teacher.fold != fold:

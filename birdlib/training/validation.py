@@ -14,7 +14,7 @@ from birdlib.clip_sources.soundscapes import learnt_soundscapes
 from birdlib.competition.rows import shown, split_row_id
 from birdlib.data.authors import people
 from birdlib.data.clips import Clips
-from birdlib.data.labelled_soundscapes import LabelledSoundscapes
+from birdlib.data.known_soundscapes import KnownSoundscapes
 from birdlib.data.prepared import Prepared
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
@@ -90,7 +90,7 @@ class Validation:
         front_end: FrontEnd,
         *,
         metric: str,
-        soundscapes: LabelledSoundscapes | None,
+        soundscapes: KnownSoundscapes | None,
         batch_size: int,
         workers: int,
         padding: str,
@@ -164,13 +164,13 @@ class Validation:
         groups = tuple(map(str, authors[rows]))
         return Predictions(row_ids, filenames, self.prepared.classes, scores, labels, weights, groups)
 
-    def _judging(self, fold: int | str) -> LabelledSoundscapes | None:
+    def _judging(self, fold: int | str) -> KnownSoundscapes | None:
         """The soundscapes that a model of this fold has not learnt from."""
         if self.soundscapes is None:
             return None
         return self.soundscapes.without(learnt_soundscapes(self.clips, self.soundscapes, self.prepared, fold))
 
-    def _hear_soundscapes(self, model, soundscapes: LabelledSoundscapes | None, mel, autocast) -> Predictions | None:
+    def _hear_soundscapes(self, model, soundscapes: KnownSoundscapes | None, mel, autocast) -> Predictions | None:
         if soundscapes is None:
             return None
         row_ids, probabilities, truth = [], [], []

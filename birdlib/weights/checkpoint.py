@@ -113,7 +113,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     Raises:
         BirdlibError: the disk is full, or cannot be written.
     """
-    values = {one.name: getattr(checkpoint, one.name) for one in fields(checkpoint)}
+    values = {item.name: getattr(checkpoint, item.name) for item in fields(checkpoint)}
     values |= {
         "schema": SCHEMA,
         "classes": list(checkpoint.classes),
@@ -149,9 +149,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except Exception as error:  # zip, pickle and torch each have their own
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BirdlibError(f"{path}: cannot be read as a checkpoint ({reason[:120]})") from None
-    if not isinstance(values, dict) or values.get("schema") != SCHEMA:
-        raise BirdlibError(f"{path}: not a checkpoint of this library, or one of another version of it")
-    names = {one.name for one in fields(Checkpoint)}
+    if not isinstance(values, dict) or "schema" not in values:
+        raise BirdlibError(f"{path}: not a checkpoint of this library")
+    if values["schema"] != SCHEMA:
+        raise BirdlibError(f"{path}: a checkpoint of schema {values['schema']}, not {SCHEMA}; train the model anew")
+    names = {item.name for item in fields(Checkpoint)}
     if missing := sorted(names - values.keys()):
         raise BirdlibError(f"{path}: the checkpoint lacks {', '.join(missing)}")
     return Checkpoint(

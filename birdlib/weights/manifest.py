@@ -122,8 +122,8 @@ def read_manifest(folder: Path, on_fault: Callable[[Exception], None]) -> list[M
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        found = ", ".join(sorted(item.name for item in folder.iterdir())[:10]) or "nothing"
-        raise BirdlibError(f"{folder}: no {MANIFEST}; attach the output of an export kernel (found: {found})") from None
+        names = ", ".join(sorted(item.name for item in folder.iterdir())[:10]) or "nothing"
+        raise BirdlibError(f"{folder}: no {MANIFEST}; attach the output of an export kernel (found: {names})") from None
     except (OSError, ValueError) as error:
         raise BirdlibError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA or not isinstance(content.get("models"), list):
@@ -210,16 +210,16 @@ def _entry(values: object, where: str) -> ModelEntry:
 
 def _checked(values: dict, kind: type, types: dict, where: str) -> dict:
     """The values of a dataclass's fields, each of its type; fields that an older version did not write get defaults."""
-    defaults = {one.name: one.default for one in fields(kind)}
+    defaults = {field.name: field.default for field in fields(kind)}
     missing = [name for name, default in defaults.items() if default is MISSING and name not in values]
     if missing:
         raise BirdlibError(f"{where}: {', '.join(missing)} missing; export the model anew")
-    found = {name: values.get(name, default) for name, default in defaults.items()}
-    for name, value in found.items():
+    checked = {name: values.get(name, default) for name, default in defaults.items()}
+    for name, value in checked.items():
         # To Python a bool is an int.
         if not isinstance(value, types[name]) or (isinstance(value, bool) and types[name] is not bool):
             raise BirdlibError(f"{where}: {name} is a {type(value).__name__}; export the model anew")
-    return found
+    return checked
 
 
 def _check_files(folder: Path, entry: ModelEntry) -> None:

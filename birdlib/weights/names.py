@@ -27,9 +27,9 @@ def model_name(
         fold: a fold's number, or "full" for all data.
         teacher: the variant that it was distilled from; None if it was not.
     """
-    parts = ["rkl"] if teacher else []
-    parts += [short_name(variant), "wdfbn"]
-    parts += [short_name(teacher)] if teacher else []
-    parts += ["ema"] if ema else []
-    parts += [str(epochs), fold if isinstance(fold, str) else f"fold{fold}", f"seed{seed}"]
-    return "-".join(parts)
+    words = ["rkl"] if teacher else []
+    words += [short_name(variant), "wdfbn"]
+    words += [short_name(teacher)] if teacher else []
+    words += ["ema"] if ema else []
+    words += [str(epochs), fold if isinstance(fold, str) else f"fold{fold}", f"seed{seed}"]
+    return "-".join(words)

@@ -106,6 +106,7 @@ ROOMS = {
     "demo": {"audio", "competition"},
     "ensemble": {"competition", "inference", "weights"},
     "errors": set(),
+    "evaluation": {"competition", "data", "metrics", "scores", "training", "weights"},
     "export": {
         "audio",
         "clip_sources",
@@ -142,6 +143,7 @@ ROOMS = {
     "progress": set(),
     "samplers": {"data"},
     "schedules": set(),
+    "scratch": set(),
     "scores": {"competition", "metrics"},
     "sources": set(),
     "starts": {"models", "weights"},
@@ -235,7 +237,8 @@ FOREIGN = {
         (*TRAINING_PACKAGES, "openvino", "torch"),
     ),
     "prepare": ({"augmentation", "demo", "ensemble", "export", "submission", "training"}, TRAINING_PACKAGES),
-    "train": ({"demo", "ensemble", "export", "submission"}, ("openvino",)),
+    "train": ({"demo", "ensemble", "evaluation", "export", "submission"}, ("openvino",)),
+    "evaluate": ({"demo", "ensemble", "export", "submission"}, ("openvino",)),
     "export": ({"augmentation", "demo", "ensemble", "submission", "training"}, ("accelerate", "sklearn")),
     "untrained": ({"augmentation", "data", "demo", "ensemble", "submission", "training"}, ("accelerate", "sklearn")),
 }

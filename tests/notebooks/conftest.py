@@ -24,7 +24,7 @@ SMALL = [
     "soundscapes=2",
     "soundscape_seconds=30",
 ]
-# Three steps an epoch, each of two parts.
+# Three steps an epoch, each of two micro-batches.
 TRAINING = ["epochs=2", "batch_size=8", "device_batch=4"]
 
 
@@ -67,7 +67,7 @@ def trained(chain, tmp_path_factory):
     closed = tmp_path_factory.mktemp("closed") / "run"
     shutil.copytree(chain.out / "demo-train" / "run", closed)
     run("demo-train", "--resume")
-    text = run("demo-distill,demo-distill-time,demo-export,demo-submission,demo-score")
+    text = run("demo-distill,demo-distill-time,demo-evaluate,demo-export,demo-submission,demo-score")
     return SimpleNamespace(out=chain.out, closed=closed, printed=text)
 
 

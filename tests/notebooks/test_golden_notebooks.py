@@ -12,7 +12,17 @@ import pytest
 from .conftest import command
 
 GOLDEN = Path(__file__).parent / "golden"
-KERNELS = ["prepare", "train", "export", "untrained", "submission", "score", "demo-competition", "demo-truth"]
+KERNELS = [
+    "prepare",
+    "train",
+    "evaluate",
+    "export",
+    "untrained",
+    "submission",
+    "score",
+    "demo-competition",
+    "demo-truth",
+]
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ STUDENTS = {
     "demo-distill": "rkl-test_resnet-wdfbn-test_resnet-ema-2-fold0-seed1",
     "demo-distill-time": "rkl-test_resnet-time-wdfbn-test_resnet-ema-2-fold0-seed1",
 }
-KERNELS = ("demo-prepare", "demo-train", *STUDENTS, "demo-export", "demo-submission", "demo-score")
+KERNELS = ("demo-prepare", "demo-train", *STUDENTS, "demo-evaluate", "demo-export", "demo-submission", "demo-score")
 
 
 def checkpoint(trained, kernel, name):
@@ -100,7 +100,7 @@ def test_two_processes_train_after_the_notebook_has_run_torch_with_two_threads(t
     assert done.status == 0, done.out + done.err
     name = "test_resnet-wdfbn-ema-1-fold0-seed1"
     said = printed(nbformat.read(tmp_path / "demo-train" / "run" / "__notebook__.ipynb", 4))
-    assert f"{name}: begins; 3 steps of 8 clips (3 an epoch), 2 process(es) x 1 part(s) of 4, on cpu" in said
+    assert f"{name}: begins; 3 steps of 8 clips (3 an epoch), 2 process(es) x 1 micro-batch(es) of 4, on cpu" in said
     assert "FINISHED: 1 model" in said and said.count("train: 100%") == 1
     last = load_checkpoint(tmp_path / "demo-train" / "run" / f"{name}.last.pt")
     assert last.finished and last.scores["clips"]
@@ -125,6 +125,15 @@ def test_what_a_model_is_scored_on_was_held_back_and_sings_nothing_of_what_it_he
         assert predictions.filenames and not set(predictions.filenames) & set(heard["filename"])
         authors = prepared.recordings.set_index("filename")["author"][list(predictions.filenames)]
         assert not set(authors) & set(heard["author"])
+
+
+def test_the_students_are_judged_alone_and_as_one(trained):
+    text = printed(notebook(trained, "demo-evaluate"))
+    assert all(name in text for name in STUDENTS.values()) and "clips, mean of 2 trainings" in text
+    classes = pd.read_csv(trained.out / "demo-evaluate" / "run" / "classes.csv")
+    assert classes["class"].tolist() == list(checkpoint(trained, "demo-train", TEACHER).classes)
+    outputs = [output for cell in notebook(trained, "demo-evaluate").cells for output in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
 
 
 def test_the_weight_dataset_names_and_scores_the_students(trained):

@@ -5,7 +5,8 @@ import pytest
 import soxr
 
 from birdlib.audio.ogg_streams import page_checksum
-from birdlib.audio.recordings import blocks, probe, read, read_windows
+from birdlib.audio.recording import read
+from birdlib.audio.recordings import blocks, probe, read_windows
 
 from .conftest import RATE, decoded, encode, tone
 

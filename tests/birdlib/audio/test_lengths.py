@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from birdlib.audio.recordings import blocks, probe, read, read_windows
+from birdlib.audio.recording import read
+from birdlib.audio.recordings import blocks, probe, read_windows
 from birdlib.errors import BirdlibError
 
 from .conftest import RATE, decoded, encode, tone

@@ -5,8 +5,9 @@ import pytest
 import soundfile
 
 from birdlib.audio.padding import padded
-from birdlib.audio.recordings import DecodingMemory, probe, read_windows
-from birdlib.audio.recordings import read as read_piece
+from birdlib.audio.recording import DecodingMemory
+from birdlib.audio.recording import read as read_piece
+from birdlib.audio.recordings import probe, read_windows
 from birdlib.errors import BirdlibError
 
 RATE = 32000

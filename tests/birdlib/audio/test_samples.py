@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from birdlib.audio.recording import read as read_piece
 from birdlib.audio.recordings import probe, read_windows
-from birdlib.audio.recordings import read as read_piece
 from birdlib.audio.samples import is_silent, mono
 
 from .conftest import RATE, tone

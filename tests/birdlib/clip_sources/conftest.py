@@ -3,12 +3,12 @@
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 import soundfile
 
 from birdlib.clip_sources.clip_context import ClipContext
-from birdlib.data.labelled_soundscapes import LabelledSoundscapes
+
+from ..known_soundscapes import known_soundscapes
 
 CLASSES = ("crow", "owl", "wren")
 RATE = 8000
@@ -23,15 +23,12 @@ def record(path, seconds, seed=0):
 
 @pytest.fixture
 def soundscapes(tmp_path):
-    """Four soundscapes of 20 s of two sites; the labels are in the form of 2026."""
-    stems = ["XY_S01_a", "XY_S01_b", "XY_S02_a", "XY_S02_b"]
-    rows = []
-    for number, stem in enumerate(stems):
-        record(tmp_path / "competition/train_soundscapes" / f"{stem}.ogg", 20, number)
-        rows += [(f"{stem}.ogg", "00:00:00", "00:00:05", "crow;owl"), (f"{stem}.ogg", "00:00:10", "00:00:15", "")]
-    table = tmp_path / "competition/labels.csv"
-    pd.DataFrame(rows, columns=["filename", "start", "end", "labels"]).to_csv(table, index=False)
-    return LabelledSoundscapes.read(table, tmp_path / "competition/train_soundscapes", CLASSES)
+    """Four soundscapes of 20 s of two sites."""
+    folder, labels = tmp_path / "competition/train_soundscapes", {}
+    for number, stem in enumerate(["XY_S01_a", "XY_S01_b", "XY_S02_a", "XY_S02_b"]):
+        record(folder / f"{stem}.ogg", 20, number)
+        labels |= {f"{stem}_5": "crow owl", f"{stem}_15": ""}
+    return known_soundscapes(folder, labels, CLASSES)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from birdlib.clip_sources.soundscapes import learnt_soundscapes
 from birdlib.components import component
 from birdlib.data.clip_table import join_tables
 from birdlib.data.clips import Clips
-from birdlib.data.labelled_soundscapes import group_of
+from birdlib.data.known_soundscapes import group_of
 from birdlib.errors import BirdlibError
 
 from .conftest import CLASSES, RATE, record

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from birdlib.data.cache import Cache, CachePlan, CacheWriter, plan_cache
+from birdlib.data.cache import Cache
+from birdlib.data.cache_writing import CachePlan, CacheWriter, plan_cache
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 

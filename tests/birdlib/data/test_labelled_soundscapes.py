@@ -210,7 +210,7 @@ def test_a_soundscape_that_cannot_be_decoded_does_not_end_a_validation(audio, mo
     for _ in range(2):
         assert list(everything(labelled)) == ["two_S05_20190522_5"]
     printed = capsys.readouterr().out
-    assert printed.count("one_20250227_010002.ogg: cannot be read as audio") == 1
+    assert printed.count("one_20250227_010002.ogg: cannot be decoded") == 1
     assert "1 of its 1 windows left out" in printed
 
 

@@ -94,15 +94,6 @@ def test_a_class_without_a_recording_is_noted(tmp_path):
     assert len(notes) == 1 and "2 classes (b, c) without a recording" in notes[0]
 
 
-def test_the_version_is_that_of_the_rows_whatever_their_order(tmp_path):
-    rows = [ROW, ["b", "['a']", "Bo", "b/2.ogg"]]
-    version = read_metadata(write(tmp_path / "one", COLUMNS, rows)).version
-    assert read_metadata(write(tmp_path / "two", COLUMNS, rows[::-1])).version == version
-    for position, value in enumerate(["c", "['c']", "Cy", "b/3.ogg"]):
-        other = [ROW, rows[1][:position] + [value] + rows[1][position + 1 :]]
-        assert read_metadata(write(tmp_path / f"other{position}", COLUMNS, other)).version != version
-
-
 @pytest.mark.parametrize(
     ("columns", "rows", "message"),
     [

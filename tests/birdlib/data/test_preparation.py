@@ -12,6 +12,8 @@ import soundfile
 from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data import examination
+from birdlib.data.clips import Clips
+from birdlib.data.known_soundscapes import KnownSoundscapes
 from birdlib.data.preparation import prepare
 from birdlib.data.prepared import COLUMNS, Prepared
 from birdlib.errors import BirdlibError
@@ -36,7 +38,11 @@ def test_every_row_of_the_metadata_is_written_with_what_was_found(ordinary, tmp_
     facts = json.loads((tmp_path / "folds.json").read_text())
     assert facts["classes"] == list("abcdef") and facts["n_folds"] == 5 and facts["seed"] == 1
     assert facts["data_version"] == made.data_version
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["folds.json", "recordings.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
+        "folds.json",
+        "recordings.csv",
+        "soundscapes.csv",
+    ]
     assert lines(capsys) == []
 
 
@@ -207,3 +213,41 @@ def test_mp3_odd_names_and_one_name_with_two_endings(competition, tmp_path, caps
     assert "of one name with several endings, all used: 2 recordings (a/XC2.ogg, a/XC2.mp3)" in lines(capsys)
     prepared = Prepared.read(tmp_path, files)
     assert len(prepared.recordings) == 14
+
+
+def test_what_libsndfile_does_not_read_as_it_is_has_a_copy_that_training_reads(competition, tmp_path, capsys):
+    """Recordings and labelled soundscapes: two streams in one file, of which libsndfile reads the first."""
+    for number in range(12):
+        competition.add(f"{'ab'[number % 2]}/XC{number}.flac", author=f"Person {number}", seconds=3, seed=number)
+    files = competition.write()
+    odd, soundscape = files.train_audio / "a/XC4.flac", files.root / "train_soundscapes/s_1.flac"
+    soundscape.parent.mkdir()
+    content = odd.read_bytes() + (files.train_audio / "b/XC5.flac").read_bytes()
+    odd.write_bytes(content)
+    soundscape.write_bytes(content)
+    (files.root / "train_soundscape_labels.csv").write_text("row_id,a,b\ns_1_5,1,0\ns_1_10,0,1\ns_1_15,1,1\n")
+    prepare(files, tmp_path, n_folds=2)
+    printed = lines(capsys)
+    assert "copied, since libsndfile does not read them as they are: 1 recording (copies/a/XC4.flac.w64)" in printed
+    prepared = Prepared.read(tmp_path, files)
+    soundscapes = KnownSoundscapes.of_preparation(tmp_path, files.root, prepared.classes)
+    odd.unlink()
+    soundscape.unlink()
+    parts = [np.random.default_rng(seed).uniform(-0.9, 0.9, (96_000, 1))[:, 0] for seed in (4, 5)]
+    whole = (np.rint(np.concatenate(parts) * 32767) / 32768).astype(np.float32)
+    row = prepared.recordings["filename"].tolist().index("a/XC4.flac")
+    clips = Clips(
+        prepared.clip_table([row]), sample_rate=32_000, window_seconds=6, crop="first", padding="zeros", seed=0
+    )
+    np.testing.assert_array_equal(clips[0, 0][0], whole)
+    ((row_ids, waves, truth),) = soundscapes.windows(32_000, 5, "zeros")
+    assert row_ids == ("s_1_5", "s_1_10") and truth[:, :2].tolist() == [[1, 0], [0, 1]] and not truth[:, 2:].any()
+    np.testing.assert_array_equal(waves.ravel()[: len(whole)], whole)
+
+
+def test_a_competition_without_labelled_soundscapes_hands_over_none_and_a_lost_table_is_named(ordinary, tmp_path):
+    prepare(ordinary, tmp_path)
+    assert KnownSoundscapes.of_preparation(tmp_path, ordinary.root, tuple("abcdef")) is None
+    (tmp_path / "soundscapes.csv").unlink()
+    with pytest.raises(BirdlibError, match=r"soundscapes\.csv: not readable \(.*\); run the preparation again"):
+        KnownSoundscapes.of_preparation(tmp_path, ordinary.root, tuple("abcdef"))

@@ -86,7 +86,7 @@ def test_folds_of_another_run_are_noticed(ordinary, folder, column, value):
     table = pd.read_csv(folder / "recordings.csv", dtype=str, keep_default_na=False)
     table.loc[2, column] = value
     table.to_csv(folder / "recordings.csv", index=False)
-    with pytest.raises(BirdlibError, match="recordings.csv is of data version [0-9a-f]{16}, folds.json of") as caught:
+    with pytest.raises(BirdlibError, match="recordings.csv: not the one that folds.json belongs to") as caught:
         Prepared.read(folder, ordinary)
     assert "\n" not in str(caught.value)
 
@@ -104,9 +104,7 @@ def change_facts(folder, **values):
         (lambda f: (f / "cache.i16").unlink(), "cache.i16: the cache is missing"),
         (lambda f: (f / "folds.json").write_text("{"), "folds.json: not readable as JSON"),
         (lambda f: change_facts(f, schema=99), "folds.json: not written by this preparation"),
-        (lambda f: change_facts(f, n_folds="3"), "folds.json: n_folds missing or of the wrong kind"),
-        (lambda f: change_facts(f, n_folds=2), "folds outside -1 to 1"),
-        (lambda f: (f / "recordings.csv").write_text("filename\na/1.ogg\n"), "12 columns .* missing"),
+        (lambda f: (f / "recordings.csv").write_text("filename\na/1.ogg\n"), "recordings.csv: not the one that"),
     ],
 )
 def test_damage_is_one_line_that_names_the_file(ordinary, folder, damage, message):

@@ -9,7 +9,7 @@ import torch
 
 from birdlib.competition.editions import MACRO_ROC_AUC, PADDED_CMAP
 from birdlib.errors import BirdlibError
-from birdlib.export.checkpoints import find_models, models_table
+from birdlib.export.checkpoints import export_table, find_models
 from birdlib.export.weight_dataset import WeightDataset
 from birdlib.frontend.mel import FrontEnd
 from birdlib.inference.requests import compile_for_cpu
@@ -195,7 +195,7 @@ def test_soundscapes_count_where_every_model_heard_some(folder):
 
 def test_the_table_names_every_model_and_its_score(folder):
     models = find_models([folder(checkpoint(0, 1, clips=0.9), checkpoint("full", 1))], metric=MACRO_ROC_AUC)
-    table = models_table(models)
+    table = export_table(models)
     assert table["score"].tolist() == pytest.approx([1.0, 1.0]) and table["fold"].tolist() == ["0", "full"]
     assert table["which score"].str.startswith("macro ROC-AUC").all()
 

@@ -49,14 +49,15 @@ def data(tmp_path_factory):
     )
     bare = tmp_path_factory.mktemp("without") / "competition"
     shutil.copytree(root, bare, ignore=shutil.ignore_patterns("train_soundscape*"))
-    prepare(CompetitionFiles(bare, edition("demo")), output, n_folds=3, workers=1)
-    files = CompetitionFiles(bare, edition("demo"))
+    files, with_soundscapes = CompetitionFiles(bare, edition("demo")), output / "with-soundscapes"
+    prepare(files, output, n_folds=3, workers=1)
+    prepare(CompetitionFiles(root, edition("demo")), with_soundscapes, n_folds=3, workers=1)
     prepared = Prepared.read(output, files)
     return SimpleNamespace(
         output=output,
         prepared=prepared,
         files=files,
-        with_soundscapes=CompetitionFiles(root, edition("demo")),
+        with_soundscapes=TrialAudio(with_soundscapes, CompetitionFiles(root, edition("demo"))),
         audio=TrialAudio(output, files),
     )
 
@@ -113,14 +114,14 @@ def test_a_fold_is_judged_by_what_it_held_back(data):
 
 
 def test_labelled_soundscapes_judge_better_than_clips(data):
-    heard = TrialAudio(data.output, data.with_soundscapes).judging(checkpoint(data))
+    heard = data.with_soundscapes.judging(checkpoint(data))
     assert heard.what == SOUNDSCAPES and heard.mels.shape == (4, *FRONT_END.shape)
     assert heard.truth.shape == (4, len(data.prepared.classes)) and heard.truth.any()
 
 
 def test_a_soundscape_that_was_learnt_from_does_not_judge(data):
     """The only one is held back by fold 0."""
-    audio = TrialAudio(data.output, data.with_soundscapes)
+    audio = data.with_soundscapes
     learnt = [checkpoint(data, fold=fold, settings=recipe("soundscapes")) for fold in (0, 1, "full")]
     assert [audio.judging(model).what for model in learnt] == [SOUNDSCAPES, HELD_OUT, LEARNT]
     assert audio.judging(checkpoint(data, fold=1)).what == SOUNDSCAPES

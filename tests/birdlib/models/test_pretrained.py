@@ -7,7 +7,8 @@ import torch
 import torchvision
 
 from birdlib.errors import BirdlibError
-from birdlib.models.pretrained import find_pretrained, load_pretrained, start_from_backbone
+from birdlib.models.backbones import start_from_backbone
+from birdlib.models.pretrained import find_pretrained, load_pretrained
 
 from ..networks import build_model
 

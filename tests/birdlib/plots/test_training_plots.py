@@ -45,7 +45,7 @@ def curves(folder: Path) -> Figure:
     """The picture of a folder's trainings, as it is drawn live."""
     figure = Figure(figsize=pictures.SIZE, layout="constrained")
     FigureCanvasAgg(figure)
-    logs = {path.name.removesuffix(SUFFIX): read_metrics(path) for path in live_pictures._logs(folder)}
+    logs = {path.name.removesuffix(SUFFIX): read_metrics(path) for path in sorted(folder.glob(f"*{SUFFIX}"))}
     pictures.draw_curves(figure, logs)
     return figure
 
@@ -164,8 +164,8 @@ def test_the_picture_follows_the_log_also_when_a_resumed_training_rewrites_it(tm
         place.wait_for(1)
         with MetricsLog(tmp_path / "a.metrics.jsonl", resume_step=10) as log:
             log.step(step=11, epoch=1.1, loss=0.5, seconds=1.0)
-    (followed,) = live._followed.values()
-    steps, epochs = followed.tables()
+    (records,) = live._records.values()
+    steps, epochs = live_pictures.metrics_tables(records)
     assert steps["step"].tolist() == list(range(1, 12)) and epochs["epoch"].tolist() == [1]
     assert place.shown[-1]["image/png"].startswith(b"\x89PNG")
     assert not watchers()

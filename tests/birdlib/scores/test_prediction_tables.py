@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from birdlib.errors import BirdlibError
-from birdlib.scores.prediction_tables import clip_row_ids, combine_out_of_fold, read_predictions, write_predictions
+from birdlib.scores.prediction_tables import clip_row_ids, read_predictions, write_predictions
 
 CLASSES = ("1139490", "abethr1", "NA")
 FILENAMES = ["abethr1/XC1.ogg", "1139490/XC1.ogg", "NA/a_b.wav", "abethr1/iNat7.ogg"]
@@ -51,37 +51,11 @@ def test_of_soundscapes_the_row_ids_say_the_file(tmp_path: Path):
     assert read.weights.all()
 
 
-def test_the_folds_together_score_as_one_table(tmp_path: Path):
-    write(tmp_path / "fold0.oof.csv", slice(0, 3))
-    write(tmp_path / "fold1.oof.csv", slice(3, 4))
-    combined = combine_out_of_fold([tmp_path / "fold0.oof.csv", tmp_path / "fold1.oof.csv"])
-    assert combined.row_ids == tuple(clip_row_ids(FILENAMES))
-    assert combined.scores.shape == combined.truth.shape == combined.weights.shape == (4, 3)
-    np.testing.assert_array_equal(combined.truth, TRUTH)
-    np.testing.assert_allclose(combined.scores, SCORES, rtol=1e-5)
-
-
-def test_folds_that_do_not_belong_together_are_never_scored_as_one(tmp_path: Path):
-    write(tmp_path / "a.csv", slice(0, 3))
-    write(tmp_path / "b.csv", slice(2, 4))
-    write(tmp_path / "c.csv", slice(3, 4), classes=("1139490", "abethr1", "crow"))
-    with pytest.raises(BirdlibError, match=r"b\.csv: 1 row \(NA/a_b_5\) in .*a\.csv too"):
-        combine_out_of_fold([tmp_path / "a.csv", tmp_path / "b.csv"])
-    with pytest.raises(BirdlibError, match=r"c\.csv: other classes than .*a\.csv"):
-        combine_out_of_fold([tmp_path / "a.csv", tmp_path / "c.csv"])
-    with pytest.raises(BirdlibError, match="no out-of-fold predictions"):
-        combine_out_of_fold([])
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"row_ids": ["a_5", "a_5", "b_5", "c_5"]}, r"1 row id \(a_5\) more than once"),
-        ({"row_ids": ["a", "b_5", "c_5", "d_5"]}, "row id 'a' does not end"),
-        ({"scores": SCORES[:2]}, r"scores of shape \(2, 3\), expected \(4, 3\)"),
-        ({"truth": TRUTH + 0.5}, "truth other than 0 and 1"),
-        ({"scores": SCORES * np.nan}, "not finite"),
-        ({"filenames": FILENAMES[:3]}, "3 filenames and 3 groups for 4 row ids"),
+        ({"row_ids": ["a", "b_5", "c_5", "d_5"], "filenames": None}, "row id 'a' does not end"),
         ({"classes": ("truth", "b", "c")}, r"1 class \(truth\)"),
         ({"classes": ("a b", "b", "c")}, r"1 class \(a b\)"),
     ],

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from birdlib.errors import BirdlibError
-from birdlib.sources import find_folders, find_source, input_root, scratch_folder
+from birdlib.sources import find_folders, find_source, input_root
 
 NEW = {
     "dataset:openvino-wheels": "datasets/someone/openvino-wheels",
@@ -154,13 +154,6 @@ def test_a_source_written_wrongly_is_refused(root: Path, source: str):
 def test_without_the_variable_the_input_root_is_that_of_kaggle(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("KAGGLE_INPUT_ROOT", raising=False)
     assert input_root().parts[1:] == ("kaggle", "input")
-
-
-def test_the_scratch_folder_can_be_written_and_stays_the_same():
-    folder = scratch_folder()
-    (folder / "mels.bin").write_bytes(b"1")
-    assert scratch_folder() == folder
-    (folder / "mels.bin").unlink()
 
 
 def test_a_source_that_the_recipe_left_empty_is_told_in_one_line():

@@ -41,6 +41,6 @@ if accelerator.is_main_process:
     gradients = {name: one.grad for name, one in model.named_parameters() if one.grad is not None}
     torch.save({"loss": loss, "gradients": gradients}, folder / "gradients.pt")
     backend = torch.distributed.get_backend() if accelerator.num_processes > 1 else "none"
-    print(f"processes {accelerator.num_processes}, parts {run.plan.parts}, backend {backend}")
+    print(f"processes {accelerator.num_processes}, parts {run.plan.micro_batches}, backend {backend}")
     print(f"loss {loss}, suspects {len(suspects)}")
 accelerator.end_training()

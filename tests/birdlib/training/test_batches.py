@@ -19,7 +19,7 @@ def keys(plan, *, rank=0, first=0, last=8, seed=1):
 
 def test_an_epoch_hears_every_recording_at_most_once_and_leaves_out_less_than_a_batch():
     plan = BatchPlan(batch_size=6, device_batch=3, processes=1, rows=20)
-    assert plan.steps_per_epoch == 3 and plan.parts == 2
+    assert plan.steps_per_epoch == 3 and plan.micro_batches == 2
     epoch = [position for batch in keys(plan, last=3) for _, position in batch]
     assert len(epoch) == len(set(epoch)) == 18 and set(epoch) <= set(range(20))
     other = [position for batch in keys(plan, first=3, last=6) for _, position in batch]
@@ -31,13 +31,13 @@ def test_a_resumed_run_hears_what_it_would_have_heard():
     plan = BatchPlan(batch_size=6, device_batch=3, processes=1, rows=20)
     whole = keys(plan)
     for step in range(8):
-        assert keys(plan, first=step) == whole[step * plan.parts :]
+        assert keys(plan, first=step) == whole[step * plan.micro_batches :]
 
 
 def test_a_step_holds_the_same_clips_however_it_is_spread():
     one = BatchPlan(batch_size=12, device_batch=12, processes=1, rows=30)
     spread = BatchPlan(batch_size=12, device_batch=3, processes=2, rows=30)
-    assert spread.parts == 2
+    assert spread.micro_batches == 2
     ranks = [keys(spread, rank=rank, last=2) for rank in (0, 1)]
     for step, batch in enumerate(keys(one, last=2)):
         of_step = [key for rank in ranks for part in rank[2 * step : 2 * step + 2] for key in part]

@@ -31,7 +31,7 @@ def test_of_a_clip_it_is_the_recordings_start(prepared):
         np.testing.assert_allclose(one, mel(np.resize(wave, 160_000)), atol=1e-3)
 
 
-class Soundscapes:
+class KnownSoundscapes:
     """Three of two windows each; the last one must not be read."""
 
     def windows(self, sample_rate: int, window_seconds: float, padding: str):
@@ -44,7 +44,7 @@ class Soundscapes:
 
 def test_of_soundscapes_no_more_are_read_than_needed_and_the_order_is_kept():
     rows = ["s0_5", "s0_10", "s1_5", "s1_10", "s2_5"]
-    found = mels_of_soundscapes(predictions(rows, rows), Soundscapes(), FRONT_END, "zeros")([2, 1])
+    found = mels_of_soundscapes(predictions(rows, rows), KnownSoundscapes(), FRONT_END, "zeros")([2, 1])
     for one, (number, window) in zip(found, ((1, 0), (0, 1)), strict=True):
         waves = np.random.default_rng(number).normal(size=(2, 160_000))
         np.testing.assert_allclose(one, mel(waves[window]), atol=1e-4)

@@ -112,7 +112,7 @@ def test_a_training_is_started_after_torch_has_run_with_threads_and_leaves_one_s
     notebook = start(members, surroundings(tmp_path / "out", device_batch=3), processes=processes)
     said, _ = notebook.communicate(timeout=300)
     assert "finished True" in said and "cuda untouched True" in said, said
-    assert f"{processes or 1} process(es) x {1 if processes else 2} part(s) of 3, on cpu" in said
+    assert f"{processes or 1} process(es) x {1 if processes else 2} micro-batch(es) of 3, on cpu" in said
     (path,) = checkpoints_in(tmp_path / "out")
     assert load_checkpoint(path).finished
     assert sorted(one.name.split(".", 1)[1] for one in path.parent.iterdir()) == ["last.pt", "metrics.jsonl"]

@@ -221,7 +221,7 @@ def test_the_learning_rate_may_change_and_takes_effect(settings, surroundings, t
         assert after.settings["stages"][0]["learning_rate"] == rate and after.optimiser["param_groups"][0]["lr"] == rate
         key = "backbone.conv1.0.weight"
         ends[rate] = (after.model[key] - before.model[key]).abs().max()
-        assert len(trained_models(folder, members)) == 1
+        assert len(trained_models(folder, members.seeds, members.folds)) == 1
     assert ends[1e-9] < 1e-6 < ends[1e-3]
 
 
@@ -231,7 +231,7 @@ def test_what_is_finished_stays_as_it_is_under_another_learning_rate(settings, s
     members = Members(settings(epochs=1, learning_rate=1e-4), [1], [0])
     assert train_members(members, around)
     assert f"{NAME.format(1)}: finished in an earlier session, with learning_rate = 0.001" in capsys.readouterr().out
-    (model,) = trained_models(around.folder, members)
+    (model,) = trained_models(around.folder, members.seeds, members.folds)
     assert model.saved.finished
 
 

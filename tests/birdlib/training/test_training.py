@@ -12,7 +12,6 @@ from accelerate import Accelerator
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from birdlib.data.clips import Clips
-from birdlib.data.labelled_soundscapes import LabelledSoundscapes
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import MelSpectrogram
 from birdlib.metrics.of_years import metric_of
@@ -26,6 +25,7 @@ from birdlib.training.trainer import Trainer
 from birdlib.training.validation import Validation
 from birdlib.weights.checkpoint import checkpoints_in, load_checkpoint
 
+from ..known_soundscapes import known_soundscapes
 from .conftest import ATTENTION, DISTILLATION, train_here
 
 
@@ -250,12 +250,11 @@ def test_a_training_hears_nothing_that_its_fold_holds_back(settings, session, pr
 
 
 @pytest.fixture
-def labelled(competition, prepared, tmp_path):
+def labelled(competition, prepared):
     """The labels of a soundscape: the first species in its first 5 s, the second one thereafter."""
     stem = next((competition.root / "test_soundscapes").iterdir()).stem
-    lines = ["row_id," + ",".join(prepared.classes), f"{stem}_5,1,0,0,0", f"{stem}_10,0,1,0,0"]
-    (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
-    return LabelledSoundscapes.read(tmp_path / "labels.csv", competition.root / "test_soundscapes", prepared.classes)
+    labels = {f"{stem}_5": prepared.classes[0], f"{stem}_10": prepared.classes[1]}
+    return known_soundscapes(competition.root / "test_soundscapes", labels, prepared.classes)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import pytest
 
 from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
-from birdlib.data.labelled_soundscapes import LabelledSoundscapes
 from birdlib.data.prepared import Prepared
 from birdlib.errors import BirdlibError
 from birdlib.training import validation as validation_module
@@ -16,6 +15,7 @@ from birdlib.training.members import Members
 from birdlib.training.validation import Validation
 from birdlib.weights.checkpoint import BEST, LAST, load_checkpoint
 
+from ..known_soundscapes import known_soundscapes
 from .conftest import FRONT_END, surroundings_of, train_here
 
 NAME = "test_resnet-wdfbn-ema-2-fold0-seed1"
@@ -31,10 +31,8 @@ def spoilt(competition, tmp_path):
         files = CompetitionFiles(root, edition("demo"))
         prepared = Prepared.read(competition.output, files)
         audio = files.test_soundscapes[0]
-        (tmp_path / "labels.csv").write_text(
-            f"row_id,{','.join(prepared.classes)}\n{audio.stem}_5,1,0,0,0\n{audio.stem}_10,0,1,0,0\n"
-        )
-        soundscapes = LabelledSoundscapes.read(tmp_path / "labels.csv", root / "test_soundscapes", prepared.classes)
+        labels = {f"{audio.stem}_5": prepared.classes[0], f"{audio.stem}_10": prepared.classes[1]}
+        soundscapes = known_soundscapes(root / "test_soundscapes", labels, prepared.classes)
         held_back = prepared.audio / prepared.recordings["filename"][int(prepared.validation_rows(0)[0])]
         if clip:
             held_back.write_bytes(held_back.read_bytes()[:100])

@@ -1,4 +1,4 @@
-"""Reading the audio of training recordings: whole ones piece by piece, clips by seeking."""
+"""Decoding whole recordings, piece by piece: lengths, fingerprints, faults."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,12 +8,10 @@ import numpy as np
 import soundfile
 import soxr
 
-from birdlib.audio.links import OtherHeader
-from birdlib.audio.recordings import RecordingInfo, blocks, inspect, read
+from birdlib.audio.link import INEXACT_SECONDS
+from birdlib.audio.recordings import blocks, inspect
 from birdlib.audio.samples import is_silent, reason
 from birdlib.errors import BirdlibError
-
-_INEXACT_SECONDS = 0.1  # that a header may promise too much: MP3's are estimates
 
 
 @dataclass(frozen=True)
@@ -24,6 +22,7 @@ class Decoded:
         sha256: of its audio at its own rate: mono, int16, little-endian.
         cut: one line about what of the file is missing or cannot be used; "" where nothing is.
         silent: nothing can be heard in it.
+        is_ordinary: whether libsndfile reads the file as it is, with the length that its header says.
     """
 
     frames: int
@@ -32,6 +31,7 @@ class Decoded:
     sha256: str
     cut: str = ""
     silent: bool = False
+    is_ordinary: bool = True
 
     @property
     def seconds(self) -> float:
@@ -83,50 +83,27 @@ def decode(path: Path, first: Resampled | None = None) -> Decoded:
         raise BirdlibError(f"cannot be decoded beyond {frames / info.sample_rate:.1f} s ({reason(error)})") from None
     if frames == 0:
         raise BirdlibError("the file holds no audio")
-    if info.frames - frames > _INEXACT_SECONDS * info.sample_rate:
+    if info.frames - frames > INEXACT_SECONDS * info.sample_rate:
         raise BirdlibError(f"only {frames / info.sample_rate:.1f} of {info.seconds:.1f} s can be decoded")
-    return Decoded(frames, info.sample_rate, info.channels, digest.hexdigest(), info.cut, silent)
+    return Decoded(
+        frames, info.sample_rate, info.channels, digest.hexdigest(), info.cut, silent, is_ordinary=info.is_ordinary
+    )
 
 
-def read_clip(
-    path: Path, start: float, seconds: float, sample_rate: int, expected: RecordingInfo | None = None
-) -> np.ndarray:
-    """A piece of a recording, found by seeking: float32 [up to seconds * sample_rate], mono.
-
-    Channels become one (see ``birdlib.audio.samples.mono``), other sample rates are resampled (soxr, high quality).
-
-    Args:
-        start, seconds: where the piece starts, from the beginning of the recording, and how long it is.
-        expected: what the file holds if it is an ordinary one; spares looking for odd ones.
+def write_copy(path: Path, copy: Path) -> None:
+    """Write a recording's samples (mono, float32) to a file that libsndfile reads as it is.
 
     Raises:
-        BirdlibError: nothing can be read there; the text names the file.
+        BirdlibError: the recording cannot be decoded, or the disk is full.
     """
+    info = inspect(path)
+    copy.parent.mkdir(parents=True, exist_ok=True)
     try:
-        wave, rate = _read_piece(path, start, seconds, expected)
-    except BirdlibError as error:
-        raise BirdlibError(f"{path}: cannot be read at {start:.1f} s ({error})") from error
+        with soundfile.SoundFile(copy, "w", info.sample_rate, 1, subtype="FLOAT", format="W64") as file:
+            for piece in blocks(info):
+                file.write(piece)
     except (soundfile.SoundFileError, OSError) as error:
-        raise BirdlibError(f"{path}: cannot be read at {start:.1f} s ({reason(error)})") from error
-    if not len(wave):
-        raise BirdlibError(f"{path}: there is no audio at {start:.1f} s; was the file replaced after the preparation?")
-    if rate != sample_rate:
-        wave = soxr.resample(wave, rate, sample_rate)
-    return wave[: round(seconds * sample_rate)]
-
-
-def _read_piece(path: Path, start: float, seconds: float, expected: RecordingInfo | None) -> tuple[np.ndarray, int]:
-    """Samples and their rate."""
-    if expected:
-        try:
-            return _read_at(expected, start, seconds)
-        except (OtherHeader, soundfile.SoundFileError):
-            pass  # it is an odd one, or damaged
-    return _read_at(inspect(path), start, seconds)
-
-
-def _read_at(info: RecordingInfo, start: float, seconds: float) -> tuple[np.ndarray, int]:
-    return read(info, round(start * info.sample_rate), round(seconds * info.sample_rate)), info.sample_rate
+        raise BirdlibError(f"{copy}: cannot be written ({reason(error)}); is the disk full?") from None
 
 
 def as_int16(wave: np.ndarray) -> np.ndarray:

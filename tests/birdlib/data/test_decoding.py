@@ -8,7 +8,9 @@ import soundfile
 import soxr
 
 from birdlib.audio import recordings
-from birdlib.data.reading import Resampled, as_int16, decode, read_clip
+from birdlib.audio.recording import RecordingInfo, read_clip
+from birdlib.audio.recordings import probe
+from birdlib.data.decoding import Resampled, as_int16, decode, write_copy
 from birdlib.errors import BirdlibError
 
 RATE = 32_000
@@ -55,7 +57,7 @@ def test_the_start_comes_at_the_wanted_rate_as_if_resampled_at_once(tmp_path, wr
 @pytest.mark.parametrize(("start", "seconds"), [(0, 5), (1.0, 2.0), (7.25, 0.75), (7.0, 5)])
 def test_a_clip_is_a_slice_of_the_recording(tmp_path, write_audio, start, seconds):
     samples = write_audio(tmp_path / "a.flac", 8, seed=2)[:, 0]
-    clip = read_clip(tmp_path / "a.flac", start, seconds, RATE)
+    clip = read_clip(probe(tmp_path / "a.flac"), start, seconds, RATE)
     wanted = samples[round(start * RATE) : round((start + seconds) * RATE)]
     assert clip.dtype == np.float32
     np.testing.assert_array_equal(as_int16(clip), wanted)
@@ -65,7 +67,7 @@ def test_channels_are_averaged_and_other_rates_resampled(tmp_path):
     time = np.arange(44_100 * 4) / 44_100
     tone = np.sin(2 * np.pi * 1000 * time)
     soundfile.write(tmp_path / "a.wav", np.stack([0.8 * tone, 0.2 * tone], axis=1), 44_100, subtype="FLOAT")
-    clip = read_clip(tmp_path / "a.wav", 1, 2, RATE)
+    clip = read_clip(probe(tmp_path / "a.wav"), 1, 2, RATE)
     expected = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(2 * RATE) / RATE)
     assert clip.shape == (2 * RATE,)
     assert np.abs(clip - expected)[1000:-1000].max() < 1e-3
@@ -75,7 +77,7 @@ def test_samples_that_are_not_numbers_do_not_reach_a_model(tmp_path):
     wave = np.full(RATE, 0.25, np.float32)
     wave[:3] = np.nan, np.inf, -np.inf
     soundfile.write(tmp_path / "a.wav", wave, RATE, subtype="FLOAT")
-    assert np.isfinite(read_clip(tmp_path / "a.wav", 0, 1, RATE)).all()
+    assert np.isfinite(read_clip(probe(tmp_path / "a.wav"), 0, 1, RATE)).all()
     assert decode(tmp_path / "a.wav").frames == RATE
 
 
@@ -118,20 +120,40 @@ def test_damage_in_the_middle_is_a_fault(tmp_path):
         decode(tmp_path / "a.ogg")
 
 
-def test_a_clip_is_read_of_a_file_that_libsndfile_does_not_open_as_it_is(tmp_path, write_audio):
+@pytest.fixture
+def tagged(tmp_path):
+    """A recording of 8 s that libsndfile does not open as it is, and its samples."""
     path = tmp_path / "tagged.ogg"
     soundfile.write(path, np.sin(np.linspace(0, 9000, 8 * RATE)), RATE)
-    expected = read_clip(path, 2.0, 5.0, RATE)
+    wave, _ = soundfile.read(path, dtype="float32")
     path.write_bytes(b"ID3\x04\0\0\0\0\0\x0a" + bytes(10) + path.read_bytes())
     with pytest.raises(soundfile.SoundFileError):
         soundfile.info(path)
-    known = recordings.RecordingInfo.ordinary(path, 8 * RATE, RATE, 1)  # what a preparation notes of it
-    np.testing.assert_array_equal(read_clip(path, 2.0, 5.0, RATE, known), expected)
+    return path, wave
+
+
+def test_a_file_that_libsndfile_does_not_open_is_looked_at_again_where_that_is_wanted(tagged):
+    path, wave = tagged
+    known = RecordingInfo.ordinary(path, 8 * RATE, RATE, 1)
+    np.testing.assert_array_equal(read_clip(known, 2.0, 5.0, RATE, probe), wave[2 * RATE : 7 * RATE])
+    with pytest.raises(BirdlibError, match=r"tagged\.ogg: cannot be read at 2\.0 s"):
+        read_clip(known, 2.0, 5.0, RATE)
+
+
+def test_a_copy_holds_the_same_samples_and_is_read_as_it_is(tagged, tmp_path):
+    path, wave = tagged
+    assert not decode(path).is_ordinary
+    write_copy(path, tmp_path / "copies" / "a.w64")
+    copied = decode(tmp_path / "copies" / "a.w64")
+    assert copied.is_ordinary and copied.sha256 == decode(path).sha256
+    np.testing.assert_array_equal(soundfile.read(tmp_path / "copies" / "a.w64", dtype="float32")[0], wave)
 
 
 def test_a_clip_that_cannot_be_read_names_its_file(tmp_path, write_audio):
-    with pytest.raises(BirdlibError, match=r"gone\.ogg: cannot be read at 2\.0 s"):
-        read_clip(tmp_path / "gone.ogg", 2, 5, RATE)
+    with pytest.raises(BirdlibError, match=r"gone\.ogg: cannot be read at 2\.0 s \(there is no such file\)"):
+        read_clip(RecordingInfo.ordinary(tmp_path / "gone.ogg", 8 * RATE, RATE, 1), 2, 5, RATE)
     write_audio(tmp_path / "short.flac", 1, seed=1)
-    with pytest.raises(BirdlibError, match=r"short\.flac: .* at 2\.0 s"):
-        read_clip(tmp_path / "short.flac", 2, 5, RATE)
+    with pytest.raises(BirdlibError, match=r"short\.flac: cannot be read at 2\.0 s \(32000 frames instead of 256000\)"):
+        read_clip(RecordingInfo.ordinary(tmp_path / "short.flac", 8 * RATE, RATE, 1), 2, 5, RATE)
+    with pytest.raises(BirdlibError, match=r"short\.flac: there is no audio at 2\.0 s"):
+        read_clip(probe(tmp_path / "short.flac"), 2, 5, RATE)
