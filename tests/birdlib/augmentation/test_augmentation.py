@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import json
 import re
 from pathlib import Path
 
@@ -180,5 +181,5 @@ def test_the_docs_table_has_every_step_and_its_parameters_with_their_defaults():
         assert re.findall(r"`(\w+)`", parameters) == list(fields)
         for field, default in fields.items():
             if default is not dataclasses.MISSING:
-                value = f'"{default}"' if isinstance(default, str) else f"{default:g}"
+                value = json.dumps(default) if isinstance(default, str | bool) else f"{default:g}"
                 assert f"`{field}` ({value}" in parameters

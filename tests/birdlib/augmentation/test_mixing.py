@@ -17,7 +17,7 @@ from birdlib.augmentation.concatmix import Concatmix
 from birdlib.augmentation.cutmix import Cutmix
 from birdlib.augmentation.mixup import Mixup
 from birdlib.augmentation.recipe import Augmentation
-from birdlib.augmentation.sumix import LABEL_CURVES, Sumix
+from birdlib.augmentation.sumix import LABEL_CURVES, VOLUME, Sumix, label_curve
 from birdlib.augmentation.sumup import Sumup
 from birdlib.errors import BirdlibError
 
@@ -316,11 +316,53 @@ def test_label_curves_have_names_or_are_points():
         "proportional": [0, 0.1, 0.3, 0.4, 0.5, 0.7, 1, 1],
         "full": [1] * 8,
     }
-    assert factors.keys() == LABEL_CURVES.keys()
-    for curve, expected in factors.items():
-        assert Sumix(0.3, 1.0, curve, p=1).label_factor(coefficients).tolist() == pytest.approx(expected)
-    points = Sumix(0.3, 1.0, [[0.3, 0.5], [0.7, 0.9]], p=1)
-    assert points.label_factor(coefficients).tolist() == pytest.approx([0.5, 0.5, 0.5, 0.6, 0.7, 0.9, 0.9, 0.9])
+    assert factors.keys() == {name for name, curve in LABEL_CURVES.items() if curve.of == VOLUME}
+    for name, expected in factors.items():
+        assert label_curve(name)(coefficients).tolist() == pytest.approx(expected)
+    points = label_curve([[0.3, 0.5], [0.7, 0.9]])
+    assert points(coefficients).tolist() == pytest.approx([0.5, 0.5, 0.5, 0.6, 0.7, 0.9, 0.9, 0.9])
+
+
+def label_factors(curve, own, other, waves=((1.0,), (1.0,)), level=False):
+    """Of two clips that are each other's partner; and the mixture of the first."""
+    before = Batch(torch.tensor(waves), torch.eye(2), torch.ones(2, 2))
+    drawn = {"own": torch.tensor([own] * 2), "other": torch.tensor([other] * 2)}
+    after = Sumix(0.0, 1.0, curve, level, p=1).mix(before, partner=torch.tensor([1, 0]), **drawn)
+    return after.targets[0].tolist(), after.input[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "expected"),
+    [(0.3, 0.3, (1, 1)), (0.3, 1.0, (0.6, 1)), (0.9, 0.18, (1, 0.4)), (0.0, 0.5, (0, 1)), (0.0, 0.0, (0, 0))],
+)
+def test_relative_labels_follow_from_the_ratio_of_the_coefficients_alone(own, other, expected):
+    assert label_factors("relative", own, other)[0] == pytest.approx(expected)
+    loud_and_quiet = ((8.0,), (0.1,))
+    assert label_factors("relative", own, other, loud_and_quiet)[0] == pytest.approx(expected)
+
+
+def test_labels_by_snr_follow_from_how_loud_both_clips_are_in_the_mixture():
+    """-6 dB and more count in full, -24 dB and less not at all."""
+    assert label_factors("snr", 0.3, 0.3)[0] == [1, 1]
+    assert label_factors("snr", 1.0, 1.0, ((1.0,), (10 ** (-15 / 20),)))[0] == pytest.approx([1, 0.5], abs=1e-5)
+    assert label_factors("snr", 1.0, 10 ** (-5 / 20), ((1.0,), (10 ** (-10 / 20),)))[0] == pytest.approx(
+        [1, 0.5], abs=1e-5
+    )
+    assert label_factors("snr", 1.0, 1.0, ((1e-3,), (1.0,)))[0] == [0, 1]
+    assert label_factors("snr", 1.0, 1.0, ((0.0,), (1.0,)))[0] == [0, 1]
+    assert label_factors("snr", 1.0, 1.0, ((0.0,), (0.0,)))[0] == [1, 1]
+
+
+def test_the_partner_is_brought_to_the_clips_own_level():
+    waves = ((0.2, -0.2), (3.0, 4.0))
+    targets, wave = label_factors("saturating", 0.5, 0.4, waves, level=True)
+    gain = (2 * 0.04 / 25) ** 0.5
+    np.testing.assert_allclose(wave, [0.1 + 0.4 * 3 * gain, -0.1 + 0.4 * 4 * gain], rtol=1e-5)
+    assert targets == pytest.approx([1, 0.8])
+    # By SNR, only the coefficients are left to make a difference.
+    assert label_factors("snr", 1.0, 10 ** (-15 / 20), waves, level=True)[0] == pytest.approx([1, 0.5], abs=1e-5)
+    for silent in (((0.0, 0.0), (3.0, 4.0)), ((3.0, 4.0), (0.0, 0.0))):
+        assert sum(label_factors("saturating", 0.5, 0.5, silent, level=True)[1]) == pytest.approx(3.5)
 
 
 # ---------------------------------------------------------------- concatmix
