@@ -92,7 +92,7 @@ def measure(competition: Path, folder: Path) -> None:
     after_reading = 0.0
     for kernel in ("train", "mini-train"):
         settings = kernels[kernel].settings
-        front_end = FrontEnd(**{name: settings[name] for name in FrontEnd.__dataclass_fields__})
+        front_end = FrontEnd.from_dict({name: settings[name] for name in FrontEnd.__dataclass_fields__})
         mel = MelSpectrogram(front_end)
         shape = " x ".join(map(str, front_end.shape[1:]))
         once = milliseconds_of_a_clip(lambda _, m=mel: m(waves))

@@ -266,7 +266,7 @@ def accuracy(heard: Predictions) -> float:
 
 
 def front_end_of(settings: Mapping) -> FrontEnd:
-    return FrontEnd(**{name: settings[name] for name in FrontEnd.__dataclass_fields__})
+    return FrontEnd.from_dict({name: settings[name] for name in FrontEnd.__dataclass_fields__})
 
 
 def main() -> int:

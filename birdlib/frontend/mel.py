@@ -7,13 +7,15 @@ import numpy as np
 import torch
 
 from birdlib.errors import BirdlibError
+from birdlib.frontend.normalisation import Normalisation
 
 
 @dataclass(frozen=True)
 class FrontEnd:
     """The parameters of a front end. Models that share them share their mel spectrograms.
 
-    Frequencies in Hz, lengths in samples but for ``window_seconds``.
+    Frequencies in Hz, lengths in samples but for ``window_seconds``. Models of the time before there was a choice of
+    ``normalisation`` have "window".
     """
 
     sample_rate: int
@@ -23,6 +25,7 @@ class FrontEnd:
     n_mels: int
     f_min: float
     f_max: float
+    normalisation: Normalisation = Normalisation()
 
     def __post_init__(self) -> None:
         checks = {
@@ -61,27 +64,31 @@ class FrontEnd:
 
     @classmethod
     def from_dict(cls, values: dict) -> "FrontEnd":
-        """Raises BirdlibError where a parameter is missing, unknown or not a number."""
+        """Of plain values, as a recipe's settings, a checkpoint or a manifest has them.
+
+        Raises:
+            BirdlibError: a parameter is missing, unknown or not a number.
+        """
         names = {field.name for field in fields(cls)}
-        if not isinstance(values, dict) or set(values) != names:
+        if not isinstance(values, dict) or set(values) | {"normalisation"} != names:
             raise BirdlibError(f"front end: expected the parameters {sorted(names)}, got {sorted(values)}")
-        for name, value in values.items():
+        numbers = dict(values)
+        normalisation = Normalisation.of(numbers.pop("normalisation", {}))
+        for name, value in numbers.items():
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise BirdlibError(f"front end: {name} = {value!r} is not a number")
             if name in ("sample_rate", "n_fft", "hop_length", "n_mels") and not isinstance(value, int):
                 raise BirdlibError(f"front end: {name} = {value!r} is not a whole number")
-        return cls(**values)
+        return cls(**numbers, normalisation=normalisation)
 
 
 class MelSpectrogram(torch.nn.Module):
-    """Power mel spectrogram in decibels, each window brought to mean 0 and standard deviation 1.
+    """Power mel spectrogram in decibels of full scale, normalised.
 
     Window: Hann. Frames are centred and the ends are padded with zeros, mel bands are Slaney's, as librosa has
-    them: edge frames differ by many decibels under other paddings. Decibels reach 80 below the window's loudest
-    point. All of it in float32, also under autocast.
+    them: edge frames differ by many decibels under other paddings. Decibels are at least -100. All of it in float32,
+    also under autocast.
     """
-
-    top_decibels = 80.0
 
     def __init__(self, front_end: FrontEnd) -> None:
         super().__init__()
@@ -116,10 +123,7 @@ class MelSpectrogram(torch.nn.Module):
             )
             mel = torch.cat(list(groups), dim=1)
             decibels = mel.clamp_(min=1e-10).log10_().mul_(10.0)
-            decibels = torch.maximum(decibels, decibels.amax((1, 2), keepdim=True) - self.top_decibels)
-            deviation, mean = torch.std_mean(decibels, dim=(1, 2), keepdim=True, correction=0)
-            # A silent window has no deviation: it becomes all zeros instead of noise blown up.
-            return decibels.sub_(mean).div_(deviation + 1e-3).unsqueeze(1)
+            return self.front_end.normalisation(decibels).unsqueeze(1)
 
 
 def mel_bands(front_end: FrontEnd) -> np.ndarray:

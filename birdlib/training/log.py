@@ -60,7 +60,8 @@ class MetricsLog:
     def epoch(self, *, epoch: int, step: int, train_loss: float, seconds: float, **validated: Any) -> None:
         """The end of an epoch (counted from 1) and its validation: see ``birdlib.metrics.validation``.
 
-        validated: scores on ``clips`` and ``soundscapes``, and ``faults``, why there are none of them.
+        validated: scores on ``clips`` and ``soundscapes``, ``faults``, why there are none of them, and ``waiting``,
+            the share of the steps' time that was spent waiting for clips to be read.
         """
         validated = {"clips": None, "soundscapes": None} | validated
         self.write("epoch", epoch=epoch, step=step, train_loss=train_loss, seconds=seconds, **validated)

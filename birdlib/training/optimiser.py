@@ -1,6 +1,6 @@
 """The optimiser: AdamW whose weight decay spares normalisation layers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
@@ -29,9 +29,11 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     ]
 
 
-def build_optimiser(model: nn.Module, *, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+def build_optimiser(
+    model: nn.Module, *, learning_rate: float, weight_decay: float, betas: Sequence[float]
+) -> torch.optim.AdamW:
     """AdamW at a constant learning rate."""
-    return torch.optim.AdamW(parameter_groups(model, weight_decay), lr=learning_rate)
+    return torch.optim.AdamW(parameter_groups(model, weight_decay), lr=learning_rate, betas=tuple(betas))
 
 
 def gradient_norm(parameters: Iterable[nn.Parameter], limit: float) -> float:

@@ -108,6 +108,7 @@ def flat_recipes(*recipes: dict) -> list[dict]:
     for recipe in recipes:
         flat.append({name: value for name, value in recipe.items() if name not in ("stages", "epochs")})
         for number, stage in enumerate(recipe["stages"], 1):
+            stage = {"betas": [0.9, 0.999]} | stage  # AdamW's own, before they were a setting
             prefix = f"stage {number} " if several else ""
             flat[-1] |= {f"{prefix}{name}": _plain(value) for name, value in stage.items()}
     return flat

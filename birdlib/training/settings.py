@@ -36,6 +36,7 @@ class Stage:
         start: a table of ``birdlib.starts``; of later stages, usually ``previous``.
         learning_rate, schedule: a table of ``birdlib.schedules``, which scales the rate.
         weight_decay: none on normalisation layers.
+        betas: of AdamW, for its averages of the gradients and of their squares.
         clip_norm: the norm that a step's gradients are scaled down to; 0 for no limit.
         ema_decay: of the moving average of the weights.
         ema_warm_up: whether the average begins with a smaller decay, timm's 1 - step ** -0.75.
@@ -50,6 +51,7 @@ class Stage:
     learning_rate: float
     schedule: dict
     weight_decay: float
+    betas: Sequence[float]
     clip_norm: float
     ema_decay: float
     ema_warm_up: bool
@@ -60,6 +62,7 @@ class Stage:
             "clips": len(self.clips) > 0,
             "learning_rate": 0 < self.learning_rate <= 1,
             "weight_decay": 0 <= self.weight_decay <= 1,
+            "betas": len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas),
             "clip_norm": 0 <= self.clip_norm < math.inf,
             "ema_decay": 0 <= self.ema_decay < 1,
         }

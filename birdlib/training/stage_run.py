@@ -1,6 +1,7 @@
 """One stage of a model's training: its clips, its objective, its optimiser and its average."""
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
@@ -52,6 +53,7 @@ class StageRun:
         self.stage, self.around, self.accelerator, self.model = stage, around, accelerator, model
         self.seed, self.padding = seed, padding
         self.first_step, self.first_epoch = first_step, first_epoch
+        self.seconds_waiting = 0.0  # for clips to be read
         self.table = stage.table(around.clips, fold)
         self.sampler = component("samplers", stage.sampler)
         size = self.sampler.size(self.table)
@@ -64,7 +66,9 @@ class StageRun:
         )
         bare = accelerator.unwrap_model(model)
         self.average = ModelEmaV3(bare, decay=stage.ema_decay, use_warmup=stage.ema_warm_up, warmup_power=3 / 4)
-        optimiser = build_optimiser(bare, learning_rate=stage.learning_rate, weight_decay=stage.weight_decay)
+        optimiser = build_optimiser(
+            bare, learning_rate=stage.learning_rate, weight_decay=stage.weight_decay, betas=stage.betas
+        )
         self.optimiser = accelerator.prepare(optimiser)
 
     def epochs_done(self, step: int) -> int:
@@ -116,7 +120,9 @@ class StageRun:
         total = torch.zeros(2, device=self.accelerator.device)
         losses: list[tuple[torch.Tensor, torch.Tensor]] = []
         for number in range(self.plan.micro_batches):
+            begun = time.monotonic()
             waves, targets, weights, rows, extra = next(batches)
+            self.seconds_waiting += time.monotonic() - begun
             last = number == self.plan.micro_batches - 1
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 loss = self.objective(self.model, waves, targets, weights, extra, step=step, micro_batch=number)

@@ -51,7 +51,7 @@ class Trainer:
         self.skipped, self.epoch_skipped, self._in_a_row = 0, 0, 0
         self.finished = False
         self._seconds_before = 0.0
-        self._step_seconds = self._epoch_end_seconds = 0.0
+        self._step_seconds = self._epoch_end_seconds = self._seconds_in_steps = 0.0
         self.scores: dict = {}
         self._faults: dict[str, str] = {}
         self.best_score: float | None = None
@@ -102,6 +102,7 @@ class Trainer:
             weights = new_model(self.settings, start, self._start()).state_dict()
         self.accelerator.unwrap_model(self.model).load_state_dict(weights)
         self.stage_run = self._stage_run(self.step, self.epoch)
+        self._seconds_in_steps = 0.0
         self.accelerator.print(f"{self.name}: stage {self.stage + 1} of {len(self.settings.stages)} begins")
 
     @property
@@ -126,6 +127,8 @@ class Trainer:
         while not self.finished and self._train_stage():
             if not self.finished:
                 self._next_stage()
+        if self.finished and (waiting := self._waiting()) is not None:
+            self.accelerator.print(f"{self.name}: its steps waited for clips to be read {waiting:.0%} of the time")
         if self.finished and self.skipped:
             self.accelerator.print(f"{self.name}: {self.skipped} of {self.step:,} steps were skipped, see its log")
         return self.finished
@@ -144,7 +147,9 @@ class Trainer:
                     self._epoch_end_seconds = time.monotonic() - begun
                 if self.step == run.last_step:
                     return True
+            stepped = time.monotonic()
             must_stop = self._one_step(batches)
+            self._seconds_in_steps += time.monotonic() - stepped
             self._step_seconds = max(self._step_seconds, time.monotonic() - begun)
             # Before a validation, too, which then cannot cost the epoch.
             is_due = time.monotonic() - saved_at >= 60 * self.around.checkpoint_minutes
@@ -228,8 +233,12 @@ class Trainer:
             if is_new:
                 validated = self.scores | ({"faults": report.faults} if report.faults else {})
                 position = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}
-                self.log.epoch(train_loss=train_loss, **position, **validated)
+                self.log.epoch(train_loss=train_loss, waiting=self._waiting(), **position, **validated)
         self.accelerator.wait_for_everyone()
+
+    def _waiting(self) -> float | None:
+        """The share of the time of this session's and stage's steps that was spent waiting for clips to be read."""
+        return self.stage_run.seconds_waiting / self._seconds_in_steps if self._seconds_in_steps else None
 
     def _tell(self, faults: dict[str, str]) -> None:
         """Print what the validation could not do, once for as long as it stays the same."""

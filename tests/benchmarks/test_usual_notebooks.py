@@ -53,7 +53,7 @@ def sounds(front_end):
 
 def test_the_mel_spectrogram_of_the_usual_notebook_is_the_one_that_the_models_were_trained_on(usual):
     settings = load_project(ROOT).kernels["untrained"].settings
-    recipe = FrontEnd(**{name: settings[name] for name in FrontEnd.__dataclass_fields__})
+    recipe = FrontEnd.from_dict({name: settings[name] for name in FrontEnd.__dataclass_fields__})
     narrow = replace(recipe, n_fft=1024, hop_length=320, n_mels=64, f_min=50, f_max=14000)
     for front_end in (recipe, narrow):
         waves = sounds(front_end)

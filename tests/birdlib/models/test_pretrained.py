@@ -48,6 +48,7 @@ def folder(tmp_path):
         ("test_resnet", ".safetensors", "conv1.0.weight", ""),
         ("test_nfnet-time", ".pth", "stem.conv.weight", ""),
         ("rexnet150-time", ".pth", "stem.conv.weight", ""),
+        ("tf_efficientnet_lite0", ".pth", "conv_stem.weight", ""),
         ("efficientnet-b2", ".pth", "0.0.weight", "features."),
     ],
 )

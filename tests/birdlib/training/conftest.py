@@ -46,6 +46,7 @@ STAGE = {
     "learning_rate": 1e-3,
     "schedule": {"name": "constant"},
     "weight_decay": 1e-2,
+    "betas": [0.9, 0.999],
     "clip_norm": 0.0,
     "ema_decay": 0.9,
     "ema_warm_up": True,

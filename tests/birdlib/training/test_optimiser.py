@@ -27,7 +27,8 @@ def test_every_parameter_is_in_one_group_and_norms_are_spared(architecture):
 def test_a_step_without_gradient_shrinks_weights_but_no_norm():
     model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.LayerNorm(4), nn.Linear(4, 2))
     before = {name: one.detach().clone() for name, one in model.named_parameters()}
-    optimiser = build_optimiser(model, learning_rate=1e-3, weight_decay=1e-2)
+    optimiser = build_optimiser(model, learning_rate=1e-3, weight_decay=1e-2, betas=[0.8, 0.99])
+    assert {group["betas"] for group in optimiser.param_groups} == {(0.8, 0.99)}
     for one in model.parameters():
         one.grad = torch.zeros_like(one)
     optimiser.step()

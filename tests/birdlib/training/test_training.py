@@ -2,6 +2,7 @@
 
 import copy
 import json
+import time
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from birdlib.frontend.mel import MelSpectrogram
 from birdlib.metrics.of_years import metric_of
 from birdlib.scores.prediction_tables import read_predictions
 from birdlib.training import safekeeping
+from birdlib.training.batches import read_batches
 from birdlib.training.log import read_metrics
 from birdlib.training.members import Members
 from birdlib.training.resuming import take_up
@@ -66,6 +68,25 @@ def test_a_training_is_its_seed_however_the_clips_are_read(settings, session, tm
     another = only(train(settings(), session("another"), seeds=[2]))
     weights = [key for key, value in first.model.items() if value.dim() > 1]
     assert not any(torch.equal(first.model[key], another.model[key]) for key in weights)
+
+
+@pytest.mark.parametrize(("slowness", "least", "most"), [(0.0, 0.0, 0.6), (0.4, 0.6, 1.0)])
+def test_the_log_says_how_long_the_steps_waited_for_clips(
+    settings, session, monkeypatch, capsys, slowness, least, most
+):
+    def slow(*arguments, **options):
+        for batch in read_batches(*arguments, **options):
+            time.sleep(slowness)
+            yield batch
+
+    monkeypatch.setattr("birdlib.training.stage_run.read_batches", slow)
+    around = session("out")
+    checkpoint = only(train(settings(epochs=1), around))
+    _, epochs = read_metrics(around.folder / f"{checkpoint.name}.metrics.jsonl")
+    assert least < epochs["waiting"].item() < most
+    assert (
+        f"its steps waited for clips to be read {epochs['waiting'].item():.0%} of the time" in capsys.readouterr().out
+    )
 
 
 def test_models_trained_in_one_session_are_those_trained_alone(settings, session, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd
+from birdlib.frontend.normalisation import Normalisation
 from birdlib.weights.manifest import Int8Verdict, ModelEntry, read_manifest, sha256, write_manifest
 
 FRONT_END = FrontEnd(32000, 5, 2048, 512, 128, 20, 16000)
@@ -75,6 +76,14 @@ def test_a_verdict_about_int8_comes_back_as_written(tmp_path):
 def test_a_manifest_from_before_int8_is_still_read(folder):
     change(folder, lambda c: [model.pop("int8") for model in c["models"]])
     assert [model.int8 for model in read_manifest(folder, stop)] == [None, None, None]
+
+
+def test_front_ends_are_stored_whole_and_older_ones_normalised_each_window(folder):
+    fixed = {"name": "fixed", "mean": -40.0, "deviation": 20.0}
+    change(folder, lambda c: [model["front_end"].update(normalisation=fixed) for model in c["models"]])
+    assert read_manifest(folder, stop)[0].front_end == replace(FRONT_END, normalisation=Normalisation(**fixed))
+    change(folder, lambda c: [model["front_end"].pop("normalisation") for model in c["models"]])
+    assert read_manifest(folder, stop)[0].front_end == FRONT_END
 
 
 @pytest.mark.parametrize(
