@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from listening import task_of  # noqa: E402
-from real_birds import aligned_truth, copy_without_truth, settings_of, surroundings_of  # noqa: E402
+from real_birds import aligned_truth, copy_without_truth  # noqa: E402
+from trainings import settings_of, surroundings_of  # noqa: E402
 
 from birdlib.audio.recordings import read_windows  # noqa: E402
 from birdlib.competition.editions import WINDOW_SECONDS, edition  # noqa: E402

@@ -1,14 +1,14 @@
 """Trained models and a floor on the same soundscapes: whose scores a table of results compares."""
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from birdlib.audio.recordings import read_windows
@@ -63,9 +63,7 @@ def floor_scores(prepared: Prepared, task: Task, front_end: FrontEnd) -> np.ndar
             wave = read_clip(path, start, front_end.window_seconds, front_end.sample_rate)
             windows.append(np.resize(wave, front_end.samples))
             labels.append(recording["primary_label"])
-    # These statistics did best out of fold on the training recordings; C is scikit-learn's default.
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-    model.fit(_statistics(_batches(windows), front_end), labels)
+    model = floor_model().fit(band_statistics(windows, front_end), labels)
     scores = np.zeros((len(task.plan.row_ids), len(task.plan.classes)), np.float32)
     columns = pd.Index(task.plan.classes).get_indexer(model.classes_)
     for one in task.soundscapes:
@@ -76,24 +74,24 @@ def floor_scores(prepared: Prepared, task: Task, front_end: FrontEnd) -> np.ndar
             sample_rate=front_end.sample_rate,
             padding="cyclic",
         )
-        scores[np.ix_(one.rows, columns)] = model.predict_proba(_statistics(_batches(waves), front_end))
+        scores[np.ix_(one.rows, columns)] = model.predict_proba(band_statistics(waves, front_end))
     return scores
 
 
-def _statistics(batches: Iterable[np.ndarray], front_end: FrontEnd) -> np.ndarray:
-    """Mean, deviation and maximum of each band over time, float32 [windows, 3 * n_mels]."""
+def floor_model() -> Pipeline:
+    """Of ``band_statistics``, which did best out of fold on the training recordings; C is scikit-learn's default."""
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+
+
+def band_statistics(windows: Sequence[np.ndarray], front_end: FrontEnd) -> np.ndarray:
+    """Mean, deviation and maximum of each mel band over time, float32 [windows, 3 * n_mels]."""
     mel = MelSpectrogram(front_end)
     found = []
-    for waves in batches:
+    for start in range(0, len(windows), 16):
         with torch.inference_mode():
-            bands = mel(torch.from_numpy(waves)).squeeze(1)
+            bands = mel(torch.from_numpy(np.stack(windows[start : start + 16]))).squeeze(1)
         found.append(torch.cat([bands.mean(2), bands.std(2), bands.amax(2)], dim=1).numpy())
     return np.concatenate(found)
-
-
-def _batches(windows: Sequence[np.ndarray], size: int = 16) -> Iterator[np.ndarray]:
-    for start in range(0, len(windows), size):
-        yield np.stack(windows[start : start + size])
 
 
 def _raise(error: Exception) -> None:

@@ -26,26 +26,22 @@ sys.path.insert(0, str(ROOT))
 
 from esc10 import esc10_as_competition, prepare_with_its_folds  # noqa: E402
 from listening import floor_scores, member_scores, task_of  # noqa: E402
+from trainings import front_end_of, settings_of, surroundings_of  # noqa: E402
 
-from birdlib.clip_sources.clip_context import ClipContext  # noqa: E402
 from birdlib.competition.editions import edition  # noqa: E402
 from birdlib.competition.layout import CompetitionFiles  # noqa: E402
 from birdlib.competition.rows import ROW_ID  # noqa: E402
 from birdlib.competition.table import read_table  # noqa: E402
 from birdlib.data.prepared import Prepared  # noqa: E402
 from birdlib.evaluation.together import combine_out_of_fold  # noqa: E402
-from birdlib.frontend.mel import FrontEnd  # noqa: E402
 from birdlib.metrics.of_years import USUAL  # noqa: E402
 from birdlib.metrics.ranking import MACRO_ROC_AUC, PADDED_CMAP  # noqa: E402
 from birdlib.metrics.validation import validation_metrics  # noqa: E402
 from birdlib.scores.prediction_tables import read_predictions  # noqa: E402
 from birdlib.scores.predictions import Predictions  # noqa: E402
-from birdlib.training.clock import SessionClock  # noqa: E402
 from birdlib.training.launch import train_members  # noqa: E402
 from birdlib.training.members import Members  # noqa: E402
-from birdlib.training.settings import Stage, TrainSettings, make_stages  # noqa: E402
-from birdlib.training.surroundings import Surroundings  # noqa: E402
-from birdlib.training.validation import OUT_OF_FOLD, Validation  # noqa: E402
+from birdlib.training.validation import OUT_OF_FOLD  # noqa: E402
 from kernelgen.recipe import load_project  # noqa: E402
 
 SLUG = "birdclef-2023"  # what the kernels call their competition
@@ -224,38 +220,6 @@ def out_of_fold(prepared: Prepared, settings: Mapping, folder: Path) -> tuple[Pr
     return combine_out_of_fold(paths), [read_predictions(path) for path in paths]
 
 
-def settings_of(settings: Mapping) -> TrainSettings:
-    """What a kernel's settings ask of a training."""
-    of_stages = {name: settings[name] for name in Stage.__dataclass_fields__}
-    others = {name: settings[name] for name in TrainSettings.__dataclass_fields__}
-    return TrainSettings(**others | {"stages": make_stages(settings["stages"], **of_stages)})
-
-
-def surroundings_of(prepared: Prepared, settings: Mapping, folder: Path) -> Surroundings:
-    """Of a training that writes to the folder, in a session of twelve hours."""
-    front_end = front_end_of(settings)
-    return Surroundings(
-        clips=ClipContext(prepared),
-        front_end=front_end,
-        validation=Validation(
-            prepared,
-            front_end,
-            metric="macro ROC-AUC",
-            soundscapes=None,
-            batch_size=settings["device_batch"],
-            workers=0,
-            padding=settings["padding"],
-        ),
-        folder=folder,
-        pretrained=None,
-        device_batch=settings["device_batch"],
-        workers=0,
-        checkpoint_minutes=60.0,
-        clock=SessionClock(720.0, 1.0),
-        commit="",
-    )
-
-
 def metrics_of(predictions: Predictions) -> dict[str, float | None]:
     return validation_metrics(predictions.truth, predictions.scores, predictions.weights)
 
@@ -263,10 +227,6 @@ def metrics_of(predictions: Predictions) -> dict[str, float | None]:
 def accuracy(heard: Predictions) -> float:
     """Share of clips whose highest score is their class's."""
     return float((heard.scores.argmax(axis=1) == heard.truth.argmax(axis=1)).mean())
-
-
-def front_end_of(settings: Mapping) -> FrontEnd:
-    return FrontEnd.from_dict({name: settings[name] for name in FrontEnd.__dataclass_fields__})
 
 
 def main() -> int:
