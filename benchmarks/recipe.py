@@ -37,8 +37,8 @@ from recipe_data import SAMPLE_RATE, TASKS, Task, load_task  # noqa: E402
 from birdlib.augmentation.augmentation_context import AugmentationContext  # noqa: E402
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram  # noqa: E402
 from birdlib.frontend.normalisation import Normalisation  # noqa: E402
-from birdlib.metrics.ranking import macro_roc_auc  # noqa: E402
-from birdlib.metrics.resampling import interval_of, ranking_draws  # noqa: E402
+from birdlib.metrics.intervals import ends_of, group_draws  # noqa: E402
+from birdlib.metrics.ranking import MACRO_ROC_AUC  # noqa: E402
 from birdlib.models.architectures import BirdModel, build_model  # noqa: E402
 from birdlib.models.pretrained import load_pretrained  # noqa: E402
 from birdlib.training.objective import Objective  # noqa: E402

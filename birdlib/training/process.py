@@ -58,7 +58,8 @@ def train(task: Task) -> bool:
     settings = task.members.settings
     accelerator = accelerator_for(settings)
     # Going on to the same numbers needs a GPU that gives the same sums twice.
-    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.deterministic = settings.deterministic
+    torch.backends.cudnn.benchmark = not settings.deterministic
     teachers = task.members.teachers_of(task.fold, task.around)
     trainer = Trainer(settings, task.around, accelerator, seed=task.seed, fold=task.fold, teachers=teachers)
     run = trainer.stage_run

@@ -18,7 +18,7 @@ from birdlib.weights.checkpoint import Checkpoint
 from birdlib.weights.names import model_name
 
 # What may change when a training is resumed: the steps that are done would have been the same, or were the reason.
-CHANGEABLE = ("precision", "max_skipped")
+CHANGEABLE = ("precision", "max_skipped", "validate_every", "deterministic")
 CHANGEABLE_IN_STAGE = ("epochs", "learning_rate", "clip_norm")  # of the stage that is not done yet
 PREVIOUS = {"name": "previous"}  # the start of a stage that goes on with the averaged weights of the one before
 
@@ -99,6 +99,9 @@ class TrainSettings:
         padding: how short recordings fill a window.
         precision: "auto", "bf16", "fp16" or "fp32".
         max_skipped: steps in a row, skipped since their loss or gradients are not finite, that stop the training.
+        validate_every: epochs from one validation to the next; the last epoch has one anyhow.
+        deterministic: whether a GPU takes kernels that give the same sums twice. Others are faster, but a training that
+            is resumed then ends with other roundings.
         stages: at least one.
     """
 
@@ -112,6 +115,8 @@ class TrainSettings:
     padding: str
     precision: str
     max_skipped: int
+    validate_every: int
+    deterministic: bool
     stages: tuple[Stage, ...]
 
     def __post_init__(self) -> None:
@@ -124,6 +129,7 @@ class TrainSettings:
             "padding": self.padding in PADDINGS,
             "precision": self.precision in PRECISIONS,
             "max_skipped": self.max_skipped >= 1,
+            "validate_every": self.validate_every >= 1,
             "stages": len(self.stages) > 0,
         }
         _check(self, checks)

@@ -144,7 +144,7 @@ class Trainer:
                 if run.epochs_done(self.step) > self.epoch or self.is_last_stage:
                     self._end_epoch()
                     self._save(best=False)
-                    self._epoch_end_seconds = time.monotonic() - begun
+                    self._epoch_end_seconds = max(self._epoch_end_seconds, time.monotonic() - begun)
                 if self.step == run.last_step:
                     return True
             stepped = time.monotonic()
@@ -211,7 +211,7 @@ class Trainer:
         return 2 * self._step_seconds + ends * self._epoch_end_seconds
 
     def _end_epoch(self) -> None:
-        """Validate, and count the epoch. A fault of the validation is told, and costs nothing but the scores."""
+        """Validate where that is due, and count the epoch. A fault of the validation costs nothing but the scores."""
         run = self.stage_run
         done = run.epochs_done(self.step)
         # Not where EPOCHS was lowered to what is done already: then only the predictions are missing.
@@ -221,20 +221,27 @@ class Trainer:
         train_loss = self.epoch_loss / learnt if learnt else math.nan
         self.epoch_loss, self.epoch_skipped = 0.0, 0
         if self.accelerator.is_main_process:
-            report = self.around.validation(run.average.module, self.fold, self.mel, autocast=self.accelerator.autocast)
-            if self.finished:
-                report.write(self.around.folder, self.name)
-            self._tell(report.faults)
-            self.scores = report.scores
-            score = report.main_score
-            if score is not None and (self.best_score is None or score > self.best_score):
-                self.best_score, self.best_epoch = score, self.epoch
-                self._save(best=True)
+            due = self.finished or self.epoch % self.settings.validate_every == 0
+            validated = self._validate() if due else {}
             if is_new:
-                validated = self.scores | ({"faults": report.faults} if report.faults else {})
                 position = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds}
                 self.log.epoch(train_loss=train_loss, waiting=self._waiting(), **position, **validated)
         self.accelerator.wait_for_everyone()
+
+    def _validate(self) -> dict:
+        """Predict what is held back, and save the model if it is the best so far; scores and faults for the log."""
+        report = self.around.validation(
+            self.stage_run.average.module, self.fold, self.mel, autocast=self.accelerator.autocast
+        )
+        if self.finished:
+            report.write(self.around.folder, self.name)
+        self._tell(report.faults)
+        self.scores = report.scores
+        score = report.main_score
+        if score is not None and (self.best_score is None or score > self.best_score):
+            self.best_score, self.best_epoch = score, self.epoch
+            self._save(best=True)
+        return self.scores | ({"faults": report.faults} if report.faults else {})
 
     def _waiting(self) -> float | None:
         """The share of the time of this session's and stage's steps that was spent waiting for clips to be read."""

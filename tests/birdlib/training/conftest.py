@@ -30,6 +30,8 @@ RECIPE = {
     "padding": "cyclic",
     "precision": "auto",
     "max_skipped": 20,
+    "validate_every": 1,
+    "deterministic": True,
 }
 STAGE = {
     "start": {"name": "random"},

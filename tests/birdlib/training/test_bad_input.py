@@ -235,6 +235,7 @@ def test_a_competition_with_all_that_is_odd_is_trained_on(settings, competition,
         {"clip_norm": -1.0},
         {"clip_norm": float("nan")},
         {"max_skipped": 0},
+        {"validate_every": 0},
     ],
     ids=lambda changes: "-".join(changes),
 )

@@ -182,7 +182,7 @@ def test_another_model_does_not_begin_beside_it_in_silence(settings, surrounding
     assert f"{NAME.format(1)}.last.pt: the checkpoint is of another training ({said})" in str(caught.value)
     assert str(caught.value).endswith(
         "train anew without this checkpoint (EARLIER = None); only EPOCHS, LEARNING_RATE, CLIP_NORM, PRECISION, "
-        "MAX_SKIPPED may change on resume, and what is to come of later stages"
+        "MAX_SKIPPED, VALIDATE_EVERY, DETERMINISTIC may change on resume, and what is to come of later stages"
     )
     assert {path.name: path.read_bytes() for path in around.folder.iterdir()} == before
 

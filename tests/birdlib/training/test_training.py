@@ -2,7 +2,7 @@
 
 import copy
 import json
-import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import MelSpectrogram
 from birdlib.metrics.of_years import metric_of
 from birdlib.scores.prediction_tables import read_predictions
-from birdlib.training import safekeeping
+from birdlib.training import safekeeping, stage_run, trainer
 from birdlib.training.batches import read_batches
 from birdlib.training.log import read_metrics
 from birdlib.training.members import Members
@@ -70,23 +70,38 @@ def test_a_training_is_its_seed_however_the_clips_are_read(settings, session, tm
     assert not any(torch.equal(first.model[key], another.model[key]) for key in weights)
 
 
-@pytest.mark.parametrize(("slowness", "least", "most"), [(0.0, 0.0, 0.6), (0.4, 0.6, 1.0)])
-def test_the_log_says_how_long_the_steps_waited_for_clips(
-    settings, session, monkeypatch, capsys, slowness, least, most
-):
-    def slow(*arguments, **options):
+def test_the_log_says_how_long_the_steps_waited_for_clips(settings, session, monkeypatch, capsys):
+    """By a clock that stands still but for three seconds of reading and one of learning in each step."""
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+
+    def read_slowly(*arguments, **options):
         for batch in read_batches(*arguments, **options):
-            time.sleep(slowness)
+            clock.now += 3
             yield batch
 
-    monkeypatch.setattr("birdlib.training.stage_run.read_batches", slow)
+    class SlowRun(stage_run.StageRun):
+        def learn(self, step):
+            clock.now += 1
+            return super().learn(step)
+
+    monkeypatch.setattr(stage_run, "read_batches", read_slowly)
+    monkeypatch.setattr(trainer, "StageRun", SlowRun)
+    for module in (stage_run, trainer):
+        monkeypatch.setattr(module, "time", clock)
     around = session("out")
     checkpoint = only(train(settings(epochs=1), around))
     _, epochs = read_metrics(around.folder / f"{checkpoint.name}.metrics.jsonl")
-    assert least < epochs["waiting"].item() < most
-    assert (
-        f"its steps waited for clips to be read {epochs['waiting'].item():.0%} of the time" in capsys.readouterr().out
-    )
+    assert epochs["waiting"].tolist() == [0.75]
+    assert "its steps waited for clips to be read 75% of the time" in capsys.readouterr().out
+
+
+def test_epochs_in_between_go_without_validation_and_change_no_weights(settings, session):
+    every, seldom = session("every"), session("seldom")
+    checkpoints = [only(train(settings(epochs=3, validate_every=n), at)) for n, at in ((1, every), (2, seldom))]
+    assert same(checkpoints[0].model, checkpoints[1].model) and checkpoints[0].scores == checkpoints[1].scores
+    logs = [read_metrics(at.folder / f"{checkpoints[0].name}.metrics.jsonl")[1] for at in (every, seldom)]
+    assert list(logs[1]["clips_loss"].isna()) == [True, False, False]
+    np.testing.assert_array_equal(logs[0]["clips_loss"][1:], logs[1]["clips_loss"][1:])
 
 
 def test_models_trained_in_one_session_are_those_trained_alone(settings, session, tmp_path):
