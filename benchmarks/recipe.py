@@ -226,56 +226,66 @@ def cells_of(task: Task, arms: Sequence[Arm], seeds: int) -> list[Cell]:
     ]
 
 
-def scores_of(task: Task, arm: Arm, seeds: int, options: Options) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Of each seed whose models are all there: the rows, and their probabilities."""
-    found = []
-    for seed in range(1, seeds + 1):
-        files = [Cell(task.name, arm, seed, fold).file(options) for fold in task.models]
-        if all(file.exists() for file in files):
-            rows = np.concatenate([task.rows(fold) for fold in task.models])
-            found.append((rows, np.concatenate([np.load(file) for file in files])))
-    return found
+@dataclass(frozen=True)
+class Judged:
+    """An arm's models of one seed against the truth, the mean over its folds.
+
+    A fold by itself, since probabilities of two models need not mean the same.
+
+    Attributes:
+        auc: macro ROC-AUC.
+        hits: share of the rows whose highest score is a class that is there.
+        draws: of ``auc``, float64 [draws], the same resamples of groups for every arm.
+    """
+
+    auc: float
+    hits: float
+    draws: np.ndarray
 
 
-def winner(task: Task, arms: Sequence[Arm], seeds: int, options: Options) -> Arm:
-    """The arm with the best mean over its seeds."""
+def judge(task: Task, arm: Arm, seed: int, options: Options) -> Judged | None:
+    """None where a model is missing."""
+    files = {fold: Cell(task.name, arm, seed, fold).file(options) for fold in task.models}
+    if not all(file.exists() for file in files.values()):
+        return None
+    auc, hits, draws = [], [], []
+    for fold, file in files.items():
+        rows, scores = task.rows(fold), np.load(file)
+        truth = task.truth[rows]
+        auc.append(macro_roc_auc(truth, scores))
+        hits.append(truth[np.arange(len(rows)), scores.argmax(1)].mean())
+        draws.append(ranking_draws(truth, scores, np.array(task.groups)[rows]).macro_roc_auc)
+    return Judged(float(np.mean(auc)), float(np.mean(hits)), np.mean(draws, axis=0))
 
-    def mean(arm: Arm) -> float:
-        return float(np.mean([macro_roc_auc(task.truth[rows], p) for rows, p in scores_of(task, arm, seeds, options)]))
 
-    return max(arms, key=mean)
+def judged(task: Task, arms: Sequence[Arm], seeds: int, options: Options) -> dict[Arm, list[Judged]]:
+    """Of each arm its seeds whose models are all there, where there is any."""
+    several = {arm: [judge(task, arm, seed, options) for seed in range(1, seeds + 1)] for arm in arms}
+    return {arm: kept for arm, all_seeds in several.items() if (kept := [one for one in all_seeds if one])}
+
+
+def mean_auc(several: Sequence[Judged]) -> float:
+    return float(np.mean([one.auc for one in several]))
 
 
 def table(task: Task, arms: Sequence[Arm], seeds: int, options: Options) -> str:
-    """A row for each arm: its seeds, and its difference from the first one with the interval over the groups.
-
-    The same draws of groups for every arm, each the mean over the arm's seeds.
-    """
+    """A row for each arm: its seeds, and its difference from the first one with the interval over the groups."""
     lines = [
         f"\n| {task.name}: normalisation, mixing | seeds | macro ROC-AUC | first class is right | difference, 95 % |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
-    first = None
-    for arm in arms:
-        several = scores_of(task, arm, seeds, options)
-        if not several:
-            continue
-        values = [macro_roc_auc(task.truth[rows], scores) for rows, scores in several]
-        hits = [task.truth[rows, :][np.arange(len(rows)), scores.argmax(1)] for rows, scores in several]
-        groups = np.array(task.groups)
-        draws = np.mean(
-            [ranking_draws(task.truth[rows], scores, groups[rows]).macro_roc_auc for rows, scores in several], axis=0
-        )
+    found = judged(task, arms, seeds, options)
+    first = next((several for arm, several in found.items() if arm != BASELINE), None)
+    for arm, several in found.items():
         difference = ""
-        if arm != BASELINE:
-            if first is None:
-                first = np.mean(values), draws
-            else:
-                low, high = interval_of(draws - first[1])
-                difference = f"{np.mean(values) - first[0]:+.3f} ({low:+.3f} to {high:+.3f})"
+        if first is not None and several is not first:
+            apart = np.mean([one.draws for one in several], axis=0) - np.mean([one.draws for one in first], axis=0)
+            low, high = interval_of(apart)
+            difference = f"{mean_auc(several) - mean_auc(first):+.3f} ({low:+.3f} to {high:+.3f})"
+        values = [one.auc for one in several]
         spread = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
-        name = ", ".join(part for part in arm if part)
-        lines.append(f"| {name} | {len(values)} | {np.mean(values):.3f}{spread} | {np.mean(hits):.3f} | {difference} |")
+        name, hits = ", ".join(part for part in arm if part), np.mean([one.hits for one in several])
+        lines.append(f"| {name} | {len(values)} | {np.mean(values):.3f}{spread} | {hits:.3f} | {difference} |")
     return "\n".join(lines)
 
 
@@ -283,7 +293,8 @@ def questions(options: Options, seeds: int) -> Iterator[tuple[str, list[Arm]]]:
     """The arms of each question; the second one's follow from what the first one found."""
     first = [(name, SEED) for name in NORMALISATIONS]
     yield "Which normalisation, under the seed's sumix?", [BASELINE, *first]
-    best, _ = winner(_task(DECIDES, options), first, seeds, options)
+    found = judged(_task(DECIDES, options), first, seeds, options)
+    best, _ = max(found, key=lambda arm: mean_auc(found[arm]))
     yield f"Which mixing, under {best}?", [(best, mixing) for mixing in MIXINGS]
 
 

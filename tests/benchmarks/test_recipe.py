@@ -60,4 +60,6 @@ def test_arms_are_compared_over_the_seeds_that_are_whole_and_a_later_call_goes_o
     assert lines[-2].startswith("| window, none | 2 | 0.") and lines[-1].startswith("| fixed, all four steps | 1 | 0.")
     again = recipe.train(task, cells[0], options)
     np.testing.assert_array_equal(recipe.predictions(task, 0, again), np.load(cells[0].file(options)))
-    assert recipe.winner(task, arms[:1], 2, options) == arms[0]
+    found = recipe.judged(task, arms, 2, options)
+    assert [len(several) for several in found.values()] == [2, 1]
+    assert all(0 <= one.auc <= 1 and len(one.draws) == 200 for several in found.values() for one in several)
