@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 from gpu_steps import DEVICE, Scale, best_precision, per_second, resident_step, scale_of, settle  # noqa: E402
 from trainings import front_end_of, settings_of, surroundings_of  # noqa: E402
 
+from birdlib.competition.editions import edition  # noqa: E402
 from birdlib.competition.layout import CompetitionFiles  # noqa: E402
 from birdlib.data.preparation import prepare  # noqa: E402
 from birdlib.data.prepared import FULL, Prepared  # noqa: E402
@@ -48,14 +49,19 @@ def prepare_data(scale: Scale, options: argparse.Namespace) -> None:
         if competition is None:
             competition = options.work / "competition"
             make_competition(competition, species=6, recordings_per_species=8, soundscapes=1, soundscape_seconds=10)
-        prepare(CompetitionFiles(competition), options.work / "prepared", cache_gigabytes=4.0, max_unreadable=0.1)
+        prepare(
+            CompetitionFiles(competition, edition("demo")),
+            options.work / "prepared",
+            cache_gigabytes=4.0,
+            max_unreadable=0.1,
+        )
     (options.work / "competition.txt").write_text(str(competition.absolute()))
     print(f"{len(_prepared(options).recordings)} recordings of {competition.name}, decoded and cached")
 
 
 def _prepared(options: argparse.Namespace) -> Prepared:
     competition = Path((options.work / "competition.txt").read_text())
-    return Prepared.read(options.work / "prepared", CompetitionFiles(competition))
+    return Prepared.read(options.work / "prepared", CompetitionFiles(competition, edition("demo")))
 
 
 def speed(scale: Scale, options: argparse.Namespace) -> None:

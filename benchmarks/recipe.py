@@ -252,9 +252,9 @@ def judge(task: Task, arm: Arm, seed: int, options: Options) -> Judged | None:
     for fold, file in files.items():
         rows, scores = task.rows(fold), np.load(file)
         truth = task.truth[rows]
-        auc.append(macro_roc_auc(truth, scores))
+        auc.append(MACRO_ROC_AUC(truth, scores))
         hits.append(truth[np.arange(len(rows)), scores.argmax(1)].mean())
-        draws.append(ranking_draws(truth, scores, np.array(task.groups)[rows]).macro_roc_auc)
+        draws.append(MACRO_ROC_AUC.draws(truth, scores, group_draws(np.array(task.groups)[rows])))
     return Judged(float(np.mean(auc)), float(np.mean(hits)), np.mean(draws, axis=0))
 
 
@@ -280,7 +280,7 @@ def table(task: Task, arms: Sequence[Arm], seeds: int, options: Options) -> str:
         difference = ""
         if first is not None and several is not first:
             apart = np.mean([one.draws for one in several], axis=0) - np.mean([one.draws for one in first], axis=0)
-            low, high = interval_of(apart)
+            low, high = ends_of(apart)
             difference = f"{mean_auc(several) - mean_auc(first):+.3f} ({low:+.3f} to {high:+.3f})"
         values = [one.auc for one in several]
         spread = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
