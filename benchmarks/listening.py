@@ -11,11 +11,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from birdlib.audio.recordings import read_windows
+from birdlib.audio.recording import read_clip
+from birdlib.audio.recordings import probe, read_windows
 from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.data.prepared import Prepared
-from birdlib.data.reading import read_clip
 from birdlib.ensemble.members import CompiledMember, load_members
 from birdlib.frontend.mel import FrontEnd, MelSpectrogram
 from birdlib.scores.score_table import ScoreTable
@@ -58,9 +58,9 @@ def floor_scores(prepared: Prepared, task: Task, front_end: FrontEnd) -> np.ndar
     windows, labels = [], []
     for _, recording in prepared.recordings.iterrows():
         whole = np.arange(0, max(recording["seconds"] - front_end.window_seconds, 0) + 1e-9, front_end.window_seconds)
+        info = probe(prepared.audio / recording["filename"])
         for start in whole[:WINDOWS_OF_ONE]:
-            path = prepared.audio / recording["filename"]
-            wave = read_clip(path, start, front_end.window_seconds, front_end.sample_rate)
+            wave = read_clip(info, start, front_end.window_seconds, front_end.sample_rate)
             windows.append(np.resize(wave, front_end.samples))
             labels.append(recording["primary_label"])
     model = floor_model().fit(band_statistics(windows, front_end), labels)

@@ -167,7 +167,7 @@ def train(task: Task, cell: Cell, options: Options):
     average = ModelEmaV3(model, decay=EMA_DECAY, use_warmup=True, warmup_power=3 / 4)
     steps = round(options.steps * SHARE_OF_STEPS.get(task.name, 1.0))
     for step, (waves, targets) in enumerate(_batches(task, cell, steps)):
-        objective(model, waves, targets, torch.ones_like(targets), {}, step=step, part=0).backward()
+        objective(model, waves, targets, torch.ones_like(targets), {}, step=step, micro_batch=0).backward()
         optimiser.step()
         optimiser.zero_grad()
         average.update(model, step + 1)
