@@ -44,12 +44,12 @@ def mels_of_soundscapes(
 
     def mels(rows: Sequence[int]) -> list[np.ndarray]:
         wanted = {predictions.row_ids[row]: None for row in rows}
-        waves: dict[str, np.ndarray] = {}
+        kept: dict[str, np.ndarray] = {}
         for row_ids, waves, _ in soundscapes.windows(front_end.sample_rate, front_end.window_seconds, padding):
-            waves |= {row_id: wave.copy() for row_id, wave in zip(row_ids, waves, strict=True) if row_id in wanted}
-            if len(waves) == len(wanted):
+            kept |= {row_id: wave.copy() for row_id, wave in zip(row_ids, waves, strict=True) if row_id in wanted}
+            if len(kept) == len(wanted):
                 break
-        return _mels([waves[row_id] for row_id in wanted], front_end)
+        return _mels([kept[row_id] for row_id in wanted], front_end)
 
     return mels
 
