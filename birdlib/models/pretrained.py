@@ -16,9 +16,10 @@ _HOW_TO_FILL = "run `python build_kernels.py --target pretrained` on a machine w
 def load_pretrained(model: BirdModel, architecture: str, folder: Path) -> Path:
     """Fill the model's backbone with ImageNet weights; its head stays as it is.
 
-    The file is ``<architecture>.safetensors`` or ``.pth`` in the folder: a state dict of the whole
-    network as torchvision or timm name its tensors. Its classifier is left out, and nothing else may be left over or
-    missing. Where the backbone takes 1 channel, the first convolution's three are summed (timm's way): a plain
+    The file is ``<architecture>.safetensors`` or ``.pth`` in the folder: a state dict of the whole network as
+    torchvision or timm name its tensors. Its classifier is left out, and nothing else may be left over or missing.
+    Where none of its names is the backbone's, the tensors are taken in their order: other implementations of a network
+    have the same. Where the backbone takes 1 channel, the first convolution's three are summed (timm's way): a plain
     convolution then makes of one channel what it made of three equal ones.
 
     Returns:
@@ -40,6 +41,7 @@ def load_pretrained(model: BirdModel, architecture: str, folder: Path) -> Path:
         tensors = {name.removeprefix("features."): value for name, value in tensors.items()}
     else:
         classifiers, first_convolutions = _names(config["classifier"]), _names(config["first_conv"])
+    tensors = _by_order(tensors, list(model.backbone.state_dict()))
     tensors = {
         name: value for name, value in tensors.items() if not name.startswith(tuple(f"{c}." for c in classifiers))
     }
@@ -94,6 +96,13 @@ def fill_backbone(backbone: torch.nn.Module, tensors: Mapping[str, torch.Tensor]
     if faults:
         raise BirdlibError(f"{source}: does not fit the model's backbone: {'; '.join(faults)}; {hint}")
     backbone.load_state_dict({**expected, **tensors})
+
+
+def _by_order(tensors: dict[str, torch.Tensor], names: list[str]) -> dict[str, torch.Tensor]:
+    """Give tensors the backbone's names where they have none of them; what is left over is the classifier."""
+    if tensors.keys() & set(names) or len(tensors) < len(names):
+        return tensors
+    return dict(zip(names, tensors.values(), strict=False))
 
 
 def _names(value: str | tuple[str, ...] | None) -> tuple[str, ...]:

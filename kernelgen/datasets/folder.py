@@ -49,7 +49,13 @@ FileName = Annotated[
         "is no name for a file of the dataset; letters, digits, . _ and - only",
     ),
 ]
-WebAddress = Annotated[str, _written_as(r"https?://[^\s/]+/\S+", "is no web address; write https://…")]
+Address = Annotated[
+    str,
+    _written_as(
+        r"https?://[^\s/]+/\S+|pypi:[\w.-]+==[\w.]+/\S+",
+        "is no address; write https://…, or pypi:NAME==VERSION/FILE for a file of a wheel",
+    ),
+]
 Digest = Annotated[
     str, _written_as("[0-9a-f]{8,64}", "is no SHA-256; write its 64 hexadecimal digits, or the first 8 or more")
 ]
@@ -65,10 +71,10 @@ class WheelsTable(Strict):
 
 
 class DownloadTable(Strict):
-    """``[[downloads]]``: a file that is fetched from the web."""
+    """``[[downloads]]``: a file that is fetched from the web, or taken out of a package's wheel on PyPI."""
 
     file: FileName
-    url: WebAddress
+    url: Address
     # All of it, or its beginning as publishers write it into file names; "" where nobody said it.
     sha256: Digest = ""
 

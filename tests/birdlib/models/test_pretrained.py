@@ -185,3 +185,15 @@ def test_a_teacher_with_another_backbone_is_one_line(architecture, channels):
         BirdlibError, match="the teacher's backbone: does not fit .* own architecture and channels only"
     ):
         start_from_backbone(student, teacher.state_dict())
+
+
+def test_another_implementation_of_the_network_is_taken_by_the_order_of_its_tensors(folder):
+    state = published("test_resnet")
+    names = {name: f"_{name.replace('.', '-')}" for name in state}
+    model, own = model_of("test_resnet"), model_of("test_resnet")
+    load_pretrained(own, "test_resnet", folder("test_resnet", state))
+    (folder("test_resnet", state) / "test_resnet.safetensors").unlink()
+    renamed = {names[name]: value for name, value in state.items()}
+    load_pretrained(model, "test_resnet", folder("test_resnet", renamed, ".pth"))  # it keeps the order
+    assert same(model.backbone.state_dict(), own.backbone.state_dict())
+    assert torch.equal(model.backbone.state_dict()["conv1.0.weight"], state["conv1.0.weight"].sum(1, keepdim=True))

@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import json
 import threading
+import zipfile
 
 import pytest
 
@@ -133,6 +134,37 @@ def test_an_address_that_has_moved_is_followed_and_one_that_has_nothing_is_one_l
     assert server.asked.count("/v2/a.pth") == 1
 
 
+@pytest.fixture
+def wheel(tmp_path, monkeypatch):
+    """A wheel that pip finds instead of the index: the package tiny 1.0, which holds tiny/a.pth."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    with zipfile.ZipFile(tmp_path / "tiny-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny/a.pth", WEIGHTS["/v1/a.pth"])
+        wheel.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        wheel.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+
+
+def test_a_file_is_taken_out_of_a_wheel(dataset, wheel):
+    weights = dataset(("net.pth", "pypi:tiny==1.0/tiny/a.pth", digest("/v1/a.pth")))
+    assert not is_filled(weights)
+    fill(weights, "someone")
+    assert is_filled(weights) and (weights.folder / "net.pth").read_bytes() == WEIGHTS["/v1/a.pth"]
+    assert files(weights.folder.parent) == ["weights"]
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("pypi:tiny==1.0/tiny/b.pth", "the wheel of tiny==1.0 has no file tiny/b.pth; correct the url"),
+        ("pypi:tiny==2.0/tiny/a.pth", "pip cannot download tiny==2.0: .*; try again with network"),
+    ],
+)
+def test_a_wheel_or_file_that_does_not_exist_is_one_line(dataset, wheel, url, says):
+    with pytest.raises(KernelgenError, match=f"^datasets/weights: net.pth: {says}$"):
+        fill(dataset(("net.pth", url)), "someone")
+
+
 @pytest.mark.parametrize("fault", ["cut", 500, 503])
 def test_a_download_that_breaks_off_is_tried_again(dataset, server, fault, messages):
     weights = dataset(("net.pth", f"{server.url}/v1/a.pth", digest("/v1/a.pth")))
@@ -165,7 +197,7 @@ def test_without_network_it_is_one_line_and_what_arrived_before_stays(dataset, s
     [
         ('file = "../a.pth"\nurl = "https://x.org/a"', "'../a.pth' is no name for a file of the dataset"),
         ('file = "dataset.toml"\nurl = "https://x.org/a"', "'dataset.toml' is no name for a file"),
-        ('file = "a.pth"\nurl = "file:///etc/passwd"', "'file:///etc/passwd' is no web address; write https"),
+        ('file = "a.pth"\nurl = "file:///etc/passwd"', "'file:///etc/passwd' is no address; write https"),
         ('file = "a.pth"\nurl = "https://x.org/a"\nsha256 = "12"', "'12' is no SHA-256; write its 64"),
         ('file = "a.pth"\nurl = "https://x.org/a"\nsha = "12"', "unknown key"),
         ('file = "a.pth"', "missing; write it"),
