@@ -125,6 +125,8 @@ ROOMS = {
     "losses": {"augmentation", "models"},
     "metrics": {"competition"},
     "models": set(),
+    "outside": {"audio", "competition", "data", "scores"},
+    "outside_models": {"competition", "frontend", "inference", "outside", "weights"},
     # Pictures show what all rooms make, and nothing needs a picture.
     "plots": {
         "competition",
@@ -170,8 +172,10 @@ ROOMS = {
 PACKAGES = {
     "IPython": {"plots", "progress"},
     "accelerate": {"training"},
+    "ai_edge_litert": {"outside_models"},
     "matplotlib": {"plots"},
     "nncf": {"export"},
+    "onnxruntime": {"outside_models"},
     "openvino": {"ensemble", "export", "inference"},
     "rich": {"export"},
     "sklearn": {"data"},
