@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino as ov
@@ -12,6 +13,7 @@ import pandas as pd
 
 from birdlib.competition.editions import check_window_seconds
 from birdlib.errors import BirdlibError, last_line
+from birdlib.frontend.mel import FrontEnd
 from birdlib.inference.requests import Requests, the_core, usable_cores
 from birdlib.weights.manifest import ModelEntry, read_manifest
 
@@ -38,6 +40,24 @@ class Member:
     def classes(self) -> tuple[str, ...]:
         """The classes of ``outputs``."""
         return tuple(self.entry.classes[output] for output in self.outputs)
+
+    @property
+    def front_ends(self) -> tuple[FrontEnd, ...]:
+        """What its mel spectrograms are made by."""
+        return (self.entry.front_end,)
+
+    @property
+    def hears(self) -> str:
+        """Its input, for people."""
+        return " x ".join(map(str, self.entry.front_end.shape[1:]))
+
+    def compile(self, *, precision: str, batch_size: int, streams: int = 0) -> "CompiledMember":
+        """The member, ready to predict; see ``CompiledMember``."""
+        return CompiledMember(self, precision=precision, batch_size=batch_size, streams=streams)
+
+    def blocks(self, windows: Any, spread: bool = False) -> Blocks:
+        """Rows and their mel spectrograms, from ``birdlib.submission.windows.Windows``."""
+        return windows.blocks(self.entry.front_end, spread)
 
 
 def load_members(
@@ -202,11 +222,11 @@ def members_table(members: list[Member]) -> pd.DataFrame:
             "score": member.entry.score,
             "score of": member.entry.score_name,
             "classes": f"{len(member.outputs)} of its {len(member.entry.classes)}",
-            "mel": " x ".join(map(str, member.entry.front_end.shape[1:])),
+            "input": member.hears,
         }
         for member in members
     ]
-    columns = ["model", "architecture", "weights", "score", "score of", "classes", "mel"]
+    columns = ["model", "architecture", "weights", "score", "score of", "classes", "input"]
     return pd.DataFrame(rows, columns=columns).set_index("model").round(3)
 
 

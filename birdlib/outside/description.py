@@ -7,7 +7,8 @@ from pathlib import Path
 
 from birdlib.components import component
 from birdlib.errors import BirdlibError
-from birdlib.outside.outside_model import OutsideAdapter, OutsideModel
+from birdlib.outside.adapter import OutsideAdapter
+from birdlib.outside.outside_model import OutsideModel
 from birdlib.outside.parity import check_parity
 
 DESCRIPTION = "outside.json"

@@ -6,7 +6,7 @@ import numpy as np
 
 from birdlib.audio.recordings import DecodingMemory, read_windows
 from birdlib.competition.editions import WINDOW_SECONDS
-from birdlib.outside.outside_model import OutsideModel, Outputs
+from birdlib.outside.outside_model import Outputs, OutsideModel
 
 STEP_SECONDS = 1.0  # between the windows of a row
 

@@ -9,7 +9,8 @@ import torch
 from birdlib.competition.class_lists import ClassList
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import MelSpectrogram
-from birdlib.outside.outside_model import OutsideAdapter, OutsideModel, Outputs
+from birdlib.outside.adapter import OutsideAdapter
+from birdlib.outside.outside_model import Outputs, OutsideModel
 from birdlib.weights.checkpoint import load_checkpoint
 
 
@@ -39,7 +40,9 @@ class Checkpoint(OutsideAdapter):
             with torch.inference_mode():
                 # One by one, so that a window's numbers do not depend on its neighbours'.
                 outputs = [model(mel(torch.from_numpy(wave[None].copy()))) for wave in waves]
-            embeddings = [np.empty((1, 0), np.float32) if out.embedding is None else out.embedding.numpy() for out in outputs]
+            embeddings = [
+                np.empty((1, 0), np.float32) if out.embedding is None else out.embedding.numpy() for out in outputs
+            ]
             return Outputs(np.concatenate([out.logits.numpy() for out in outputs]), np.concatenate(embeddings))
 
         classes = ClassList(saved.classes, ("",) * len(saved.classes))

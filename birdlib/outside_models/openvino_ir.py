@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from birdlib.outside.outside_model import Outputs, PublishedModel, WindowByWindow
+from birdlib.outside.adapter import PublishedModel
+from birdlib.outside.outside_model import Outputs, WindowByWindow
 
 
 @dataclass(frozen=True, kw_only=True)

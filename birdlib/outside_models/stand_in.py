@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from birdlib.competition.class_lists import ClassList
-from birdlib.outside.outside_model import OutsideAdapter, OutsideModel, Outputs
+from birdlib.outside.adapter import OutsideAdapter
+from birdlib.outside.outside_model import Outputs, OutsideModel
 
 _BANDS = 16
 

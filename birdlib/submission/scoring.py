@@ -78,9 +78,7 @@ class ScoringLoop:
         started = run.elapsed()
         try:
             with run.timed("Compile the models"):
-                compiled = CompiledMember(
-                    member, precision=self.precision, batch_size=self.batch_size, streams=self.streams
-                )
+                compiled = member.compile(precision=self.precision, batch_size=self.batch_size, streams=self.streams)
             plan.compile_seconds, started = run.elapsed() - started, run.elapsed()
             with run.timed(f"Score {member.name}"):
                 whole = self._pass(compiled, logits, label, report, spread)
@@ -117,7 +115,7 @@ class ScoringLoop:
         # The first windows wait for a recording, and some are handed over at once: the speed is that of the others.
         first: tuple[float, int] | None = None
         waiting, time = min(compiled.at_once, FIRST_WINDOWS * total), max(run.left(), 0.0)
-        blocks = self.windows.blocks(compiled.member.entry.front_end, spread)
+        blocks = compiled.member.blocks(self.windows, spread)
         progress = progress_bar(description=label, total=total, unit="window")
         with closing(compiled.predict(blocks, logits)) as counts, progress:
             for count in counts:

@@ -92,7 +92,7 @@ class Windows:
     def store(self, seconds: float) -> None:
         """Decode and transform all windows, unless they are stored or it takes longer than so many seconds."""
         started = time.perf_counter()
-        if self._rows is None:
+        if self._rows is None and self.front_ends:
             with closing(self._decoded()) as blocks:
                 for _ in blocks:
                     if time.perf_counter() - started > seconds:

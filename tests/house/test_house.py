@@ -104,7 +104,7 @@ ROOMS = {
     "components": set(),
     "data": {"audio", "competition"},
     "demo": {"audio", "competition"},
-    "ensemble": {"competition", "inference", "weights"},
+    "ensemble": {"competition", "frontend", "inference", "weights"},
     "errors": set(),
     "evaluation": {"competition", "data", "metrics", "scores", "training", "weights"},
     "export": {
@@ -125,7 +125,8 @@ ROOMS = {
     "losses": {"augmentation", "models"},
     "metrics": {"competition"},
     "models": set(),
-    "outside": {"audio", "competition", "data", "scores"},
+    "member_sources": {"competition", "outside", "wheels"},
+    "outside": {"audio", "competition", "data", "frontend", "metrics", "scores", "submission", "weights"},
     "outside_models": {"competition", "frontend", "inference", "outside", "weights"},
     # Pictures show what all rooms make, and nothing needs a picture.
     "plots": {
