@@ -18,6 +18,8 @@ KERNELS = [
     "evaluate",
     "export",
     "untrained",
+    "outside",
+    "head",
     "submission",
     "score",
     "demo-competition",
