@@ -1,4 +1,4 @@
-"""Class lists: which classes of one list are which of another, by label, scientific name, synonym or genus."""
+"""Class lists, joined by label, scientific name, synonym or genus."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

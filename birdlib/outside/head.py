@@ -1,4 +1,4 @@
-"""A head on an outside model: linear, on its embeddings, beside its own logits of the classes that it knows."""
+"""A linear head on the embeddings of an outside model, beside its own logits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

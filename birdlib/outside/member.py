@@ -1,4 +1,4 @@
-"""An outside model as a member of a submission: waveforms in, class logits out, at its own rate and cost."""
+"""An outside model as a member of a submission: waveforms in, class logits out."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
