@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from birdlib.competition.layout import CompetitionFiles
 from birdlib.competition.rows import one_line
 from birdlib.competition.synonyms import other_names
 from birdlib.errors import BirdlibError
@@ -123,15 +123,18 @@ def join_classes(wanted: ClassList, offered: ClassList, *, genus: bool = False) 
     return ClassJoin(wanted, offered, tuple(columns), tuple(hows))
 
 
-def read_class_list(files: CompetitionFiles, classes: Sequence[str]) -> ClassList:
+def read_class_list(competition: Path, classes: Sequence[str]) -> ClassList:
     """A competition's classes with the scientific names that its own tables give them.
+
+    Args:
+        competition: its folder.
 
     Raises:
         BirdlibError: one of its tables cannot be read.
     """
     names: dict[str, str] = {}
     for file, label, name in _TABLES:
-        path = files.root / file
+        path = competition / file
         if not path.exists():
             continue
         try:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from birdlib.competition.class_lists import join_classes, read_class_list
-from birdlib.competition.layout import CompetitionFiles
 from birdlib.outside.description import OutsideDescription
 from birdlib.outside.head import Head
 from birdlib.outside.member import OutsideMember
@@ -17,7 +16,7 @@ class Outside:
     """An outside model; with a head, where the attached output has one."""
 
     def member(
-        self, described: Path, model: Path, wheels: Path, files: CompetitionFiles, classes: Sequence[str]
+        self, described: Path, model: Path, wheels: Path, competition: Path, classes: Sequence[str]
     ) -> OutsideMember:
         """The member, warmed up and compared with its stored outputs.
 
@@ -25,6 +24,7 @@ class Outside:
             described: the output of an outside or head kernel.
             model: the folder with the model's files.
             wheels: the folder with the wheels of what runs it.
+            competition: the competition's folder, whose tables name the species.
             classes: of the submission.
 
         Raises:
@@ -36,6 +36,6 @@ class Outside:
         loaded, parity = description.load(model)
         print(parity)
         labels = tuple(label.strip() for label in classes)
-        join = join_classes(read_class_list(files, labels), loaded.classes, genus=description.genus)
+        join = join_classes(read_class_list(competition, labels), loaded.classes, genus=description.genus)
         print(f"{loaded.name}: {join.summary()}")
         return OutsideMember.of(loaded, join, head)

@@ -8,7 +8,7 @@ from pathlib import Path
 from birdlib.audio.recordings import probe
 from birdlib.competition.editions import WINDOW_SECONDS
 from birdlib.competition.layout import AUDIO_SUFFIXES, CompetitionFiles, names_on_disk
-from birdlib.competition.rows import SHORT_BY
+from birdlib.competition.row_plan import SHORT_BY
 from birdlib.data.metadata import read_metadata
 from birdlib.errors import BirdlibError
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from birdlib.competition.class_lists import ClassList, join_classes, read_class_list
-from birdlib.competition.layout import CompetitionFiles
 from birdlib.errors import BirdlibError
 
 WANTED = ClassList(
@@ -69,14 +68,14 @@ def test_classes_without_a_scientific_name_are_not_joined_with_each_other():
 )
 def test_a_competition_names_its_species_in_one_of_its_tables(tmp_path, file, text):
     (tmp_path / file).write_text(text, encoding="utf-8")
-    classes = read_class_list(CompetitionFiles(tmp_path), ("22", "comrav", "unknown"))
+    classes = read_class_list(tmp_path, ("22", "comrav", "unknown"))
     assert classes.scientific_names == ("Boa boa", "Corvus corax", "")
 
 
 def test_the_taxonomy_has_the_last_word_on_a_name(tmp_path):
     (tmp_path / "taxonomy.csv").write_text("primary_label,scientific_name\na,New name\n")
     (tmp_path / "train.csv").write_text("primary_label,scientific_name\na,Old name\nb,Other name\n")
-    assert read_class_list(CompetitionFiles(tmp_path), ("a", "b")).scientific_names == ("New name", "Other name")
+    assert read_class_list(tmp_path, ("a", "b")).scientific_names == ("New name", "Other name")
 
 
 def test_a_class_that_stands_twice_is_refused():

@@ -7,6 +7,7 @@ import pytest
 from scipy.special import expit
 
 from birdlib.competition.class_lists import ClassList, join_classes
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.errors import BirdlibError
 from birdlib.outside.head import Head
@@ -45,7 +46,7 @@ def submit(folder, model):
         """seconds: that a row takes on the run's clock, of 60 in all."""
         faults, run = [], SteppedRun()
         run.set_limit(1, 0.0)
-        task = prepare(CompetitionFiles(folder / "competition"), folder / "submission.csv", 5)
+        task = prepare(CompetitionFiles(folder / "competition", edition("birdclef-2023")), folder / "submission.csv", 5)
         member = OutsideMember.of(model, join_classes(WANTED, model.classes), head)
         member = replace(member, entry=replace(member.entry, seconds_per_window=max(seconds, 1e-3)))
 

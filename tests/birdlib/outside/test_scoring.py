@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from birdlib.competition.class_lists import join_classes, read_class_list
+from birdlib.competition.editions import edition
 from birdlib.competition.layout import CompetitionFiles
 from birdlib.errors import BirdlibError
 from birdlib.outside import scoring as scoring_module
@@ -17,8 +18,8 @@ from birdlib.scores.score_table import ScoreTable
 def score(model, competition, monkeypatch):
     """Scores all groups of the competition into a folder."""
     monkeypatch.setattr(scoring_module, "_PART", 2)
-    files = CompetitionFiles(competition)
-    join = join_classes(read_class_list(files, ("comrav", "comswi", "grewhi1", "unknown")), model.classes)
+    files = CompetitionFiles(competition, edition("birdclef-2023"))
+    join = join_classes(read_class_list(competition, ("comrav", "comswi", "grewhi1", "unknown")), model.classes)
 
     def score(folder, **options):
         scoring = OutsideScoring(model, join, folder, **options)
@@ -66,8 +67,7 @@ def test_parts_of_another_model_are_not_taken_over(score, tmp_path):
 
 
 def test_a_group_without_any_readable_recording_is_refused(model, competition, tmp_path):
-    files = CompetitionFiles(competition)
-    join = join_classes(read_class_list(files, ("comrav",)), model.classes)
+    join = join_classes(read_class_list(competition, ("comrav",)), model.classes)
     broken = [ScoredRecording("comswi/XC11", competition / "train_audio/comswi/XC11.ogg")]
     with pytest.raises(BirdlibError, match="focal: none of 1 recordings could be scored .*cannot be read as audio"):
         OutsideScoring(model, join, tmp_path).score("focal", broken)
@@ -81,6 +81,8 @@ def test_rows_of_recordings(competition):
 
 
 def test_other_folders_are_a_group_of_their_own(competition):
-    groups = recordings_to_score(CompetitionFiles(competition), [competition / "train_audio"], focal_rows=3)
+    groups = recordings_to_score(
+        CompetitionFiles(competition, edition("birdclef-2023")), [competition / "train_audio"], focal_rows=3
+    )
     assert [len(groups[name]) for name in ("focal", "soundscapes", "extra")] == [6, 1, 6]
     assert groups["extra"][0].name == "train_audio/comrav/XC00" and groups["extra"][0].most_rows == 3
