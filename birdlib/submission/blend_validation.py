@@ -121,9 +121,9 @@ class BlendValidation:
         predictions = {}
         for member in self.members:
             expected = (member.entry.validation or {}).get(self._kind)
-            path = member.xml.with_name(f"{member.name}.{self._kind}.npz")
             if expected is None:
                 continue
+            path = member.xml.with_name(f"{member.name}.{self._kind}.npz")
             try:
                 if not path.is_file() or sha256(path) != expected:
                     raise BirdlibError(f"{path}: missing or damaged; upload the weight dataset whole")
