@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from birdlib.competition.class_lists import ClassJoin
 from birdlib.errors import BirdlibError
-from birdlib.metrics.ranking import macro_roc_auc
+from birdlib.metrics.ranking import MACRO_ROC_AUC
 from birdlib.outside.outside_model import Outputs
 from birdlib.outside.scores import load_arrays, save_arrays
 
@@ -180,5 +180,5 @@ def _scores(rows: HeadRows, logits: np.ndarray) -> tuple[float, float]:
     np.maximum.at(largest, place, logits)
     truth = np.zeros(largest.shape)
     np.maximum.at(truth, place, rows.targets)
-    judged = (truth > 0).any(axis=0) & (truth == 0).any(axis=0)
-    return float(entropy), float(macro_roc_auc(truth[:, judged], expit(largest[:, judged])))
+    area = MACRO_ROC_AUC(truth > 0, expit(largest))
+    return float(entropy), np.nan if area is None else area

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from birdlib.audio.recordings import DecodingMemory
+from birdlib.audio.recording import DecodingMemory
 from birdlib.competition.class_lists import ClassJoin
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import FrontEnd

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from birdlib.audio.recordings import DecodingMemory, read_windows
+from birdlib.audio.recording import DecodingMemory
+from birdlib.audio.recordings import read_windows
 from birdlib.competition.editions import WINDOW_SECONDS
 from birdlib.outside.outside_model import Outputs, OutsideModel
 
