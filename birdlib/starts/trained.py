@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 import torch
 
 from birdlib.components import component
+from birdlib.data.prepared import FULL
 from birdlib.errors import BirdlibError
 from birdlib.models.architectures import BirdModel
 from birdlib.models.backbones import start_from_backbone
@@ -17,10 +18,11 @@ from birdlib.weights.checkpoint import Checkpoint, checkpoints_in, load_checkpoi
 class Trained:
     """The averaged weights of a model of the recipe's source ``start``: its backbone, and the classes that both know.
 
-    Where the head is another one, it stays random.
+    Where the head is another one, it stays random. Where the other model learnt from the same preparation, it has to
+    be of the same fold: one of another fold has learnt from what this one is judged by.
 
     Attributes:
-        model: its name, or a glob that means one model.
+        model: its name, or a glob. Of several models that it means, the one of the same fold and then seed is taken.
     """
 
     model: str = "*"
@@ -29,18 +31,27 @@ class Trained:
         """Change the model in place; what it starts from, in words.
 
         Raises:
-            BirdlibError: no folder is attached, the glob means none or several, or the backbone is another one.
+            BirdlibError: no folder is attached, the glob means none or several, the model learnt from what the fold
+                holds back, or the backbone is another one.
         """
         if context.start is None:
             raise BirdlibError("start from trained: nothing is attached as the source `start`; attach its output")
-        names = {path.name.removesuffix(".last.pt"): path for path in checkpoints_in(context.start)}
-        meant = [name for name in names if fnmatchcase(name, self.model)]
+        paths = {path.name.removesuffix(".last.pt"): path for path in checkpoints_in(context.start)}
+        meant = [load_checkpoint(path).weights_only() for name, path in paths.items() if fnmatchcase(name, self.model)]
+        for trait in ("fold", "seed"):
+            if len(meant) > 1:
+                meant = [saved for saved in meant if getattr(saved, trait) == getattr(context, trait)]
         if len(meant) != 1:
             raise BirdlibError(
-                f"start from trained: {self.model!r} means {len(meant)} models of {context.start} "
-                f"({', '.join(names) or 'it has none'}); name one"
+                f"start from trained: {self.model!r} means {len(meant)} models of {context.start} for fold "
+                f"{context.fold} and seed {context.seed} ({', '.join(paths) or 'it has none'}); name one"
             )
-        saved = load_checkpoint(names[meant[0]])
+        (saved,) = meant
+        if context.fold not in (FULL, saved.fold) and saved.data_version == context.data_version:
+            raise BirdlibError(
+                f"start from trained: {saved.name} has learnt from what fold {context.fold} holds back; start from a "
+                "model of the same fold"
+            )
         start_from_backbone(model, saved.ema)
         count = _fill_head(model, context, saved)
         return f"{saved.name} ({count} of {len(context.classes)} classes known)"

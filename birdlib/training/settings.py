@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 from birdlib.audio.padding import PADDINGS
 from birdlib.augmentation.recipe import read_steps
 from birdlib.clip_sources.clip_context import ClipContext
 from birdlib.components import component
 from birdlib.data.clip_table import ClipTable, join_tables
-from birdlib.data.prepared import FULL, SECONDARY
+from birdlib.data.prepared import FULL, SECONDARY, Prepared
 from birdlib.errors import BirdlibError
 from birdlib.losses.weighted_sum import WeightedSum
 from birdlib.models.variant import variant
@@ -146,6 +146,14 @@ class TrainSettings:
     def clips(self) -> list[dict]:
         """The clip sources of all stages."""
         return [table for stage in self.stages for table in stage.clips]
+
+    def with_classes(self, context: ClipContext) -> Prepared:
+        """The context's recordings, with the classes that clip sources add to the competition's."""
+        for number, table in enumerate(self.clips):
+            source = component("clip_sources", table)
+            if hasattr(source, "classes") and table not in self.clips[:number]:
+                context = replace(context, prepared=replace(context.prepared, classes=source.classes(context)))
+        return context.prepared
 
     @property
     def needs_teacher(self) -> bool:

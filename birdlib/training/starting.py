@@ -17,8 +17,8 @@ def build_from(saved: Checkpoint, settings: TrainSettings) -> BirdModel:
     return model
 
 
-def new_model(settings: TrainSettings, start: dict, context: StartContext) -> BirdModel:
-    """A model as a stage starts it.
+def new_model(settings: TrainSettings, start: dict, context: StartContext) -> tuple[BirdModel, str]:
+    """A model as a stage starts it, and what it starts from, in words.
 
     Args:
         start: a table of ``birdlib.starts``.
@@ -30,7 +30,7 @@ def new_model(settings: TrainSettings, start: dict, context: StartContext) -> Bi
     origin = component("starts", start).fill(model, context)
     if name := first_not_finite(model.state_dict()):
         raise BirdlibError(f"{origin}: {name} is not finite (NaN or infinite); take other weights to start from")
-    return model
+    return model, origin
 
 
 def _build(settings: TrainSettings, n_classes: int, seed: int) -> BirdModel:

@@ -9,6 +9,7 @@ from accelerate import Accelerator
 
 from birdlib.errors import BirdlibError
 from birdlib.frontend.mel import MelSpectrogram
+from birdlib.models.architectures import BirdModel
 from birdlib.starts.start_context import StartContext
 from birdlib.training.log import SUFFIX, MetricsLog
 from birdlib.training.safekeeping import SafeCheckpoint
@@ -56,7 +57,7 @@ class Trainer:
         self._faults: dict[str, str] = {}
         self.best_score: float | None = None
         self.best_epoch: int | None = None
-        model = build_from(saved, settings) if saved else new_model(settings, settings.stages[0].start, self._start())
+        model = build_from(saved, settings) if saved else self._new_model(settings.stages[0].start)
         self.channels = model.channels
         self.model = accelerator.prepare(model.to(accelerator.device).train())
         self.stage = saved.stage if saved else 0
@@ -66,15 +67,20 @@ class Trainer:
         else:
             self.stage_run = self._stage_run(0, 0)
 
-    def _start(self) -> StartContext:
-        return StartContext(
+    def _new_model(self, start: dict) -> BirdModel:
+        context = StartContext(
             architecture=self.settings.architecture,
             seed=self.seed,
             classes=self.around.clips.prepared.classes,
+            fold=self.fold,
+            data_version=self.around.clips.prepared.data_version,
             pretrained=self.around.pretrained,
             teachers=self.teachers,
             start=self.around.start,
         )
+        model, origin = new_model(self.settings, start, context)
+        self.accelerator.print(f"{self.name}: starts from {origin}", flush=True)
+        return model
 
     def _stage_run(self, first_step: int, first_epoch: int) -> StageRun:
         return StageRun(
@@ -99,7 +105,7 @@ class Trainer:
         if start == PREVIOUS:
             weights = self.stage_run.average.module.state_dict()
         else:
-            weights = new_model(self.settings, start, self._start()).state_dict()
+            weights = self._new_model(start).state_dict()
         self.accelerator.unwrap_model(self.model).load_state_dict(weights)
         self.stage_run = self._stage_run(self.step, self.epoch)
         self._seconds_in_steps = 0.0

@@ -1,6 +1,7 @@
 """Trainings of several stages, of other heads, losses and starts."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -172,7 +173,7 @@ def test_a_model_starts_from_another_class_list_by_name(settings, surroundings, 
         names = (saved.classes[2], "stranger", saved.classes[0], saved.classes[3])
         start = tmp_path / f"start-{head['name']}"
         start.mkdir()
-        save_checkpoint(type(saved)(**{**vars(saved), "classes": names}), start / f"{saved.name}.last.pt")
+        save_checkpoint(replace(saved, classes=names), start / f"{saved.name}.last.pt")
         recipe = settings(head=head, start={"name": "trained"})
         other = surroundings(tmp_path / f"other-{head['name']}", start=start)
         model = Trainer(recipe, other, Accelerator(cpu=True), seed=9, fold=0, teachers=[]).model
@@ -183,6 +184,36 @@ def test_a_model_starts_from_another_class_list_by_name(settings, surroundings, 
             expected, found = theirs.eval().scores(mels), model.eval().scores(mels)
         torch.testing.assert_close(found[:, [2, 0, 3]], expected[:, [0, 2, 3]])
         assert not torch.allclose(found[:, 1], expected[:, 1])
+
+
+def test_a_start_is_no_model_that_has_learnt_from_what_the_fold_holds_back(settings, surroundings, tmp_path, capsys):
+    train(settings(epochs=1), surroundings(tmp_path / "out", checkpoint_minutes=99.0), folds=(1,))
+    saved = only(tmp_path / "out")
+
+    def start_from(fold, *models):
+        folder = tmp_path / "-".join(["start", str(fold), *(name for name, _ in models)])
+        folder.mkdir()
+        for name, changes in models:
+            save_checkpoint(replace(saved, name=name, **changes), folder / f"{name}.last.pt")
+        around = surroundings(tmp_path / "new", start=folder)
+        Trainer(settings(start={"name": "trained"}), around, Accelerator(cpu=True), seed=1, fold=fold, teachers=[])
+        return capsys.readouterr().out
+
+    one, zero, full = ("of-1", {}), ("of-0", {"fold": 0}), ("of-all", {"fold": "full"})
+    assert "starts from of-0 (4 of 4 classes known)" in start_from(0, one, zero, full)
+    assert "starts from of-1" in start_from(1, one, zero, full)
+    for other in (one, full):
+        with pytest.raises(
+            BirdlibError, match=f"{other[0]} has learnt from what fold 0 holds back; start from a model"
+        ):
+            start_from(0, other)
+    # A model of all data is judged by none of it, and other data has no part in the folds.
+    assert "starts from of-1" in start_from("full", one)
+    assert "starts from other" in start_from(0, ("other", {"data_version": "another"}))
+    # Of one fold, the seed tells which.
+    assert "starts from same" in start_from(1, ("another", {"seed": 2}), ("same", {}))
+    with pytest.raises(BirdlibError, match="means 2 models of .* for fold 1 and seed 1"):
+        start_from(1, ("same", {}), ("twin", {}))
 
 
 def test_a_start_that_is_not_there_is_one_line(settings, surroundings, tmp_path):
