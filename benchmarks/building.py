@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What building every kernel costs, against importing the packages that it stands on: CPU time, one after the other.
 
-    python benchmarks/building.py [--repeats 7]
+    python benchmarks/building.py [--repeats 7] [--target all]
 
 Prints a Markdown table: medians with the smallest and largest of all repeats. Byte code is compiled before the first
 measurement, so that what is measured is the second call and all later ones, as for any installed program.
@@ -31,6 +31,7 @@ def cpu_seconds(command: list[str], environment: dict[str, str]) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--target", default="all")
     options = parser.parse_args()
     if options.repeats < 1:
         parser.error("--repeats: at least 1")
@@ -40,7 +41,10 @@ def main() -> int:
         out = Path(folder, "build")
         commands = {
             f"`{IMPORTS}`": [sys.executable, "-c", IMPORTS],
-            "every kernel": [sys.executable, str(ROOT / "build_kernels.py"), "--target", "all", "--out", str(out)],
+            "every kernel": [
+                *(sys.executable, str(ROOT / "build_kernels.py")),
+                *("--target", options.target, "--out", str(out)),
+            ],
         }
         for command in commands.values():
             cpu_seconds(command, environment)

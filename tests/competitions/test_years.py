@@ -161,7 +161,6 @@ def with_rows(table, *rows):
 # year, what is wrong, what is said, and whether the commit run stops.
 OF_TRAINING = {
     "no metadata": (2025, remove("train.csv"), ("train.csv",), True),
-    "no column of labels": (2022, without_column("train_metadata.csv", "primary_label"), ("primary_label",), True),
     "a label in no list": (2023, without_column("sample_submission.csv", "comsni"), ("comsni",), False),
     "labels of a soundscape that is not there, and of no class": (
         2026,
@@ -176,8 +175,6 @@ OF_TRAINING = {
 }
 OF_SUBMISSION = {
     "no table of rows": (2021, remove("test.csv", "sample_submission.csv"), ("test.csv",), ()),
-    "no list of scored birds": (2022, remove("scored_birds.json"), ("scored_birds.json",), ()),
-    "no sample": (2024, remove("sample_submission.csv"), ("sample_submission.csv",), ()),
     "rows of a recording that is not there": (
         2023,
         with_rows("sample_submission.csv", *(lambda row, end=end: [f"nowhere_{end}", *row[1:]] for end in (5, 10))),
