@@ -18,9 +18,11 @@ EVERY := 'start={name="random"}' 'stages=[\
 	{sampler={name="balanced"},schedule={name="cosine"},start={name="teacher_backbone"}},\
 	{sampler={name="weighted"},start={name="imagenet"}},{sampler={name="source_shares",shares={recordings=1.0}}},\
 	{clips=[{name="soundscapes"},{name="labelled_folder",folder="x"},{name="soft_labels",folder="x",audio="y"},\
-		{name="other_year",folder="x"}],\
+		{name="other_year",folder="x"},\
+		{name="outside_scores",folder="x"}],\
 		augmentations=[{name="gain",p=1.0},{name="time_mask",p=1.0},{name="frequency_mask",p=1.0},\
-		{name="low_pass",p=1.0},{name="filter_augment",p=1.0},{name="noise",p=1.0,folder="x"},{name="sumup",p=1.0}]}]'
+		{name="low_pass",p=1.0},{name="filter_augment",p=1.0},{name="noise",p=1.0,folder="x"},\
+		{name="coloured_noise",p=1.0},{name="sumup",p=1.0}]}]'
 
 .PHONY: demo test check golden bench setup clean
 

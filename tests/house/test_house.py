@@ -99,7 +99,7 @@ ROOMS = {
     "audio": set(),
     "augmentation": {"audio", "competition", "data"},
     "blends": {"scores"},
-    "clip_sources": {"audio", "competition", "data"},
+    "clip_sources": {"audio", "competition", "data", "outside"},
     "competition": set(),
     "components": set(),
     "data": {"audio", "competition"},

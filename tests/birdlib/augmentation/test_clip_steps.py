@@ -24,6 +24,7 @@ STEPS = [
     {"name": "low_pass", "low": 500.0, "high": 4000.0},
     {"name": "filter_augment"},
     {"name": "noise", "folder": "noises", "low": 0.0, "high": 20.0},
+    {"name": "coloured_noise", "low": 0.0, "high": 20.0},
     {"name": "time_mask", "most": 0.3, "count": 2},
     {"name": "frequency_mask", "most": 0.3, "count": 1},
 ]
@@ -143,6 +144,7 @@ def test_clips_that_concatmix_doubled_are_changed_as_a_whole(table, context):
             {"name": "noise", "folder": "x", "minutes": 0},
             "augmentation: noise: minutes = 0; expected a number from 0.1",
         ),
+        ({"name": "coloured_noise", "steepest": 5}, "coloured_noise: steepest = 5; expected a number from 0 to 4"),
         ({"name": "masks"}, "augmentation: unknown name 'masks'; expected one of"),
     ],
 )
@@ -291,3 +293,20 @@ def test_steps_of_both_kinds_follow_in_the_recipes_order(context):
         torch.testing.assert_close(after, torch.full((1, 4000), 0.2))
     with pytest.raises(BirdlibError, match="gain works on waves and cannot come after time_mask"):
         read_steps([{"name": "time_mask", "p": 1}, gain])
+
+
+# ---------------------------------------------------------------- coloured noise
+
+
+@pytest.mark.parametrize(("exponent", "decibels"), [(0.0, 10.0), (1.0, 0.0), (2.0, -5.0)])
+def test_coloured_noise_has_its_slope_and_the_ratio_that_was_asked_for(exponent, decibels):
+    wave = 0.1 * torch.randn(200, RATE, generator=generator())
+    drawn = {"white": torch.randn(200, RATE, generator=generator(1)), "exponent": torch.full((200,), exponent)}
+    after = step_of("coloured_noise").change(wave, **drawn, decibels=torch.full((200,), decibels))
+    noise = (after - wave).double().numpy()
+    ratio = 10 * np.log10((wave.double().numpy() ** 2).mean(1) / (noise**2).mean(1))
+    np.testing.assert_allclose(ratio, decibels, atol=1e-2)
+    power = (np.abs(np.fft.rfft(noise)) ** 2).mean(0)
+    number = np.arange(10, RATE // 2)
+    slope = np.polyfit(np.log(number), np.log(power[number]), 1)[0]
+    assert slope == pytest.approx(-exponent, abs=0.05)

@@ -152,6 +152,10 @@ def test_embeddings_are_held_against_stored_ones_by_their_direction():
     stored[7] = float("nan")
     found = loss("embedding_distillation")(output_of(logits(), embedding=own), batch_of(labels, embedding=stored))
     torch.testing.assert_close(found, expected)
+    squared = loss("embedding_distillation", squares=0.5)(
+        output_of(logits(), embedding=own), batch_of(labels, embedding=stored)
+    )
+    torch.testing.assert_close(squared, expected + 0.5 * F.mse_loss(own[:7], stored[:7]))
     with pytest.raises(BirdlibError, match="the model gives none; set embedding_size"):
         loss("embedding_distillation")(output_of(logits()), batch_of(labels, embedding=stored))
 
