@@ -1,4 +1,4 @@
-"""Synthetic noise, from hiss to rumble: wind, rain and recorders, where no recordings of them are at hand."""
+"""Synthetic noise from hiss to rumble."""
 
 from dataclasses import dataclass
 from typing import ClassVar

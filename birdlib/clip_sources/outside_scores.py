@@ -1,4 +1,4 @@
-"""Windows that a model from outside has scored: what a student of it learns from, with labels or without."""
+"""Windows that a model from outside has scored."""
 
 from dataclasses import dataclass, replace
 

@@ -149,7 +149,7 @@ ROOMS = {
     "scratch": set(),
     "scores": {"competition", "metrics"},
     "sources": set(),
-    "starts": {"models", "weights"},
+    "starts": {"data", "models", "weights"},
     "submission": {"audio", "competition", "ensemble", "frontend", "inference", "metrics", "scores", "weights"},
     "training": {
         "audio",
