@@ -146,12 +146,8 @@ def remove(*names):
     return spoil
 
 
-def without_column(table, column):
-    def cut(lines):
-        place = lines[0].index(column)
-        return [line[:place] + line[place + 1 :] for line in lines]
-
-    return lambda folder: edit(folder / table, cut)
+def without_last_class(folder):
+    edit(folder / "sample_submission.csv", lambda lines: [line[:-1] for line in lines])
 
 
 def with_rows(table, *rows):
@@ -161,7 +157,7 @@ def with_rows(table, *rows):
 # year, what is wrong, what is said, and whether the commit run stops.
 OF_TRAINING = {
     "no metadata": (2025, remove("train.csv"), ("train.csv",), True),
-    "a label in no list": (2023, without_column("sample_submission.csv", "comsni"), ("comsni",), False),
+    "a label in no list": (2023, without_last_class, ("1 primary label (", "not among the 7 classes"), False),
     "labels of a soundscape that is not there, and of no class": (
         2026,
         with_rows(
