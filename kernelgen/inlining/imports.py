@@ -127,7 +127,7 @@ class ImportWalk:
         name = f"{package}.{attribute}" if attribute else package
         yield name
         is_there = self.library.exists(name) or self._may_bind(package, attribute)
-        if not is_there and not source.is_optional(node, name):
+        if not is_there and not source.is_optional(node, name, is_own=True):
             place = name.replace(".", "/")
             raise KernelgenError(
                 f"{source.where(node)}: there is no module {name} in the library (neither {place}.py nor {place}/ "

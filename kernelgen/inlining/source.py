@@ -18,6 +18,7 @@ _WRITTEN = re.compile(
     r"""|["'](?:\./)?([\w/]+)\.py["'](?:\)\.write_|,\s*["']w)"""
 )
 _CATCHING = re.compile(r"\b(ImportError|(Module|Package|Distribution)NotFound(Error)?|Exception|BaseException)\b")
+_OF_MACHINE = re.compile(r"\b(platform|version|version_info|implementation|os\.name)\b")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -134,14 +135,17 @@ class ParsedSource:
                 f"{self.where(node)}: `from {name} import`: {error}; import by the full name"
             ) from None
 
-    def is_optional(self, node: ast.AST, name: str) -> bool:
+    def is_optional(self, node: ast.AST, name: str, is_own: bool = False) -> bool:
         """Whether the code may go on where the import of `name` at `node` fails.
 
         It may under `try … except ImportError`, `suppress(ImportError)` and an `if` that is no main guard, and in a
-        function of a source that tries or asks for the same package elsewhere: `HAVE = has("cupy")`.
+        function of a source that tries or asks for the same package elsewhere: `HAVE = has("cupy")`. The library's
+        modules under an `if` of a template are needed in some run, unless the `if` asks for the machine.
         """
         around = [parent for _, parent in self.around(node)]
         conditions = [ast.unparse(parent.test) for parent in around if isinstance(parent, ast.If)]
+        if is_own and self.name == "__main__":
+            conditions = [condition for condition in conditions if _OF_MACHINE.search(condition)]
         if self.is_tried(node) or any("__name__" not in condition for condition in conditions):
             return True
         return name in self._asked and any(isinstance(parent, (ast.Try, *FUNCTIONS)) for parent in around)

@@ -41,6 +41,11 @@ def test_a_missing_module_in_the_template_is_refused_at_the_templates_line(refus
     assert text.startswith("kernel_templates/case.py.j2:2: there is no module pk.gone")
 
 
+def test_an_if_of_the_template_does_not_excuse_a_module_that_the_library_has_not(refused):
+    text = refused("task = 1\nif task:\n    with open('x'):\n        from pk.gone import y\n", {})
+    assert text.startswith("kernel_templates/case.py.j2:4: there is no module pk.gone")
+
+
 def test_a_line_of_a_later_cell_is_counted_from_the_top_of_the_template(tmp_path: Path):
     (tmp_path / "pk.py").write_text("")
     with pytest.raises(KernelgenError, match=r"^case\.py\.j2:41: "):
