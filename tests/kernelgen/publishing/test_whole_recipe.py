@@ -119,7 +119,7 @@ def test_training_kernels_ask_for_two_t4_and_submissions_for_a_cpu_without_inter
     project = load_project(ROOT, owner=ME)
     for name, kernel in project.kernels.items():
         metadata = kernel_metadata(project, kernel)
-        if kernel.template.name == "train.py.j2" and not name.startswith(("demo", "mini")):
+        if kernel.template.name == "train.py.j2" and not name.startswith(("demo", "mini", "years-mini", "birdnet")):
             assert (metadata["enable_gpu"], metadata["machine_shape"]) == (True, "NvidiaTeslaT4"), name
         else:
             assert not metadata["enable_gpu"] and "machine_shape" not in metadata, name

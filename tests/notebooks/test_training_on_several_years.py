@@ -6,6 +6,8 @@ import torch
 from ..birdlib.clip_sources.years import OURS, THEIRS, make_year
 from .conftest import command, notebook, printed
 
+pytestmark = pytest.mark.xdist_group("several years")  # the tests share a chain
+
 KERNELS = "mini-prepare,years-mini-*"
 
 
