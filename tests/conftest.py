@@ -6,6 +6,7 @@ takes a folder that holds one) and runs the library's own tests against that cop
 
 import ast
 import importlib.util
+import shutil
 import sys
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def pytest_configure(config):
 
         folder = Path(config.rootpath) / "build" / "library-under-test" / source.stem
         if not hasattr(config, "workerinput"):  # of several test processes the first one takes it out
+            shutil.rmtree(folder, ignore_errors=True)  # an earlier library may have had other modules
             for file, data in take_library(nbformat.read(source, 4)).items():
                 (folder / file).parent.mkdir(parents=True, exist_ok=True)
                 (folder / file).write_bytes(data)
