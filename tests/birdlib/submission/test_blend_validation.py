@@ -1,6 +1,7 @@
 """A submission says what its blend scores on what the members have not learnt from, and by which thresholds."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import pytest
 from birdlib.errors import BirdlibError
 from birdlib.metrics.decisions import ROWWISE_F1, WEIGHTED_ACCURACY
 from birdlib.metrics.ranking import MACRO_ROC_AUC
+from birdlib.postprocessing.smoothing import Smoothing
 from birdlib.scores.pipeline import Scoring
 from birdlib.scores.post_process import post_process
 from birdlib.scores.predictions import Predictions
@@ -21,7 +23,7 @@ CLASSES = ("crow", "owl", "rail")
 ROWS = [f"s{row // 6}_{5 * (row % 6 + 1)}" for row in range(60)]
 TRUTH = (np.random.default_rng(4).random((60, 3)) < 0.3).astype(np.float32)
 MEAN = Scoring.of({"name": "mean"})
-SMOOTH = Scoring.of({"name": "mean"}, [{"name": "smoothing", "kernel": [1, 2, 1]}])
+SMOOTH = replace(Scoring.of({"name": "mean"}), steps=(Smoothing(kernel=[1, 2, 1]),))
 
 
 def scores_of(seed: int) -> np.ndarray:
