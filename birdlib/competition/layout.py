@@ -83,15 +83,19 @@ class CompetitionFiles:
     A part that is missing raises BirdlibError when it is asked for, not before. The soundscape folders may
     be empty or absent (in a commit run they are): then there are simply no recordings.
 
+    Args:
+        edition: None for the likely one.
+
     Raises:
         BirdlibError: there is no such folder, or it is another year's.
     """
 
-    def __init__(self, root: Path | str, edition: Edition) -> None:
-        self.root, self.edition = Path(root), edition
+    def __init__(self, root: Path | str, edition: Edition | None = None) -> None:
+        self.root = Path(root)
         if not self.root.is_dir():
             raise BirdlibError(f"{self.root}: no such folder; give the folder of a competition")
         likely, reasons = likely_edition(self.root), []
+        self.edition = edition = edition or likely
         if _form(self.root) not in (None, edition.form):
             reasons = [f"{SAMPLE} has other columns"]
         elif not _missing(self.root, likely):

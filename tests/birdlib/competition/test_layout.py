@@ -165,3 +165,9 @@ def test_the_real_mini_competition_is_found_whole():
     assert files.metadata.name == "train_metadata.csv"
     rehearsal = files.dry_run_audio(41)
     assert len({path.parent for path in rehearsal}) == 41
+
+
+def test_a_folder_is_of_its_likely_year_unless_one_is_named(tmp_path):
+    (tmp_path / "train_audio").mkdir()
+    (tmp_path / "train.csv").write_text("filename,primary_label\n")
+    assert CompetitionFiles(tmp_path).metadata == tmp_path / "train.csv"
