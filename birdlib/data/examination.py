@@ -58,10 +58,8 @@ def examine(
     """Decodes all recordings, on threads, a piece at a time: memory does not grow with their length.
 
     Args:
-        folder: where the cache is written, if there is to be one, and copies of recordings that libsndfile does not
-            read as they are.
-        sample_rate: of the cache, in Hz.
-        cache_gigabytes: at most so many 10^9 bytes; 0 for no cache.
+        folder: where the cache is written, and copies of recordings that libsndfile misreads.
+        sample_rate, cache_gigabytes: of the cache, in Hz and 10^9 bytes at most; 0 for no cache.
         cache_seconds: more of one recording is never kept.
         max_unreadable: share of the recordings that may be unreadable.
         workers: threads; 0 for one per core.
@@ -72,17 +70,15 @@ def examine(
         the file is missing), silent (bool), copy ("" or its path below the folder).
 
     Raises:
-        BirdlibError: more than ``max_unreadable`` cannot be read (said as soon as it is certain), or the cache
-            does not fit on the disk.
+        BirdlibError: more than ``max_unreadable`` cannot be read, or the cache does not fit on the disk.
     """
     if not 0 <= max_unreadable < 1:
         raise BirdlibError(f"max_unreadable = {max_unreadable}: expected a share from 0 to below 1")
     nothing = np.zeros(len(filenames), dtype=np.int64)
-    plan, writer = CachePlan(nothing - 1, nothing, sample_rate), None
+    plan = CachePlan(nothing - 1, nothing, sample_rate)
     if cache_gigabytes:
-        lengths = probe_lengths(filenames, audio, workers)
-        plan = plan_cache(lengths, sample_rate, cache_gigabytes, cache_seconds)
-        writer = CacheWriter(folder, plan)
+        plan = plan_cache(probe_lengths(filenames, audio, workers), sample_rate, cache_gigabytes, cache_seconds)
+    writer = CacheWriter(folder, plan) if cache_gigabytes else None
 
     def look_at(position: int) -> tuple[Decoded | str, int, str]:
         path, first = audio / filenames[position], Resampled(int(plan.samples[position]), sample_rate)

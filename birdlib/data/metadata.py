@@ -74,12 +74,8 @@ def read_metadata(files: CompetitionFiles, *, unknown_secondary: str = "report")
         notes.append(f"{text}: {(~is_known).sum():,} of {len(raw):,} recordings left out")
         filenames = [name for name, keep in zip(filenames, is_known, strict=True) if keep]
         raw = raw[is_known].reset_index(drop=True)
-    lists = [_labels(text, filename, path) for text, filename in zip(raw["secondary_labels"], filenames, strict=True)]
-    secondary = [
-        " ".join(one for one in dict.fromkeys(labels) if one in known and one != label)
-        for labels, label in zip(lists, raw["primary_label"], strict=True)
-    ]
-    if strangers := Counter(stranger for labels in lists for stranger in set(labels) - known):
+    secondary, strangers = _secondary(raw, filenames, known, path)
+    if strangers:
         text = f"{shown(sorted(strangers), 'secondary label')} that are no class of the competition"
         if unknown_secondary == "stop":
             raise BirdlibError(f'{path}: {text}; correct them, or leave them out with unknown_secondary = "report"')
@@ -99,6 +95,16 @@ def read_metadata(files: CompetitionFiles, *, unknown_secondary: str = "report")
         }
     )
     return Metadata(classes, table, tuple(notes))
+
+
+def _secondary(raw: pd.DataFrame, filenames: list[str], known: set[str], path: Path) -> tuple[list[str], Counter[str]]:
+    """The secondary labels of each recording, space separated, and how many recordings have each that is no class."""
+    lists = [_labels(text, filename, path) for text, filename in zip(raw["secondary_labels"], filenames, strict=True)]
+    secondary = [
+        " ".join(label for label in dict.fromkeys(labels) if label in known and label != primary)
+        for labels, primary in zip(lists, raw["primary_label"], strict=True)
+    ]
+    return secondary, Counter(stranger for labels in lists for stranger in set(labels) - known)
 
 
 def _labels(text: str, filename: str, path: Path) -> list[str]:

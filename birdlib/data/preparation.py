@@ -62,8 +62,7 @@ def prepare(
     """Reads the metadata, decodes every recording once, assigns folds.
 
     Writes recordings.csv, soundscapes.csv (the labelled windows), folds.json, and if need be the cache and copies.
-
-    What a person should know is printed, a line each, as soon as it is known. The arguments are those of
+    Warnings are printed as they come, a line each. The arguments are those of
     ``read_metadata``, ``examine`` and ``assign_folds``; ``birdlib.data.prepared`` reads what is written.
 
     Raises BirdlibError if the metadata is wrong, too many recordings are, or the folds cannot be made.
@@ -102,13 +101,8 @@ def prepare(
         recordings, found_notes = _with_folds(recordings, n_folds, fold_seed, rare_below)
         notes += found_notes
     with stage("Write"):
-        facts = {
-            "competition": competition_version(files),
-            "n_folds": n_folds,
-            "seed": fold_seed,
-            "sample_rate": sample_rate,
-            "classes": list(metadata.classes),
-        }
+        folds = {"n_folds": n_folds, "seed": fold_seed, "sample_rate": sample_rate}
+        facts = {"competition": competition_version(files)} | folds | {"classes": list(metadata.classes)}
         version = write_preparation(_as_text(recordings), facts, folder)
     return Preparation(folder, metadata.classes, recordings, version, notes, stage.seconds)
 

@@ -105,16 +105,9 @@ class WeightDataset:
         if any(entry.name == name for entry in self.entries):
             raise BirdlibError(f"{name}: exported already; give each model a name of its own")
         files, parity = export_ir(model, mels, self.folder, name, self.precision)
-        precision, verdict = self.precision, None
-        if int8 is not None:
-            verdict = self._try(int8, name)
-            if verdict and verdict.taken:
-                precision, files = INT8, {file: sha256(self.folder / file) for file in files}
-        validation = {}
-        for kind, of_kind in (predictions or {}).items():
-            path = self.folder / f"{name}.{kind}.npz"
-            of_kind.save(path)
-            validation[kind] = sha256(path)
+        precision, verdict = self.precision, self._try(int8, name) if int8 else None
+        if verdict and verdict.taken:
+            precision, files = INT8, {file: sha256(self.folder / file) for file in files}
         seconds = seconds_per_window(self.folder / f"{name}.xml", mels.numpy(), self.measured_seconds)
         entry = ModelEntry(
             name=name,
@@ -133,11 +126,18 @@ class WeightDataset:
             commit=self.commit,
             padding=padding,
             int8=verdict,
-            validation=validation,
+            validation=self._keep(predictions or {}, name),
         )
         self.entries.append(entry)
         write_manifest(self.folder, self.entries)
         return entry
+
+    def _keep(self, predictions: Mapping[str, Predictions], name: str) -> dict[str, str]:
+        """Write a model's predictions beside it; the SHA-256 of each file."""
+        paths = {kind: self.folder / f"{name}.{kind}.npz" for kind in predictions}
+        for kind, path in paths.items():
+            predictions[kind].save(path)
+        return {kind: sha256(path) for kind, path in paths.items()}
 
     def _try(self, int8: Callable[[Path, Path], Int8Verdict | None], name: str) -> Int8Verdict | None:
         """Let INT8 be tried; where it is taken, its files replace the float ones."""

@@ -24,7 +24,7 @@ class Teacher(nn.Module):
         logits = [model.scores(mel, parts).float() for model in self.models]
         if len(logits) == 1:
             return logits[0]
-        return torch.stack([one.sigmoid() for one in logits]).mean(0).logit(eps=1e-6)
+        return torch.stack([of_teacher.sigmoid() for of_teacher in logits]).mean(0).logit(eps=1e-6)
 
 
 def find_teachers(
